@@ -1,0 +1,3 @@
+// WASM exports of the convert kernels.
+
+export type ConvertExports = {};

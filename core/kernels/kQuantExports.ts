@@ -1,0 +1,3 @@
+// WASM exports of the kQuant kernels.
+
+export type KQuantExports = {};

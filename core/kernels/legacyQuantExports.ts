@@ -1,0 +1,3 @@
+// WASM exports of the legacyQuant kernels.
+
+export type LegacyQuantExports = {};

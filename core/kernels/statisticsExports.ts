@@ -1,0 +1,3 @@
+// WASM exports of the statistics kernels.
+
+export type StatisticsExports = {};

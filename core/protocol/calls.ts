@@ -1,0 +1,133 @@
+// The one table of messages: calls the engine answers, calls the extension host answers, events they send.
+
+import * as z from 'zod';
+import {
+  zCheck,
+  zExportFormat,
+  zExportResult,
+  zFloat32Array,
+  zModelId,
+  zModelSummary,
+  zProfile,
+  zProvenance,
+  zSensitivityRow,
+  zStatisticsRow,
+  zTensorIndex,
+  zTensorTable,
+  zTile,
+  zVerifyReport,
+} from './objects.ts';
+import { zLandmark, zParetoPoint, zPlan, zPlanRequest, zSolution } from './plan.ts';
+
+export const PROTOCOL_VERSION = 1;
+/** A heatmap never asks for more cells a side than a screen can show. */
+export const MAX_TILE_SIDE = 2048;
+
+const none = z.object({});
+const byModel = z.object({ model: zModelId });
+const scanResult = z.object({ tensors: z.int(), cached: z.int(), seconds: z.number(), provenance: zProvenance });
+const side = z.int().min(1).max(MAX_TILE_SIDE);
+
+/** Answered by the engine; every one can be cancelled. */
+export const ENGINE_CALLS = {
+  handshake: { params: z.object({ protocol: z.int() }), result: z.object({ protocol: z.int(), version: z.string() }) },
+  open: { params: z.object({ path: z.string() }), result: zModelSummary },
+  close: { params: byModel, result: none },
+  tensors: { params: byModel, result: zTensorTable },
+  /** Scans every tensor (or the named ones); rows arrive as `statistics` events, from the cache first. */
+  statistics: { params: byModel.extend({ tensors: z.array(zTensorIndex).optional() }), result: scanResult },
+  profile: { params: byModel.extend({ tensor: zTensorIndex }), result: zProfile },
+  /** rows and columns: half-open windows of the matrix view. */
+  tile: {
+    params: byModel.extend({
+      tensor: zTensorIndex,
+      rows: z.tuple([z.int(), z.int()]),
+      columns: z.tuple([z.int(), z.int()]),
+      width: side,
+      height: side,
+    }),
+    result: zTile,
+  },
+  /** Values of one row or column, for the channel profile. */
+  channel: {
+    params: byModel.extend({ tensor: zTensorIndex, axis: z.enum(['row', 'column']), index: z.int().nonnegative() }),
+    result: z.object({ values: zFloat32Array }),
+  },
+  /** Damage of every target type for every quantizable tensor; rows arrive as `sensitivity` events. */
+  sensitivity: { params: byModel, result: scanResult },
+  /** Needs sensitivity first. */
+  solve: { params: byModel.extend({ request: zPlanRequest }), result: zSolution },
+  pareto: {
+    params: byModel.extend({ request: zPlanRequest }),
+    result: z.object({ points: z.array(zParetoPoint), landmarks: z.array(zLandmark) }),
+  },
+  preflight: {
+    params: byModel.extend({ plan: zPlan, format: zExportFormat, output: z.string() }),
+    result: z.object({ checks: z.array(zCheck), ok: z.boolean(), bytes: z.number() }),
+  },
+  export: {
+    params: byModel.extend({ plan: zPlan, format: zExportFormat, output: z.string(), overwrite: z.boolean() }),
+    result: zExportResult,
+  },
+  verify: { params: z.object({ original: z.string(), exported: z.string() }), result: zVerifyReport },
+} as const;
+
+/** Sent by the engine while a call runs. */
+export const EVENTS = {
+  progress: z.object({
+    model: zModelId.nullable(),
+    task: z.enum(['statistics', 'sensitivity', 'export', 'verify']),
+    done: z.number(),
+    total: z.number(),
+    /** What is being worked on right now. */
+    message: z.string(),
+    secondsLeft: z.number().nullable(),
+  }),
+  statistics: z.object({ model: zModelId, rows: z.array(zStatisticsRow) }),
+  sensitivity: z.object({ model: zModelId, rows: z.array(zSensitivityRow) }),
+  /** A file behind the model changed on disk; numbers shown are stale. */
+  changed: z.object({ model: zModelId, message: z.string() }),
+} as const;
+
+/** Answered by the extension host for a webview. */
+export const HOST_CALLS = {
+  /** First call of a webview: which model it shows, and the view state it last saved. */
+  ready: {
+    params: none,
+    result: z.object({ path: z.string(), protocol: z.int(), state: z.string().nullable() }),
+  },
+  /** Kept across reloads, per model path. */
+  saveState: { params: z.object({ state: z.string().max(1_000_000) }), result: none },
+  /** A save dialog; null when dismissed. */
+  pickOutput: {
+    params: z.object({ format: zExportFormat, suggestedName: z.string() }),
+    result: z.object({ path: z.string().nullable() }),
+  },
+  /** Writes `*.quantplan.json` where the user says and opens it beside. */
+  savePlan: {
+    params: z.object({ plan: zPlan, suggestedName: z.string() }),
+    result: z.object({ path: z.string().nullable() }),
+  },
+  openModel: { params: z.object({ path: z.string() }), result: none },
+  revealFile: { params: z.object({ path: z.string() }), result: none },
+} as const;
+
+/** Sent by the extension host to a webview on top of forwarded engine events. */
+export const HOST_EVENTS = {
+  /** The engine ended and was restarted; everything must be asked again. */
+  engineRestarted: z.object({ message: z.string() }),
+  /** Commands and tree clicks steer the view. */
+  show: z.object({ view: z.string(), tensor: zTensorIndex.nullable() }),
+} as const;
+
+export const WEBVIEW_CALLS = { ...ENGINE_CALLS, ...HOST_CALLS } as const;
+export const WEBVIEW_EVENTS = { ...EVENTS, ...HOST_EVENTS } as const;
+
+export type EngineCall = keyof typeof ENGINE_CALLS;
+export type HostCall = keyof typeof HOST_CALLS;
+export type WebviewCall = keyof typeof WEBVIEW_CALLS;
+export type EventName = keyof typeof EVENTS;
+export type WebviewEventName = keyof typeof WEBVIEW_EVENTS;
+export type Params<C extends WebviewCall> = z.infer<(typeof WEBVIEW_CALLS)[C]['params']>;
+export type Result<C extends WebviewCall> = z.infer<(typeof WEBVIEW_CALLS)[C]['result']>;
+export type Event<E extends WebviewEventName> = z.infer<(typeof WEBVIEW_EVENTS)[E]>;

@@ -1,0 +1,65 @@
+// The plan: what each tensor becomes, and what it was solved from. A text document, `*.quantplan.json`.
+
+import * as z from 'zod';
+import { zFigure, zRole, zTarget } from './objects.ts';
+
+export const PLAN_VERSION = 1;
+/** Long enough for any hand-written rule; short enough to keep matching cheap. */
+export const MAX_PATTERN_LENGTH = 512;
+
+export const zLock = z.object({ pattern: z.string().max(MAX_PATTERN_LENGTH), type: zTarget });
+export const zPin = z.object({ name: z.string(), type: zTarget });
+export const zMinimum = z.object({ role: zRole, type: zTarget });
+
+/** What the solver is asked. Later rules win over earlier ones; pins (exact names) win over locks (regular expressions). */
+export const zPlanRequest = z.object({
+  targetBytes: z.number().positive(),
+  choices: z.array(zTarget).min(1),
+  locks: z.array(zLock),
+  pins: z.array(zPin),
+  minimums: z.array(zMinimum),
+});
+
+export const zAssignment = z.object({
+  type: zTarget,
+  bytes: z.number(),
+  relativeError: zFigure,
+  /** One sentence: locked, held by a minimum, or what the next step up and down would cost. */
+  why: z.string(),
+});
+
+export const zSolution = z.object({
+  /** Whole output file, metadata and padding included. */
+  bytes: z.number(),
+  bitsPerWeight: z.number(),
+  /** Σ over planned tensors of ‖W − Ŵ‖²/‖W‖² (estimated, data-free). */
+  damage: zFigure,
+  /** Damage of this solution minus a proven lower bound, as a share of the damage; 0 = proven optimal. */
+  gap: z.number(),
+  feasible: z.object({ minBytes: z.number(), maxBytes: z.number() }),
+  solveMs: z.number(),
+  /** One per quantizable tensor, by name. */
+  tensors: z.record(z.string(), zAssignment),
+});
+
+export const zPlan = z.object({
+  $schema: z.string().optional(),
+  kind: z.literal('quantscope.plan'),
+  version: z.literal(PLAN_VERSION),
+  model: z.object({ name: z.string(), fingerprint: z.string() }),
+  request: zPlanRequest,
+  solution: zSolution,
+});
+
+export const zParetoPoint = z.object({ bytes: z.number(), bitsPerWeight: z.number(), damage: zFigure });
+/** A plan every engineer knows, drawn on the curve: one type everywhere. */
+export const zLandmark = zParetoPoint.extend({ label: z.string() });
+
+export type PlanRequest = z.infer<typeof zPlanRequest>;
+export type Assignment = z.infer<typeof zAssignment>;
+export type Solution = z.infer<typeof zSolution>;
+export type Plan = z.infer<typeof zPlan>;
+export type Lock = z.infer<typeof zLock>;
+export type Minimum = z.infer<typeof zMinimum>;
+export type ParetoPoint = z.infer<typeof zParetoPoint>;
+export type Landmark = z.infer<typeof zLandmark>;
