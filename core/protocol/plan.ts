@@ -1,11 +1,10 @@
 // The plan: what each tensor becomes, and what it was solved from. A text document, `*.quantplan.json`.
 
 import * as z from 'zod';
+import { MAX_PATTERN_LENGTH } from '../base/pattern.ts';
 import { zFigure, zRole, zTarget } from './objects.ts';
 
 export const PLAN_VERSION = 1;
-/** Long enough for any hand-written rule; short enough to keep matching cheap. */
-export const MAX_PATTERN_LENGTH = 512;
 
 export const zLock = z.object({ pattern: z.string().max(MAX_PATTERN_LENGTH), type: zTarget });
 export const zPin = z.object({ name: z.string(), type: zTarget });

@@ -1,0 +1,47 @@
+// The shape of a command and the table of all of them; a command is one file and one line here.
+
+import type { ParseArgsConfig } from 'node:util';
+import type { Session } from '../session.ts';
+import { exportCommand } from './export.ts';
+import { inspect } from './inspect.ts';
+import { plan } from './plan.ts';
+import { sensitivity } from './sensitivity.ts';
+import { stats } from './stats.ts';
+import { verify } from './verify.ts';
+
+export type OptionTable = NonNullable<ParseArgsConfig['options']>;
+export type OptionValues = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
+
+export interface CommandInput {
+  readonly session: Session;
+  readonly positionals: readonly string[];
+  readonly values: OptionValues;
+  readonly signal: AbortSignal;
+}
+
+export interface Outcome {
+  /** False when the command did its work and the answer is bad news (a failed verification). */
+  readonly ok: boolean;
+  /** The `--json` object. */
+  readonly json: object;
+  /** The same for people. */
+  text(): string;
+}
+
+export interface Command {
+  readonly name: string;
+  readonly summary: string;
+  readonly positionals: readonly string[];
+  /** Rest of the usage line, with a leading space. */
+  readonly usage: string;
+  readonly options: OptionTable;
+  run(input: CommandInput): Promise<Outcome>;
+}
+
+export const COMMON_OPTIONS = {
+  json: { type: 'boolean' },
+  threads: { type: 'string' },
+  help: { type: 'boolean' },
+} as const satisfies OptionTable;
+
+export const COMMANDS: readonly Command[] = [inspect, stats, sensitivity, plan, exportCommand, verify];

@@ -1,0 +1,63 @@
+// `quantscope stats`: every figure of every tensor.
+
+import { QuantscopeError } from '../../base/errors.ts';
+import { compilePattern } from '../../base/pattern.ts';
+import { tensorProfile } from '../../stats/profile.ts';
+import { scanStatistics } from '../../stats/scan.ts';
+import type { TensorStatistics } from '../../stats/statisticsTypes.ts';
+import { progressReporter } from '../progress.ts';
+import type { Command } from './command.ts';
+import { figureText, printable, table } from './text.ts';
+
+export const stats: Command = {
+  name: 'stats',
+  summary: 'moments, outliers, histogram and channel profiles of every tensor',
+  positionals: ['FILE|DIR|INDEX.json'],
+  usage: ' [--tensor REGEX]',
+  options: { tensor: { type: 'string' } },
+  async run({ session, positionals: [path = ''], values, signal }) {
+    const model = await session.open(path, signal);
+    const { checkpoint } = model;
+    const pattern = typeof values.tensor === 'string' ? compilePattern(values.tensor, '--tensor') : undefined;
+    const wanted = checkpoint.tensors.filter((t) => pattern === undefined || pattern.test(t.name));
+    if (pattern !== undefined && wanted.length === 0)
+      throw new QuantscopeError('TENSOR_NOT_FOUND', `${path}: no tensor name matches /${pattern.source}/ (${checkpoint.tensors.length} tensors)`);
+    const found = new Map<number, TensorStatistics>();
+    const report = progressReporter(model.id, 'statistics', (event) => session.emit('progress', event));
+    await scanStatistics(checkpoint, session.pool, {
+      tensors: wanted.map((t) => t.index),
+      signal,
+      onRow: (index, statistics) => found.set(index, statistics),
+      onProgress: report,
+    });
+    const tensors = [];
+    for (const t of wanted) {
+      const statistics = found.get(t.index);
+      if (statistics === undefined) continue;
+      const profile = values.json === true ? await tensorProfile(checkpoint, session.pool, t.index, signal) : {};
+      tensors.push({ name: t.name, dtype: t.dtype, shape: t.shape, ...statistics, ...profile });
+    }
+    return {
+      ok: true,
+      json: { path: checkpoint.path, fingerprint: checkpoint.fingerprint, tensors },
+      text: () =>
+        table(
+          ['tensor', 'dtype', 'shape', 'mean', 'std', 'absMax', 'kurtosis', 'max/mean', '>3σ %', '>6σ %', 'NaN', 'inf'],
+          tensors.map((t) => [
+            printable(t.name),
+            t.dtype,
+            t.shape.join('×'),
+            figureText(t.mean),
+            figureText(t.std),
+            figureText(t.absMax),
+            figureText(t.kurtosis),
+            figureText(t.maxToMeanRatio),
+            figureText(t.outlierFraction3 * 100),
+            figureText(t.outlierFraction6 * 100),
+            String(t.nan),
+            String(t.inf),
+          ]),
+        ),
+    };
+  },
+};

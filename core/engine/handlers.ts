@@ -1,0 +1,127 @@
+// What each call does. One entry per row of the message table; the work itself is in the modules called here.
+
+import { QuantscopeError } from '../base/errors.ts';
+import { type EngineCall, type Params, PROTOCOL_VERSION, type Result } from '../protocol/calls.ts';
+import type { Provenance, SensitivityRow, StatisticsRow } from '../protocol/objects.ts';
+import { readChannel } from '../stats/channel.ts';
+import { tensorProfile } from '../stats/profile.ts';
+import { scanStatistics } from '../stats/scan.ts';
+import { readTile } from '../stats/tile.ts';
+import { exportModel, preflightExport } from './exporting.ts';
+import { paretoOf, solveFor } from './planning.ts';
+import { progressReporter } from './progress.ts';
+import { scanModelSensitivity } from './sensitivityCall.ts';
+import type { OpenModel, Session } from './session.ts';
+import { modelSummary, tensorTable } from './summary.ts';
+import { verifyFiles } from './verifying.ts';
+import { engineVersion } from './version.ts';
+
+type Handlers = {
+  readonly [C in EngineCall]: (session: Session, params: Params<C>, signal: AbortSignal) => Promise<Result<C>>;
+};
+
+/** Rows per event: few enough messages for 50,000 tensors, small enough to draw as they come. */
+const ROWS_PER_EVENT = 256;
+const MAX_EVENT_DELAY_MS = 100;
+
+export const HANDLERS: Handlers = {
+  async handshake(_session, { protocol }) {
+    if (protocol !== PROTOCOL_VERSION)
+      throw new QuantscopeError('PROTOCOL', `the editor speaks protocol ${protocol}, the engine ${PROTOCOL_VERSION}: reload the window`);
+    return { protocol: PROTOCOL_VERSION, version: engineVersion() };
+  },
+
+  async open(session, { path }, signal) {
+    const model = await session.open(path, signal);
+    return modelSummary(model.checkpoint, model.id, model.openMs);
+  },
+
+  async close(session, { model }) {
+    session.close(model);
+    return {};
+  },
+
+  async tensors(session, { model }) {
+    return tensorTable(session.model(model).checkpoint);
+  },
+
+  async statistics(session, { model: id, tensors }, signal) {
+    const model = session.model(id);
+    const began = performance.now();
+    const rows = batched<StatisticsRow>((batch) =>
+      session.emit('statistics', { model: id, rows: batch }),
+    );
+    const scanned = await scanStatistics(model.checkpoint, session.pool, {
+      tensors,
+      signal,
+      onRow: (tensor, statistics) => rows.add({ tensor, statistics }),
+      onProgress: progressReporter(id, 'statistics', (event) => session.emit('progress', event)),
+    }).finally(() => rows.flush());
+    return {
+      ...scanned,
+      seconds: (performance.now() - began) / 1000,
+      provenance: provenance(model, 'measured', 'every element, one pass'),
+    };
+  },
+
+  async profile(session, { model, tensor }, signal) {
+    const profile = await tensorProfile(session.model(model).checkpoint, session.pool, tensor, signal);
+    return { tensor, ...profile };
+  },
+
+  async tile(session, { model, ...window }, signal) {
+    return readTile(session.model(model).checkpoint, session.pool, { ...window, signal });
+  },
+
+  async channel(session, { model, ...wanted }, signal) {
+    return { values: await readChannel(session.model(model).checkpoint, session.pool, { ...wanted, signal }) };
+  },
+
+  async sensitivity(session, { model: id }, signal) {
+    const model = session.model(id);
+    const rows = batched<SensitivityRow>((batch) =>
+      session.emit('sensitivity', { model: id, rows: batch }),
+    );
+    return scanModelSensitivity(session, model, signal, rows.add).finally(() => rows.flush());
+  },
+
+  async solve(session, { model, request }) {
+    return solveFor(session.model(model), request);
+  },
+
+  async pareto(session, { model, request }) {
+    return paretoOf(session.model(model), request);
+  },
+
+  async preflight(session, { model, plan, format, output }) {
+    return preflightExport(session.model(model), { plan, format, output, overwrite: false });
+  },
+
+  async export(session, { model, ...wanted }, signal) {
+    return exportModel(session, session.model(model), wanted, signal);
+  },
+
+  async verify(session, { original, exported }, signal) {
+    return verifyFiles(session, original, exported, signal);
+  },
+};
+
+export function provenance(model: OpenModel, kind: Provenance['kind'], method: string): Provenance {
+  return { kind, method, at: new Date().toISOString(), fingerprint: model.checkpoint.fingerprint };
+}
+
+/** Collects rows and hands them on in batches, by count or by time. */
+function batched<Row>(send: (rows: Row[]) => void): { add(row: Row): void; flush(): void } {
+  let rows: Row[] = [];
+  let since = 0;
+  const flush = (): void => {
+    if (rows.length > 0) send(rows);
+    rows = [];
+  };
+  const add = (row: Row): void => {
+    if (rows.length === 0) since = performance.now();
+    rows.push(row);
+    if (rows.length >= ROWS_PER_EVENT || performance.now() - since > MAX_EVENT_DELAY_MS) flush();
+  };
+  return { add, flush };
+}

@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+// The engine program: `rpc` serves an editor over IPC, anything else is the command line.
+
+import { runCommandLine } from './commandLine.ts';
+import { serveRpc } from './rpc.ts';
+
+const argv = process.argv.slice(2);
+if (argv[0] === 'rpc') {
+  const option = (name: string): number | undefined => {
+    const value = Number(process.env[name]);
+    return value > 0 ? value : undefined;
+  };
+  await serveRpc({
+    threads: option('QUANTSCOPE_THREADS'),
+    sensitivityElements: option('QUANTSCOPE_SENSITIVITY_ELEMENTS'),
+  });
+} else {
+  process.exitCode = await runCommandLine(argv);
+}

@@ -1,0 +1,107 @@
+// What the headers alone say about a model: counts, sizes, mixes.
+
+import { type Checkpoint, matrixShape, type MetadataValue, type TensorInfo } from '../checkpoint/checkpoint.ts';
+import { ggufBlocker } from '../export/gguf/layout.ts';
+import type { ModelSummary, TensorTable } from '../protocol/objects.ts';
+import { isQuantizable } from '../quant/ggufTypes.ts';
+import { dtypeInfo } from '../tensor/dtype.ts';
+
+/** Enough to recognise a model; a GGUF vocabulary alone has a quarter of a million entries. */
+const MAX_METADATA_ENTRIES = 400;
+const MAX_METADATA_CHARACTERS = 400;
+const MAX_ARRAY_ITEMS = 8;
+
+/** Elements of number-valued tensors; index and mask tensors are not parameters. */
+export function countParameters(tensors: readonly TensorInfo[]): number {
+  return sum(tensors.filter(isParameter), (t) => t.elements);
+}
+
+export function modelSummary(checkpoint: Checkpoint, model: number, openMs: number): ModelSummary {
+  const { tensors } = checkpoint;
+  const parameters = countParameters(tensors);
+  const bytes = sum(tensors, (t) => t.bytes);
+  const parameterBytes = sum(tensors.filter(isParameter), (t) => t.bytes);
+  const metadata = Object.entries(checkpoint.metadata);
+  return {
+    model,
+    path: checkpoint.path,
+    name: checkpoint.name,
+    format: checkpoint.format,
+    architecture: checkpoint.model.architecture,
+    layers: checkpoint.model.layers,
+    files: checkpoint.files.length,
+    tensorCount: tensors.length,
+    parameters,
+    bytes,
+    fileBytes: sum(checkpoint.files, (f) => f.sizeBytes),
+    bitsPerWeight: parameters === 0 ? 0 : (parameterBytes * 8) / parameters,
+    dtypes: mix(tensors, (t) => t.dtype).map(({ key, ...rest }) => ({ dtype: key, ...rest })),
+    roles: mix(tensors, (t) => t.role).map(({ key, ...rest }) => ({ role: key, ...rest })),
+    metadata: metadata.slice(0, MAX_METADATA_ENTRIES).map(([key, value]) => ({ key, value: shortText(value) })),
+    metadataCount: metadata.length,
+    warnings: [...checkpoint.warnings],
+    fingerprint: checkpoint.fingerprint,
+    bytesRead: checkpoint.bytesRead,
+    openMs,
+    ggufBlocker: ggufBlocker(checkpoint),
+  };
+}
+
+export function tensorTable({ tensors }: Checkpoint): TensorTable {
+  return {
+    names: tensors.map((t) => t.name),
+    dtypes: tensors.map((t) => t.dtype),
+    shapes: tensors.map((t) => [...t.shape]),
+    elements: Float64Array.from(tensors, (t) => t.elements),
+    bytes: Float64Array.from(tensors, (t) => t.bytes),
+    layers: Int32Array.from(tensors, (t) => t.layer ?? -1),
+    roles: tensors.map((t) => t.role),
+    stacks: tensors.map((t) => t.stack),
+    modules: tensors.map((t) => t.module),
+    quantizable: Uint8Array.from(tensors, (t) => (isQuantizable(t) ? 1 : 0)),
+  };
+}
+
+/** Rows × columns of the tensors a plan may choose a type for. */
+export function quantizableTensors(checkpoint: Checkpoint): (TensorInfo & { rows: number; columns: number })[] {
+  return checkpoint.tensors.filter(isQuantizable).map((t) => ({ ...t, ...matrixShape(t) }));
+}
+
+function isParameter(tensor: TensorInfo): boolean {
+  const { kind } = dtypeInfo(tensor.dtype);
+  return kind === 'float' || kind === 'block';
+}
+
+/** Groups with their totals, largest first. */
+function mix<K extends string>(tensors: readonly TensorInfo[], keyOf: (tensor: TensorInfo) => K) {
+  const groups = new Map<K, TensorInfo[]>();
+  for (const tensor of tensors) {
+    const key = keyOf(tensor);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [tensor]);
+    else group.push(tensor);
+  }
+  return [...groups]
+    .map(([key, members]) => ({
+      key,
+      tensors: members.length,
+      parameters: sum(members, (t) => t.elements),
+      bytes: sum(members, (t) => t.bytes),
+    }))
+    .sort((a, b) => b.bytes - a.bytes || (a.key < b.key ? -1 : 1));
+}
+
+function shortText(value: MetadataValue): string {
+  if (!Array.isArray(value)) return cut(String(value));
+  const items = value.slice(0, MAX_ARRAY_ITEMS).map((item: MetadataValue) => shortText(item));
+  const rest = value.length - items.length;
+  return cut(`[${items.join(', ')}${rest > 0 ? `, … ${rest} more` : ''}]`);
+}
+
+function cut(text: string): string {
+  return text.length <= MAX_METADATA_CHARACTERS ? text : `${text.slice(0, MAX_METADATA_CHARACTERS)}…`;
+}
+
+function sum<T>(items: readonly T[], valueOf: (item: T) => number): number {
+  return items.reduce((total, item) => total + valueOf(item), 0);
+}
