@@ -3,10 +3,10 @@
 import { parseArgs } from 'node:util';
 import { isCancelled } from '../base/cancellation.ts';
 import { isQuantscopeError, QuantscopeError, toFailure } from '../base/errors.ts';
-import { COMMANDS, type Command, COMMON_OPTIONS } from './commands/command.ts';
+import { COMMANDS, COMMON_OPTIONS, type Command } from './commands/command.ts';
 import { jsonText } from './jsonText.ts';
-import { stderrProgress } from './stderrProgress.ts';
 import { Session } from './session.ts';
+import { stderrProgress } from './stderrProgress.ts';
 
 export const EXIT = { ok: 0, failed: 1, usage: 2, cancelled: 130 } as const;
 
@@ -65,7 +65,9 @@ function parse(command: Command, args: readonly string[]) {
       throw new Error(`expected ${command.positionals.join(' ')}, got ${parsed.positionals.length} argument(s)`);
     return parsed;
   } catch (error) {
-    throw new QuantscopeError('USAGE', `${command.name}: ${(error as Error).message}\n${usage(command)}`, { cause: error });
+    throw new QuantscopeError('USAGE', `${command.name}: ${(error as Error).message}\n${usage(command)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -73,7 +75,8 @@ function parse(command: Command, args: readonly string[]) {
 export function numberOption(text: unknown, flag: string): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (!Number.isFinite(value) || value <= 0) throw new QuantscopeError('USAGE', `${flag} takes a positive number, not "${text}"`);
+  if (!Number.isFinite(value) || value <= 0)
+    throw new QuantscopeError('USAGE', `${flag} takes a positive number, not "${text}"`);
   return value;
 }
 

@@ -27,7 +27,10 @@ const MAX_EVENT_DELAY_MS = 100;
 export const HANDLERS: Handlers = {
   async handshake(_session, { protocol }) {
     if (protocol !== PROTOCOL_VERSION)
-      throw new QuantscopeError('PROTOCOL', `the editor speaks protocol ${protocol}, the engine ${PROTOCOL_VERSION}: reload the window`);
+      throw new QuantscopeError(
+        'PROTOCOL',
+        `the editor speaks protocol ${protocol}, the engine ${PROTOCOL_VERSION}: reload the window`,
+      );
     return { protocol: PROTOCOL_VERSION, version: engineVersion() };
   },
 
@@ -48,9 +51,7 @@ export const HANDLERS: Handlers = {
   async statistics(session, { model: id, tensors }, signal) {
     const model = session.model(id);
     const began = performance.now();
-    const rows = batched<StatisticsRow>((batch) =>
-      session.emit('statistics', { model: id, rows: batch }),
-    );
+    const rows = batched<StatisticsRow>((batch) => session.emit('statistics', { model: id, rows: batch }));
     const scanned = await scanStatistics(model.checkpoint, session.pool, {
       tensors,
       signal,
@@ -79,9 +80,7 @@ export const HANDLERS: Handlers = {
 
   async sensitivity(session, { model: id }, signal) {
     const model = session.model(id);
-    const rows = batched<SensitivityRow>((batch) =>
-      session.emit('sensitivity', { model: id, rows: batch }),
-    );
+    const rows = batched<SensitivityRow>((batch) => session.emit('sensitivity', { model: id, rows: batch }));
     return scanModelSensitivity(session, model, signal, rows.add).finally(() => rows.flush());
   },
 

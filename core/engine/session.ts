@@ -1,10 +1,10 @@
 // The open models of one engine process, and the workers they share.
 
+import { QuantscopeError } from '../base/errors.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { openCheckpoint } from '../checkpoint/open.ts';
-import { QuantscopeError } from '../base/errors.ts';
 import { createPool, type Pool } from '../kernels/pool.ts';
-import type { EventName, Event } from '../protocol/calls.ts';
+import type { Event, EventName } from '../protocol/calls.ts';
 import type { SensitivityRow } from '../protocol/objects.ts';
 
 export interface OpenModel {

@@ -1,7 +1,7 @@
 // One rewritten line on a terminal; nothing but a line per task elsewhere, so that logs stay short.
 
-import type { Emit } from './session.ts';
 import type { ProgressEvent } from './progress.ts';
+import type { Emit } from './session.ts';
 
 const LINE_WIDTH = 100;
 

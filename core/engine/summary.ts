@@ -1,6 +1,6 @@
 // What the headers alone say about a model: counts, sizes, mixes.
 
-import { type Checkpoint, matrixShape, type MetadataValue, type TensorInfo } from '../checkpoint/checkpoint.ts';
+import { type Checkpoint, type MetadataValue, matrixShape, type TensorInfo } from '../checkpoint/checkpoint.ts';
 import { ggufBlocker } from '../export/gguf/layout.ts';
 import type { ModelSummary, TensorTable } from '../protocol/objects.ts';
 import { isQuantizable } from '../quant/ggufTypes.ts';

@@ -13,15 +13,19 @@ export const stats: Command = {
   name: 'stats',
   summary: 'moments, outliers, histogram and channel profiles of every tensor',
   positionals: ['FILE|DIR|INDEX.json'],
-  usage: ' [--tensor REGEX]',
-  options: { tensor: { type: 'string' } },
+  usage: ' [--tensor REGEX] [--no-profiles]',
+  options: { tensor: { type: 'string' }, 'no-profiles': { type: 'boolean' } },
   async run({ session, positionals: [path = ''], values, signal }) {
     const model = await session.open(path, signal);
     const { checkpoint } = model;
     const pattern = typeof values.tensor === 'string' ? compilePattern(values.tensor, '--tensor') : undefined;
     const wanted = checkpoint.tensors.filter((t) => pattern === undefined || pattern.test(t.name));
     if (pattern !== undefined && wanted.length === 0)
-      throw new QuantscopeError('TENSOR_NOT_FOUND', `${path}: no tensor name matches /${pattern.source}/ (${checkpoint.tensors.length} tensors)`);
+      throw new QuantscopeError(
+        'TENSOR_NOT_FOUND',
+        `${path}: no tensor name matches /${pattern.source}/ (${checkpoint.tensors.length} tensors)`,
+      );
+    const wantProfiles = values.json === true && values['no-profiles'] !== true;
     const found = new Map<number, TensorStatistics>();
     const report = progressReporter(model.id, 'statistics', (event) => session.emit('progress', event));
     await scanStatistics(checkpoint, session.pool, {
@@ -34,7 +38,7 @@ export const stats: Command = {
     for (const t of wanted) {
       const statistics = found.get(t.index);
       if (statistics === undefined) continue;
-      const profile = values.json === true ? await tensorProfile(checkpoint, session.pool, t.index, signal) : {};
+      const profile = wantProfiles ? await tensorProfile(checkpoint, session.pool, t.index, signal) : {};
       tensors.push({ name: t.name, dtype: t.dtype, shape: t.shape, ...statistics, ...profile });
     }
     return {

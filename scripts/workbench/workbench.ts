@@ -47,7 +47,14 @@ export async function startWorkbench(options: WorkbenchOptions): Promise<Workben
   const port = options.port ?? (await freePort());
   const data = mkdtempSync(join(tmpdir(), 'quantscope-workbench-'));
   mkdirSync(join(data, 'data', 'Machine'), { recursive: true });
-  writeFileSync(join(data, 'data', 'Machine', 'settings.json'), JSON.stringify({ 'extensions.autoUpdate': false }));
+  writeFileSync(
+    join(data, 'data', 'Machine', 'settings.json'),
+    JSON.stringify({
+      'extensions.autoUpdate': false,
+      'workbench.secondarySideBar.defaultVisibility': 'hidden',
+      'chat.disableAIFeatures': true,
+    }),
+  );
   const args = [
     ...[main, '--host', HOST, '--port', String(port), '--without-connection-token', '--accept-server-license-terms'],
     ...['--telemetry-level', 'off', '--enable-smoke-test-driver', '--server-data-dir', data],
