@@ -5,14 +5,18 @@ import { ERROR_CODES } from '../base/errors.ts';
 import { ROLES } from '../model/places.ts';
 import { GGUF_TARGETS } from '../quant/ggufTypes.ts';
 import { DTYPE_NAMES, type DType } from '../tensor/dtype.ts';
+import { UNSPEAKABLE_FIGURES } from './figures.ts';
 
 export const zDType = z.enum(DTYPE_NAMES as readonly [DType, ...DType[]]);
 export const zTarget = z.enum(GGUF_TARGETS);
 export const zRole = z.enum(ROLES);
 export const zModelId = z.int().nonnegative();
 export const zTensorIndex = z.int().nonnegative();
-/** A float that may be NaN or infinite, as figures of hostile tensors are. */
-export const zFigure = z.custom<number>((value) => typeof value === 'number', 'expected a number');
+/** A float that may be NaN or infinite, as figures of hostile tensors are; see figures.ts for how those cross JSON. */
+export const zFigure = z.union([
+  z.custom<number>((value) => typeof value === 'number', 'expected a number'),
+  z.enum(UNSPEAKABLE_FIGURES).transform(Number),
+]);
 export const zFloat32Array = z.instanceof(Float32Array);
 export const zFloat64Array = z.instanceof(Float64Array);
 export const zUint32Array = z.instanceof(Uint32Array);
