@@ -102,6 +102,6 @@ function cut(text: string): string {
   return text.length <= MAX_METADATA_CHARACTERS ? text : `${text.slice(0, MAX_METADATA_CHARACTERS)}…`;
 }
 
-function sum<T>(items: readonly T[], valueOf: (item: T) => number): number {
-  return items.reduce((total, item) => total + valueOf(item), 0);
+function sum<T>(items: readonly T[], figureOf: (item: T) => number): number {
+  return items.reduce((total, item) => total + figureOf(item), 0);
 }
