@@ -1,0 +1,53 @@
+// float32 rows → the bytes of a GGUF type: picks the kernel by type.
+
+import { QuantscopeError } from '../base/errors.ts';
+import type { GgufTarget } from '../quant/ggufTypes.ts';
+import { dtypeInfo } from '../tensor/dtype.ts';
+import type { KernelExports } from './exports.ts';
+import type { EncodeKernel } from './legacyQuantExports.ts';
+import type { Kernels } from './wasm.ts';
+
+/** One line per type. */
+const ENCODERS: Readonly<Partial<Record<GgufTarget, (run: KernelExports) => EncodeKernel>>> = {
+  F32: (run) => run.encodeF32,
+  F16: (run) => run.encodeF16,
+  BF16: (run) => run.encodeBF16,
+  Q8_0: (run) => run.quantizeQ8_0,
+  Q4_0: (run) => run.roundQ4_0,
+  Q4_1: (run) => run.roundQ4_1,
+  Q5_0: (run) => run.roundQ5_0,
+  Q5_1: (run) => run.roundQ5_1,
+};
+
+export function canEncode(type: GgufTarget): boolean {
+  return ENCODERS[type] !== undefined;
+}
+
+/**
+ * Quantizes as llama-quantize does: the same bytes as ggml_quantize_chunk on x86-64 without FMA contraction.
+ *
+ * @param src     pointer to rows × columns float32, row-major, finite
+ * @param dst     pointer to `targetBytes(type, rows, columns)` bytes
+ * @param weights pointer to `columns` float32 importance weights (an imatrix row), or 0 for none;
+ *                F32, F16, BF16 and Q8_0 have nothing to weight and ignore it, as ggml does
+ * @throws SHAPE_INVALID when rows are not whole blocks; TYPE_UNKNOWN for a type without a kernel
+ */
+export function encodeFromF32(
+  kernels: Kernels,
+  type: GgufTarget,
+  src: number,
+  dst: number,
+  rows: number,
+  columns: number,
+  weights: number,
+): void {
+  const { blockElements } = dtypeInfo(type);
+  if (columns % blockElements !== 0)
+    throw new QuantscopeError(
+      'SHAPE_INVALID',
+      `${type}: rows of ${columns} elements are not whole blocks of ${blockElements}`,
+    );
+  const encoder = ENCODERS[type];
+  if (encoder === undefined) throw new QuantscopeError('TYPE_UNKNOWN', `${type} has no quantizer`);
+  encoder(kernels.run)(src, dst, rows, columns, weights);
+}
