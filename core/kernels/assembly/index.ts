@@ -1,9 +1,29 @@
 // Entry point of the WASM module: one line per kernel file.
 
 export { encodeBF16, encodeF16, encodeF32 } from './encodeFloat';
+export { quantizeIQ4_NL, quantizeIQ4_XS } from './iq4';
 export { quantizeQ8_0, roundQ4_0, roundQ4_1, roundQ5_0, roundQ5_1 } from './roundQuants';
 
 /** First byte after static data; everything from here on belongs to the host's arena. */
 export function heapBase(): usize {
   return __heap_base;
 }
+export { decodeBF16, decodeBytes, decodeF16, decodeF64, decodeI32, decodeI64 } from './decodePlain';
+export {
+  decodeIQ4_NL,
+  decodeMXFP4,
+  decodeQ4_0,
+  decodeQ4_1,
+  decodeQ5_0,
+  decodeQ5_1,
+  decodeQ8_0,
+} from './decodeBlocks';
+export {
+  decodeIQ4_XS,
+  decodeQ2_K,
+  decodeQ3_K,
+  decodeQ4_K,
+  decodeQ5_K,
+  decodeQ6_K,
+  decodeTQ2_0,
+} from './decodeSuperBlocks';
