@@ -4,3 +4,37 @@
 export const MAX_SAFETENSORS_HEADER_BYTES = 100_000_000;
 /** Scratch of one worker thread; two workers and the host stay under the 512 MB the engine may keep resident. */
 export const MAX_ARENA_BYTES = 160 * 1024 * 1024;
+/** Descriptors one thread keeps open; below the usual limit of 1024 per process with eight threads. */
+export const MAX_CACHED_DESCRIPTORS = 96;
+/** Configurations and plans are kilobytes; tokenizer.json of a 256k vocabulary reaches 35 MB. */
+export const MAX_TEXT_FILE_BYTES = 128_000_000;
+/** config.json of the largest published models is some 100 kB (per-layer quantization rules included). */
+export const MAX_CONFIG_BYTES = 8_000_000;
+/** An index names every tensor once, as a shard's header does, and gets the same bound. */
+export const MAX_INDEX_BYTES = 100_000_000;
+/** Largest published splits have a few hundred files; each costs a descriptor and a read. */
+export const MAX_SHARDS = 4096;
+/** All tensors of one checkpoint; a table of this size fits the memory bound (about 150 bytes each). */
+export const MAX_TENSORS = 2_000_000;
+/** Names are paths of module attributes: the longest published ones are some 200 bytes. */
+export const MAX_NAME_BYTES = 1024;
+/** ggml.h GGML_MAX_NAME: llama.cpp refuses names of 64 bytes and more. */
+export const GGML_MAX_NAME_BYTES = 64;
+/** PyTorch's limit of dimensions; ggml has 4. */
+export const MAX_TENSOR_RANK = 64;
+/** ggml.h GGML_MAX_DIMS. */
+export const GGML_MAX_DIMENSIONS = 4;
+/** A 256k vocabulary with merges takes 15 MB, a million tensor infos 100 MB. */
+export const MAX_GGUF_HEADER_BYTES = 256 * 1024 * 1024;
+/** Real files have some 50 keys. */
+export const MAX_GGUF_KEYS = 65_536;
+/** GGUF specification: a key is at most 2^16 − 1 bytes. */
+export const MAX_GGUF_KEY_BYTES = 65_535;
+/** Arrays inside arrays are legal but never seen; bounded against stack exhaustion. */
+export const MAX_GGUF_ARRAY_DEPTH = 4;
+/** Data alignment: 32 by default, a page or a huge page at most. */
+export const MAX_GGUF_ALIGNMENT = 1 << 21;
+/** JSON nesting inside a tensor's entry: the specification needs 1. */
+export const MAX_JSON_DEPTH = 16;
+/** Headers of all shards together; keeps a folder of hostile shards inside the memory bound. */
+export const MAX_TOTAL_HEADER_BYTES = 256 * 1024 * 1024;

@@ -2,6 +2,7 @@
 
 import type { ModelMap, TensorPlace } from '../model/places.ts';
 import type { DType } from '../tensor/dtype.ts';
+import type { GgufDetails } from './gguf/details.ts';
 
 export type CheckpointFormat = 'safetensors' | 'gguf';
 
@@ -47,6 +48,8 @@ export interface Checkpoint {
   readonly bytesRead: number;
   /** Hash of paths' base names, sizes, modification times and headers; names cache entries and plans. */
   readonly fingerprint: string;
+  /** What only GGUF files have: raw key-values for verbatim copies, alignment, version. */
+  readonly gguf?: GgufDetails;
 }
 
 /** Rows and columns as the quantizers see a tensor: columns = last dimension, rows = all others together. */

@@ -1,0 +1,75 @@
+// A GGUF header has no length: its bytes are fetched page by page as the parser walks, and kept in one buffer.
+
+import { QuantscopeError } from '../../base/errors.ts';
+import { MAX_GGUF_HEADER_BYTES } from '../../base/limits.ts';
+import type { ByteSource } from '../../io/byteSource.ts';
+
+/** First page: holds a whole header without a vocabulary. */
+const FIRST_PAGE_BYTES = 64 * 1024;
+/** Later pages double up to this, so that little of the data is read beyond the header. */
+const MAX_PAGE_BYTES = 1024 * 1024;
+
+export class PagedHeader {
+  readonly source: ByteSource;
+  /** Position of the parser. */
+  at = 0;
+  /** Bytes fetched; `bytes` and `view` may be longer. */
+  loaded = 0;
+  bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  view = new DataView(this.bytes.buffer);
+
+  constructor(source: ByteSource) {
+    this.source = source;
+  }
+
+  /** Bytes of the file after the position. */
+  get left(): number {
+    return this.source.sizeBytes - this.at;
+  }
+
+  /**
+   * Makes `count` bytes from `at` on available. Callers on hot paths test `at + count <= loaded` first.
+   *
+   * @throws HEADER_TRUNCATED when the file ends earlier, HEADER_TOO_LARGE
+   */
+  async need(count: number): Promise<void> {
+    const end = this.at + count;
+    if (end <= this.loaded) return;
+    const { name, sizeBytes } = this.source;
+    if (!(end <= sizeBytes)) {
+      const fact = `the header needs ${count} bytes at byte ${this.at}, the file ends at ${sizeBytes}`;
+      throw new QuantscopeError('HEADER_TRUNCATED', `${name}: ${fact}`);
+    }
+    if (end > MAX_GGUF_HEADER_BYTES) {
+      throw new QuantscopeError('HEADER_TOO_LARGE', `${name}: the header exceeds ${MAX_GGUF_HEADER_BYTES} bytes`);
+    }
+    const page = Math.min(Math.max(this.loaded, FIRST_PAGE_BYTES), MAX_PAGE_BYTES);
+    const target = Math.min(Math.max(end, this.loaded + page), sizeBytes);
+    this.reserve(target);
+    this.bytes.set(await this.source.read(this.loaded, target - this.loaded), this.loaded);
+    this.loaded = target;
+  }
+
+  async u32(): Promise<number> {
+    if (this.at + 4 > this.loaded) await this.need(4);
+    const value = this.view.getUint32(this.at, true);
+    this.at += 4;
+    return value;
+  }
+
+  /** As a number: exact up to 2^53, then rounded, which every limit refuses. */
+  async u64(): Promise<number> {
+    if (this.at + 8 > this.loaded) await this.need(8);
+    const value = this.view.getUint32(this.at, true) + this.view.getUint32(this.at + 4, true) * 2 ** 32;
+    this.at += 8;
+    return value;
+  }
+
+  private reserve(length: number): void {
+    if (length <= this.bytes.length) return;
+    const grown = new Uint8Array(Math.min(Math.max(length, this.bytes.length * 2), this.source.sizeBytes));
+    grown.set(this.bytes.subarray(0, this.loaded));
+    this.bytes = grown;
+    this.view = new DataView(grown.buffer);
+  }
+}

@@ -1,0 +1,26 @@
+// Promise.all with a bound on how many run at once; results keep the order of the inputs.
+
+/** The first failure stops further starts and is thrown once the running ones ended, so that no file stays open. */
+export async function mapBounded<Input, Output>(
+  inputs: readonly Input[],
+  parallel: number,
+  action: (input: Input, index: number) => Promise<Output>,
+): Promise<Output[]> {
+  const outputs: Output[] = [];
+  let next = 0;
+  let failure: { error: unknown } | undefined;
+  const run = async (): Promise<void> => {
+    while (next < inputs.length && failure === undefined) {
+      const index = next++;
+      const input = inputs[index] as Input;
+      try {
+        outputs[index] = await action(input, index);
+      } catch (error) {
+        failure ??= { error };
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(parallel, inputs.length) }, run));
+  if (failure !== undefined) throw failure.error;
+  return outputs;
+}

@@ -1,0 +1,69 @@
+// Opens any supported checkpoint: a file, a folder or a shard index. Reads headers only.
+
+import { createHash } from 'node:crypto';
+import { basename, dirname, resolve } from 'node:path';
+import { isFolder } from '../io/folder.ts';
+import { placeTensors } from '../model/placeTensors.ts';
+import type { Checkpoint, TensorInfo } from './checkpoint.ts';
+import { readModelConfig } from './config.ts';
+import type { ReadCheckpoint } from './format.ts';
+import { detectFile, detectInFolder } from './registry.ts';
+
+/** Hexadecimal digits kept of the SHA-256: 128 bits name a cache entry. */
+const FINGERPRINT_DIGITS = 32;
+
+/**
+ * @param path model file, any part of a split GGUF, `*.safetensors.index.json`, or a folder holding one model
+ * @throws QuantscopeError; CANCELLED when the signal fires
+ */
+export async function openCheckpoint(path: string, options: { signal?: AbortSignal } = {}): Promise<Checkpoint> {
+  const { signal } = options;
+  const folder = await isFolder(path);
+  const detected = folder ? await detectInFolder(path) : await detectFile(path, signal);
+  const read = await detected.reader.read(detected.paths, signal);
+  const { config, warnings, bytesRead } = await readModelConfig(detected.paths[0] ?? path);
+  const { map, places } = placeTensors(
+    read.tensors.map((tensor) => tensor.name),
+    read.tensors.map((tensor) => tensor.shape),
+    { config, ggufArchitecture: read.gguf?.architecture ?? null },
+  );
+  const tensors = read.tensors.map((tensor, index): TensorInfo => {
+    const place = places[index] ?? { role: 'other', layer: null, stack: '', module: tensor.name };
+    const { name, dtype, shape, elements, bytes, file, offset } = tensor;
+    const { role, layer, stack, module } = place;
+    return { index, name, dtype, shape, elements, bytes, file, offset, role, layer, stack, module };
+  });
+  return {
+    format: detected.reader.format,
+    path,
+    name: displayName(path, folder),
+    files: read.files,
+    metadata: read.metadata,
+    config,
+    model: map,
+    tensors,
+    warnings: [...read.warnings, ...warnings],
+    bytesRead: detected.bytesRead + read.bytesRead + bytesRead,
+    fingerprint: fingerprintOf(read),
+    ...(read.gguf === undefined ? {} : { gguf: read.gguf }),
+  };
+}
+
+/** "model.safetensors" says nothing, so the folder's name stands for the common file names. */
+function displayName(path: string, folder: boolean): string {
+  const absolute = resolve(path);
+  const name = basename(absolute);
+  if (folder) return name;
+  if (/^(model|pytorch_model)\.safetensors(\.index\.json)?$/.test(name)) return basename(dirname(absolute)) || name;
+  return name.replace(/\.safetensors\.index\.json$|\.safetensors$|\.gguf$/i, '');
+}
+
+function fingerprintOf({ files, headerDigests }: ReadCheckpoint): string {
+  const hash = createHash('sha256');
+  files.forEach((file, at) => {
+    hash.update(JSON.stringify([basename(file.path), file.sizeBytes, file.modifiedMs]));
+    const digest = headerDigests[at];
+    if (digest !== undefined) hash.update(digest);
+  });
+  return hash.digest('hex').slice(0, FINGERPRINT_DIGITS);
+}

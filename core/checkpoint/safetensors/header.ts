@@ -1,0 +1,108 @@
+// The header of one safetensors file: an object of tensors, each {dtype, shape, data_offsets}, and `__metadata__`.
+
+import { MAX_NAME_BYTES, MAX_TENSOR_RANK, MAX_TENSORS } from '../../base/limits.ts';
+import { type DType, dtypeInfo, isDType } from '../../tensor/dtype.ts';
+import type { StoredTensor } from '../format.ts';
+import { limitName } from '../tensorName.ts';
+import { countBytes, countElements } from '../tensorSize.ts';
+import { JsonScanner } from './jsonScanner.ts';
+
+export interface SafetensorsHeader {
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tensors: readonly StoredTensor[];
+}
+
+/**
+ * Parses header bytes; tensors keep the order of the header. Layout against the file is checked elsewhere.
+ *
+ * @param dataBegin offset of the data section in the file
+ * @param file index of the file, name its base name
+ * @throws HEADER_INVALID, DUPLICATE_NAME, NAME_INVALID, DTYPE_UNKNOWN, SHAPE_INVALID, COUNT_LIMIT
+ */
+export function parseSafetensorsHeader(
+  bytes: Uint8Array,
+  { dataBegin, file, name: fileName }: { dataBegin: number; file: number; name: string },
+): SafetensorsHeader {
+  const scanner = new JsonScanner(bytes, fileName);
+  // The specification asks for "{" as the very first byte.
+  if (bytes[0] !== 0x7b) scanner.fail('the header does not begin with "{"');
+  let metadata: SafetensorsHeader['metadata'] | undefined;
+  const tensors: StoredTensor[] = [];
+  const names = new Set<string>();
+  scanner.object((name) => {
+    if (name === '__metadata__') {
+      if (metadata !== undefined) scanner.fail('__metadata__ appears twice', 'DUPLICATE_NAME');
+      metadata = parseMetadata(scanner);
+      return;
+    }
+    const where = (): string => `${fileName}: tensor ${JSON.stringify(name.slice(0, MAX_NAME_BYTES))}`;
+    if (name.length * 3 > MAX_NAME_BYTES) limitName(Buffer.byteLength(name), MAX_NAME_BYTES, where);
+    names.add(name);
+    if (names.size === tensors.length) scanner.fail(`tensor ${JSON.stringify(name)} appears twice`, 'DUPLICATE_NAME');
+    if (names.size > MAX_TENSORS) scanner.fail(`more than ${MAX_TENSORS} tensors`, 'COUNT_LIMIT');
+    const { dtype, shape, begin, end } = parseEntry(scanner, where);
+    const elements = countElements(shape, where);
+    const stored = countBytes(dtype, elements, where);
+    if (stored !== end - begin) {
+      const need = `${dtype} [${shape.join(', ')}] needs ${stored} bytes`;
+      scanner.fail(`tensor ${JSON.stringify(name)}: ${need}, data_offsets hold ${end - begin}`, 'SHAPE_INVALID');
+    }
+    tensors.push({ name, dtype, shape, elements, bytes: stored, file, offset: dataBegin + begin });
+  });
+  scanner.end();
+  return { metadata: metadata ?? {}, tensors };
+}
+
+interface Entry {
+  dtype: DType;
+  shape: number[];
+  begin: number;
+  end: number;
+}
+
+function parseEntry(scanner: JsonScanner, where: () => string): Entry {
+  let dtype: DType | undefined;
+  let shape: number[] | undefined;
+  let offsets: number[] | undefined;
+  scanner.object((key) => {
+    if (key === 'dtype') {
+      if (dtype !== undefined) scanner.fail(`${where()} has two dtypes`);
+      dtype = parseDType(scanner, where);
+    } else if (key === 'shape') {
+      if (shape !== undefined) scanner.fail(`${where()} has two shapes`);
+      shape = scanner.integers(MAX_TENSOR_RANK);
+    } else if (key === 'data_offsets') {
+      if (offsets !== undefined) scanner.fail(`${where()} has two data_offsets`);
+      offsets = scanner.integers(2);
+    } else scanner.skip();
+  });
+  if (dtype === undefined || shape === undefined || offsets === undefined) {
+    return scanner.fail(
+      `${where()} lacks ${dtype === undefined ? 'dtype' : shape === undefined ? 'shape' : 'data_offsets'}`,
+    );
+  }
+  const [begin, end] = offsets;
+  if (begin === undefined || end === undefined || Number.isNaN(begin) || Number.isNaN(end)) {
+    return scanner.fail(`${where()}: data_offsets are not two non-negative integers`);
+  }
+  if (begin > end) return scanner.fail(`${where()}: data_offsets end (${end}) before they begin (${begin})`);
+  if (end === Number.POSITIVE_INFINITY) return scanner.fail(`${where()} ends beyond 2^53 bytes`, 'TENSOR_OVERRUN');
+  return { dtype, shape, begin, end };
+}
+
+function parseDType(scanner: JsonScanner, where: () => string): DType {
+  const name = scanner.string();
+  if (isDType(name) && dtypeInfo(name).kind !== 'block') return name;
+  return scanner.fail(`${where()} has the unknown dtype ${JSON.stringify(name.slice(0, 40))}`, 'DTYPE_UNKNOWN');
+}
+
+function parseMetadata(scanner: JsonScanner): Readonly<Record<string, string>> {
+  if (scanner.acceptNull()) return {};
+  const entries = new Map<string, string>();
+  scanner.object((key) => {
+    if (entries.has(key)) scanner.fail(`metadata key ${JSON.stringify(key)} appears twice`, 'DUPLICATE_NAME');
+    entries.set(key, scanner.string());
+  });
+  // fromEntries defines properties, so that a key "__proto__" stays data.
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,30 @@
+// What a path is, and what a folder holds.
+
+import { readdir, stat } from 'node:fs/promises';
+import { fileError } from './fileErrors.ts';
+
+/** Follows symbolic links. @throws FILE_NOT_FOUND, FILE_UNREADABLE */
+export async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    throw fileError(path, error, 'looking it up');
+  }
+}
+
+/** False only when nothing is there; any other trouble shows when the path is opened. */
+export async function pathExists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: unknown) => fileError(path, error).code !== 'FILE_NOT_FOUND',
+  );
+}
+
+/** Base names in a folder, sorted by code unit so that choices do not depend on the file system. */
+export async function listFolder(path: string): Promise<string[]> {
+  try {
+    return (await readdir(path)).sort();
+  } catch (error) {
+    throw fileError(path, error, 'listing the folder');
+  }
+}
