@@ -17,6 +17,10 @@ const ENCODERS: Readonly<Partial<Record<GgufTarget, (run: KernelExports) => Enco
   Q4_1: (run) => run.roundQ4_1,
   Q5_0: (run) => run.roundQ5_0,
   Q5_1: (run) => run.roundQ5_1,
+  IQ4_NL: (run) => run.quantizeIQ4_NL,
+  IQ4_XS: (run) => run.quantizeIQ4_XS,
+  Q4_K: (run) => run.quantizeQ4_K,
+  Q5_K: (run) => run.quantizeQ5_K,
 };
 
 export function canEncode(type: GgufTarget): boolean {

@@ -27,3 +27,5 @@ export {
   decodeQ6_K,
   decodeTQ2_0,
 } from './decodeSuperBlocks';
+export { quantizeQ4_K } from './quantizeQ4_K';
+export { quantizeQ5_K } from './quantizeQ5_K';
