@@ -8,7 +8,14 @@ export type EncodeKernel = (src: number, dst: number, rows: number, columns: num
 
 export type LegacyQuantExports = Readonly<
   Record<
-    'encodeF32' | 'encodeF16' | 'encodeBF16' | 'quantizeQ8_0' | 'roundQ4_0' | 'roundQ4_1' | 'roundQ5_0' | 'roundQ5_1',
+    | 'encodeF32'
+    | 'encodeF16'
+    | 'encodeBF16'
+    | 'quantizeQ8_0'
+    | 'quantizeQ4_0'
+    | 'quantizeQ4_1'
+    | 'quantizeQ5_0'
+    | 'quantizeQ5_1',
     EncodeKernel
   >
 >;

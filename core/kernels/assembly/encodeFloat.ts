@@ -3,11 +3,11 @@
 import { brainBits4, halfBits4 } from './half';
 
 export function encodeF32(src: usize, dst: usize, rows: i32, columns: i32, weights: usize): void {
-  memory.copy(dst, src, ((<usize>rows) * (<usize>columns)) << 2);
+  memory.copy(dst, src, (<usize>rows * <usize>columns) << 2);
 }
 
 export function encodeF16(src: usize, dst: usize, rows: i32, columns: i32, weights: usize): void {
-  const elements = (<usize>rows) * (<usize>columns);
+  const elements = <usize>rows * <usize>columns;
   let at: usize = 0;
   for (; at + 8 <= elements; at += 8) {
     const a = halfBits4(v128.load(src + (at << 2)));
@@ -18,7 +18,7 @@ export function encodeF16(src: usize, dst: usize, rows: i32, columns: i32, weigh
 }
 
 export function encodeBF16(src: usize, dst: usize, rows: i32, columns: i32, weights: usize): void {
-  const elements = (<usize>rows) * (<usize>columns);
+  const elements = <usize>rows * <usize>columns;
   let at: usize = 0;
   for (; at + 8 <= elements; at += 8) {
     const a = brainBits4(v128.load(src + (at << 2)));
