@@ -1,7 +1,7 @@
 // What every format's reader gives back: headers only, no tensor data.
 
 import type { ModelMap, TensorPlace } from '../model/places.ts';
-import type { DType } from '../tensor/dtype.ts';
+import { type DType, dtypeInfo } from '../tensor/dtype.ts';
 import type { GgufDetails } from './gguf/details.ts';
 
 export type CheckpointFormat = 'safetensors' | 'gguf';
@@ -56,4 +56,15 @@ export interface Checkpoint {
 export function matrixShape(tensor: Pick<TensorInfo, 'shape' | 'elements'>): { rows: number; columns: number } {
   const columns = tensor.shape.at(-1) ?? 1;
   return { columns, rows: columns === 0 ? 0 : tensor.elements / columns };
+}
+
+/** Numbers that are weights; index and mask tensors are not parameters. */
+export function isParameter({ dtype }: Pick<TensorInfo, 'dtype'>): boolean {
+  const { kind } = dtypeInfo(dtype);
+  return kind === 'float' || kind === 'block';
+}
+
+/** Logical parameters of a model: what bits per weight are divided by. */
+export function countParameters(tensors: readonly Pick<TensorInfo, 'dtype' | 'elements'>[]): number {
+  return tensors.reduce((count, tensor) => count + (isParameter(tensor) ? tensor.elements : 0), 0);
 }

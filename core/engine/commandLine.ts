@@ -5,6 +5,7 @@ import { isCancelled } from '../base/cancellation.ts';
 import { isQuantscopeError, QuantscopeError, toFailure } from '../base/errors.ts';
 import { COMMANDS, COMMON_OPTIONS, type Command } from './commands/command.ts';
 import { jsonText } from './jsonText.ts';
+import { numberOption } from './numberOption.ts';
 import { Session } from './session.ts';
 import { stderrProgress } from './stderrProgress.ts';
 
@@ -69,15 +70,6 @@ function parse(command: Command, args: readonly string[]) {
       cause: error,
     });
   }
-}
-
-/** @throws USAGE when the text is not a positive number */
-export function numberOption(text: unknown, flag: string): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (!Number.isFinite(value) || value <= 0)
-    throw new QuantscopeError('USAGE', `${flag} takes a positive number, not "${text}"`);
-  return value;
 }
 
 function overview(): string {

@@ -93,7 +93,7 @@ export const HANDLERS: Handlers = {
   },
 
   async preflight(session, { model, plan, format, output }) {
-    return preflightExport(session.model(model), { plan, format, output, overwrite: false });
+    return preflightExport(session, session.model(model), { plan, format, output, overwrite: false });
   },
 
   async export(session, { model, ...wanted }, signal) {

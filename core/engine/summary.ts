@@ -1,20 +1,21 @@
 // What the headers alone say about a model: counts, sizes, mixes.
 
-import { type Checkpoint, type MetadataValue, matrixShape, type TensorInfo } from '../checkpoint/checkpoint.ts';
+import {
+  type Checkpoint,
+  countParameters,
+  isParameter,
+  type MetadataValue,
+  matrixShape,
+  type TensorInfo,
+} from '../checkpoint/checkpoint.ts';
 import { ggufBlocker } from '../export/gguf/layout.ts';
 import type { ModelSummary, TensorTable } from '../protocol/objects.ts';
 import { isQuantizable } from '../quant/ggufTypes.ts';
-import { dtypeInfo } from '../tensor/dtype.ts';
 
 /** Enough to recognise a model; a GGUF vocabulary alone has a quarter of a million entries. */
 const MAX_METADATA_ENTRIES = 400;
 const MAX_METADATA_CHARACTERS = 400;
 const MAX_ARRAY_ITEMS = 8;
-
-/** Elements of number-valued tensors; index and mask tensors are not parameters. */
-export function countParameters(tensors: readonly TensorInfo[]): number {
-  return sum(tensors.filter(isParameter), (t) => t.elements);
-}
 
 export function modelSummary(checkpoint: Checkpoint, model: number, openMs: number): ModelSummary {
   const { tensors } = checkpoint;
@@ -65,11 +66,6 @@ export function tensorTable({ tensors }: Checkpoint): TensorTable {
 /** Rows × columns of the tensors a plan may choose a type for. */
 export function quantizableTensors(checkpoint: Checkpoint): (TensorInfo & { rows: number; columns: number })[] {
   return checkpoint.tensors.filter(isQuantizable).map((t) => ({ ...t, ...matrixShape(t) }));
-}
-
-function isParameter(tensor: TensorInfo): boolean {
-  const { kind } = dtypeInfo(tensor.dtype);
-  return kind === 'float' || kind === 'block';
 }
 
 /** Groups with their totals, largest first. */

@@ -1,0 +1,115 @@
+// `quantscope plan`: spend a budget exactly, and write the plan down.
+
+import { makePlan, serializePlan } from '../../allocation/planDocument.ts';
+import { bytesForBitsPerWeight } from '../../allocation/problem.ts';
+import { QuantscopeError } from '../../base/errors.ts';
+import { countParameters } from '../../checkpoint/checkpoint.ts';
+import { writeTextFile } from '../../io/textFile.ts';
+import { ROLES, type Role } from '../../model/places.ts';
+import type { PlanRequest } from '../../protocol/plan.ts';
+import { DEFAULT_CHOICES, GGUF_TARGETS, type GgufTarget, isGgufTarget } from '../../quant/ggufTypes.ts';
+import { numberOption } from '../numberOption.ts';
+import { solveFor } from '../planning.ts';
+import { scanModelSensitivity } from '../sensitivityCall.ts';
+import type { Command, OptionValues } from './command.ts';
+import { bytesText, figureText, printable, table } from './text.ts';
+
+export const plan: Command = {
+  name: 'plan',
+  summary: 'choose a type for every tensor under a size budget',
+  positionals: ['FILE|DIR|INDEX.json'],
+  usage:
+    ' (--target-bpw X | --target-bytes N) [--choices TYPE,…] [--lock REGEX=TYPE]… [--min ROLE=TYPE]… [--exact] -o NAME.quantplan.json',
+  options: {
+    'target-bpw': { type: 'string' },
+    'target-bytes': { type: 'string' },
+    choices: { type: 'string' },
+    lock: { type: 'string', multiple: true },
+    min: { type: 'string', multiple: true },
+    exact: { type: 'boolean' },
+    output: { type: 'string', short: 'o' },
+  },
+  async run({ session, positionals: [path = ''], values, signal }) {
+    const output = values.output;
+    if (typeof output !== 'string') throw new QuantscopeError('USAGE', 'plan: -o NAME.quantplan.json is missing');
+    const rules = readRules(values);
+    const target = readTarget(values);
+    const model = await session.open(path, signal);
+    const { checkpoint } = model;
+    const targetBytes =
+      target.bytes ?? bytesForBitsPerWeight(target.bitsPerWeight, countParameters(checkpoint.tensors));
+    const request: PlanRequest = { targetBytes, ...rules, pins: [] };
+    await scanModelSensitivity(session, model, signal);
+    const { solveMs, ...solution } = await solveFor(model, request);
+    await writeTextFile(output, serializePlan(makePlan(checkpoint, request, solution)));
+    const tensors = Object.entries(solution.tensors).map(([name, assignment]) => ({ name, ...assignment }));
+    return {
+      ok: true,
+      json: { output, request, solveMs, ...solution, tensors },
+      text: () => {
+        const { minBytes, maxBytes } = solution.feasible;
+        const head = [
+          `feasible: ${bytesText(minBytes)} to ${bytesText(maxBytes)}`,
+          `planned:  ${bytesText(solution.bytes)} of ${bytesText(targetBytes)}, ${solution.bitsPerWeight.toFixed(3)} bits per weight, whole file`,
+          `damage:   ${figureText(solution.damage)} (estimated from the weights alone), gap to the optimum ${figureText(solution.gap)}, solved in ${solveMs.toFixed(1)} ms`,
+          `written:  ${printable(output)}`,
+        ];
+        const rows = tensors.map((t) => [
+          printable(t.name),
+          t.type,
+          bytesText(t.bytes),
+          figureText(t.relativeError),
+          printable(t.why),
+        ]);
+        return `${head.join('\n')}\n\n${table(['tensor', 'type', 'bytes', 'error', 'why'], rows)}`;
+      },
+    };
+  },
+};
+
+function readTarget(
+  values: OptionValues,
+): { bytes: number; bitsPerWeight: 0 } | { bytes: null; bitsPerWeight: number } {
+  const bitsPerWeight = numberOption(values['target-bpw'], '--target-bpw');
+  const bytes = numberOption(values['target-bytes'], '--target-bytes');
+  if (bytes !== undefined && bitsPerWeight === undefined) return { bytes, bitsPerWeight: 0 };
+  if (bitsPerWeight !== undefined && bytes === undefined) return { bytes: null, bitsPerWeight };
+  throw new QuantscopeError('USAGE', 'plan: give either --target-bpw or --target-bytes');
+}
+
+function readRules(values: OptionValues): Pick<PlanRequest, 'choices' | 'locks' | 'minimums'> {
+  const choices =
+    typeof values.choices === 'string'
+      ? values.choices.split(',').map((name) => readType(name, '--choices'))
+      : [...DEFAULT_CHOICES];
+  const locks = listOf(values.lock).map((text) => {
+    const [pattern, type] = splitRule(text, '--lock');
+    return { pattern, type };
+  });
+  const minimums = listOf(values.min).map((text) => {
+    const [role, type] = splitRule(text, '--min');
+    if (!(ROLES as readonly string[]).includes(role))
+      throw new QuantscopeError('USAGE', `--min ${text}: no role "${role}"; roles: ${ROLES.join(', ')}`);
+    return { role: role as Role, type };
+  });
+  return { choices, locks, minimums };
+}
+
+/** The last '=' separates, so that a pattern may contain one. */
+function splitRule(text: string, flag: string): [string, GgufTarget] {
+  const at = text.lastIndexOf('=');
+  if (at <= 0)
+    throw new QuantscopeError('USAGE', `${flag} ${text}: expected ${flag === '--lock' ? 'REGEX' : 'ROLE'}=TYPE`);
+  return [text.slice(0, at), readType(text.slice(at + 1), flag)];
+}
+
+function readType(name: string, flag: string): GgufTarget {
+  const type = name.trim().toUpperCase();
+  if (!isGgufTarget(type))
+    throw new QuantscopeError('TYPE_UNKNOWN', `${flag}: no type "${name}"; types: ${GGUF_TARGETS.join(', ')}`);
+  return type;
+}
+
+function listOf(value: OptionValues[string]): string[] {
+  return Array.isArray(value) ? value.map(String) : [];
+}

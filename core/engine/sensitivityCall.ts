@@ -1,0 +1,26 @@
+// Sensitivity of an open model: scanned or read from the cache, kept for planning, handed on row by row.
+
+import type { Result } from '../protocol/calls.ts';
+import type { SensitivityRow } from '../protocol/objects.ts';
+import { scanSensitivity } from '../sensitivity/scan.ts';
+import { progressReporter } from './progress.ts';
+import type { OpenModel, Session } from './session.ts';
+
+export async function scanModelSensitivity(
+  session: Session,
+  model: OpenModel,
+  signal: AbortSignal,
+  onRow: (row: SensitivityRow) => void = () => {},
+): Promise<Result<'sensitivity'>> {
+  const began = performance.now();
+  const scanned = await scanSensitivity(model.checkpoint, session.pool, {
+    maxElementsPerTensor: session.options.sensitivityElements,
+    signal,
+    onRow: (row) => {
+      model.sensitivity.set(row.tensor, row);
+      onRow(row);
+    },
+    onProgress: progressReporter(model.id, 'sensitivity', (event) => session.emit('progress', event)),
+  });
+  return { ...scanned, seconds: (performance.now() - began) / 1000 };
+}
