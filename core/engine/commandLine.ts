@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util';
 import { isCancelled } from '../base/cancellation.ts';
 import { isQuantscopeError, QuantscopeError, toFailure } from '../base/errors.ts';
-import { COMMANDS, COMMON_OPTIONS, type Command } from './commands/command.ts';
+import { COMMANDS, COMMON_OPTIONS, type Command, type OptionValues } from './commands/command.ts';
 import { jsonText } from './jsonText.ts';
 import { numberOption } from './numberOption.ts';
 import { Session } from './session.ts';
@@ -31,7 +31,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
       process.stdout.write(usage(command));
       return EXIT.ok;
     }
-    const { values, positionals } = parse(command, rest);
+    const { values, positionals }: { values: OptionValues; positionals: string[] } = parse(command, rest);
     const threads = numberOption(values.threads, '--threads');
     await using session = new Session(progress.emit, {
       threads,

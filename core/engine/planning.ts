@@ -6,12 +6,12 @@ import { buildProblem, type SizeModel } from '../allocation/problem.ts';
 import { planSolution } from '../allocation/solution.ts';
 import { QuantscopeError } from '../base/errors.ts';
 import { ggufSize } from '../export/gguf/layout.ts';
-import type { Landmark, ParetoPoint, PlanRequest, Solution } from '../protocol/plan.ts';
+import type { Landmark, ParetoPoint, PlanRequest, Solved } from '../protocol/plan.ts';
 import { isQuantizable } from '../quant/ggufTypes.ts';
 import type { OpenModel } from './session.ts';
 
 /** @throws BUDGET_INFEASIBLE, LOCK_MATCHED_NOTHING, PATTERN_INVALID, and PLAN_INVALID before sensitivity is complete */
-export async function solveFor(model: OpenModel, request: PlanRequest): Promise<Solution> {
+export async function solveFor(model: OpenModel, request: PlanRequest): Promise<Solved> {
   return planSolution(await problemOf(model, request));
 }
 

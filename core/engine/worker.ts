@@ -1,5 +1,10 @@
 // Worker thread entry: the table of tasks the pool may ask for.
 
+import { encodeTensor } from '../export/encodeTensor.ts';
+import { compareTensor } from '../export/verify/compareTensor.ts';
 import { serveTasks } from '../kernels/task.ts';
 
-serveTasks({});
+serveTasks({
+  encodeTensor,
+  compareTensor,
+});

@@ -12,12 +12,13 @@ import {
   zProvenance,
   zSensitivityRow,
   zStatisticsRow,
+  zTarget,
   zTensorIndex,
   zTensorTable,
   zTile,
   zVerifyReport,
 } from './objects.ts';
-import { zLandmark, zParetoPoint, zPlan, zPlanRequest, zSolution } from './plan.ts';
+import { zLandmark, zParetoPoint, zPlan, zPlanRequest, zSolved } from './plan.ts';
 
 export const PROTOCOL_VERSION = 1;
 /** A heatmap never asks for more cells a side than a screen can show. */
@@ -56,7 +57,7 @@ export const ENGINE_CALLS = {
   /** Damage of every target type for every quantizable tensor; rows arrive as `sensitivity` events. */
   sensitivity: { params: byModel, result: scanResult },
   /** Needs sensitivity first. */
-  solve: { params: byModel.extend({ request: zPlanRequest }), result: zSolution },
+  solve: { params: byModel.extend({ request: zPlanRequest }), result: zSolved },
   pareto: {
     params: byModel.extend({ request: zPlanRequest }),
     result: z.object({ points: z.array(zParetoPoint), landmarks: z.array(zLandmark) }),
@@ -94,7 +95,13 @@ export const HOST_CALLS = {
   /** First call of a webview: which model it shows, and the view state it last saved. */
   ready: {
     params: none,
-    result: z.object({ path: z.string(), protocol: z.int(), state: z.string().nullable() }),
+    result: z.object({
+      path: z.string(),
+      protocol: z.int(),
+      state: z.string().nullable(),
+      /** The user's settings for a new plan. */
+      defaults: z.object({ targetBitsPerWeight: z.number(), choices: z.array(zTarget).min(1) }).optional(),
+    }),
   },
   /** Kept across reloads, per model path. */
   saveState: { params: z.object({ state: z.string().max(1_000_000) }), result: none },

@@ -4,6 +4,8 @@ import * as z from 'zod';
 import { MAX_PATTERN_LENGTH } from '../base/pattern.ts';
 import { zFigure, zRole, zTarget } from './objects.ts';
 
+export { DEFAULT_CHOICES } from '../quant/ggufTypes.ts';
+
 export const PLAN_VERSION = 1;
 
 export const zLock = z.object({ pattern: z.string().max(MAX_PATTERN_LENGTH), type: zTarget });
@@ -36,10 +38,12 @@ export const zSolution = z.object({
   /** Damage of this solution minus a proven lower bound, as a share of the damage; 0 = proven optimal. */
   gap: z.number(),
   feasible: z.object({ minBytes: z.number(), maxBytes: z.number() }),
-  solveMs: z.number(),
   /** One per quantizable tensor, by name. */
   tensors: z.record(z.string(), zAssignment),
 });
+
+/** A fresh answer; how long it took is not part of the plan, which is the same for the same input. */
+export const zSolved = zSolution.extend({ solveMs: z.number() });
 
 export const zPlan = z.object({
   $schema: z.string().optional(),
@@ -57,6 +61,7 @@ export const zLandmark = zParetoPoint.extend({ label: z.string() });
 export type PlanRequest = z.infer<typeof zPlanRequest>;
 export type Assignment = z.infer<typeof zAssignment>;
 export type Solution = z.infer<typeof zSolution>;
+export type Solved = z.infer<typeof zSolved>;
 export type Plan = z.infer<typeof zPlan>;
 export type Lock = z.infer<typeof zLock>;
 export type Minimum = z.infer<typeof zMinimum>;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { BenchRow } from './benchRow.ts';
 
 const SHARDS = 64;
-const LAYERS_PER_SHARD = 2;
+const LAYERS_PER_SHARD = 1;
 const HIDDEN = 8192;
 const FFN = 27648;
 const RUNS = 7;
