@@ -1,0 +1,31 @@
+// A solved problem as it is shown and stored: one assignment with its reason per tensor.
+
+import type { Assignment, Solved } from '../protocol/plan.ts';
+import { frontierOf } from './frontier.ts';
+import type { AllocationProblem } from './problem.ts';
+import { chosenOf, solveAllocation } from './solve.ts';
+import { explain } from './why.ts';
+
+/**
+ * Solves and explains. `type` of an assignment is the type the file stores.
+ * @throws BUDGET_INFEASIBLE quoting the feasible interval
+ */
+export function planSolution(problem: AllocationProblem, frontier = frontierOf(problem.items)): Solved {
+  const started = performance.now();
+  const allocation = solveAllocation(problem, frontier);
+  const solveMs = performance.now() - started;
+  const why = explain(problem, allocation);
+  const tensors = problem.items.map(({ name }, i): [string, Assignment] => {
+    const { stored, bytes, relativeError } = chosenOf(problem, allocation, i);
+    return [name, { type: stored, bytes, relativeError, why: why(i) }];
+  });
+  return {
+    bytes: allocation.bytes,
+    bitsPerWeight: (allocation.bytes * 8) / problem.parameters,
+    damage: allocation.damage,
+    gap: allocation.gap,
+    feasible: allocation.feasible,
+    solveMs,
+    tensors: Object.fromEntries(tensors),
+  };
+}
