@@ -1,0 +1,13 @@
+// `npm run test:interop`: against real ggml, llama.cpp and Python readers, installed apart from the product.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { buildIfStale } from '../../scripts/buildIfStale.ts';
+
+buildIfStale(['kernels', 'host']);
+if (!existsSync('test/interop/node_modules')) {
+  const { status } = spawnSync('npm', ['ci', '--omit=optional', '--ignore-scripts'], { cwd: 'test/interop', stdio: 'inherit' });
+  if (status !== 0) console.log('skipped where llama.cpp is needed: its package could not be installed');
+}
+const { status } = spawnSync('vitest', ['run', '--config', 'test/interop/vitest.config.ts'], { stdio: 'inherit' });
+process.exitCode = status ?? 1;
