@@ -1,0 +1,83 @@
+// Rotary position scaling of config.json as GGUF key-values, and Llama 3's as the tensor llama.cpp reads.
+
+import { QuantscopeError } from '../../base/errors.ts';
+import { countAt, numberAt, shown, textAt } from './jsonObject.ts';
+import { f32, type KeyValue, text, u32 } from './keyValues.ts';
+import type { ModelConfig } from './modelConfig.ts';
+
+export interface RopeScaling {
+  readonly keyValues: readonly KeyValue[];
+  /** `rope_freqs.weight`: one divisor per rotary frequency, or null. */
+  readonly frequencyFactors: Float32Array | null;
+  readonly warnings: readonly string[];
+}
+
+/** @throws UNSUPPORTED_ARCHITECTURE for a scaling llama.cpp's Llama and Qwen graphs do not have */
+export function ropeScaling(config: ModelConfig): RopeScaling {
+  const { rope, architecture } = config;
+  const type = rope === null ? 'default' : (textAt(rope, 'rope_type') ?? textAt(rope, 'type') ?? 'default');
+  const key = (name: string): string => `${architecture}.rope.scaling.${name}`;
+  const factor = rope === null ? null : numberAt(rope, 'factor');
+  const original = rope === null ? null : countAt(rope, 'original_max_position_embeddings');
+  switch (type) {
+    case 'default':
+      return { keyValues: [], frequencyFactors: null, warnings: [] };
+    case 'linear':
+      return {
+        keyValues: [text(key('type'), 'linear'), f32(key('factor'), needed(factor, type))],
+        frequencyFactors: null,
+        warnings: [],
+      };
+    case 'yarn':
+      return {
+        keyValues: [
+          text(key('type'), 'yarn'),
+          f32(key('factor'), needed(factor, type)),
+          u32(key('original_context_length'), original ?? config.contextLength),
+        ],
+        frequencyFactors: null,
+        warnings: [],
+      };
+    case 'llama3':
+      return { keyValues: [], frequencyFactors: llama3Factors(config, needed(factor, type)), warnings: [] };
+    case 'dynamic':
+      return {
+        keyValues: [],
+        frequencyFactors: null,
+        warnings: ['config.json: dynamic rope scaling is left out; it acts beyond the trained context only'],
+      };
+    default:
+      throw new QuantscopeError(
+        'UNSUPPORTED_ARCHITECTURE',
+        `config.json: rope scaling ${shown(type)} cannot be written for ${architecture}; linear, yarn, llama3 and dynamic can`,
+      );
+  }
+}
+
+/**
+ * Llama 3.1 scaling: frequencies above `high` are kept, below `low` divided by `factor`, between blended
+ * (transformers modeling_rope_utils `_compute_llama3_parameters`; llama.cpp divides by the stored number).
+ */
+function llama3Factors(config: ModelConfig, factor: number): Float32Array {
+  const { rope, headDimension, ropeBase } = config;
+  const low = (rope && numberAt(rope, 'low_freq_factor')) ?? 1;
+  const high = (rope && numberAt(rope, 'high_freq_factor')) ?? 4;
+  const context = (rope && numberAt(rope, 'original_max_position_embeddings')) ?? 8192;
+  const factors = new Float32Array(Math.floor(headDimension / 2));
+  for (let i = 0; i < factors.length; i++) {
+    const wavelength = 2 * Math.PI * ropeBase ** ((2 * i) / headDimension);
+    if (wavelength < context / high) factors[i] = 1;
+    else if (wavelength > context / low) factors[i] = factor;
+    else {
+      const smooth = (context / wavelength - low) / (high - low);
+      factors[i] = 1 / ((1 - smooth) / factor + smooth);
+    }
+  }
+  return factors;
+}
+
+function needed(factor: number | null, type: string): number {
+  if (factor === null || factor <= 0)
+    throw new QuantscopeError('HEADER_INVALID', `config.json: rope scaling ${type} needs a positive factor`);
+  return factor;
+}

@@ -1,0 +1,97 @@
+// Everything that can be known to fail before the first byte is written.
+
+import { dirname, resolve } from 'node:path';
+import { availableMemory } from 'node:process';
+import { isQuantscopeError, QuantscopeError } from '../base/errors.ts';
+import { MAX_ARENA_BYTES } from '../base/limits.ts';
+import { matrixShape } from '../checkpoint/checkpoint.ts';
+import { createAtomicFile } from '../io/atomicFile.ts';
+import { freeBytes } from '../io/diskSpace.ts';
+import { checkOutputIsNew, checkOutputIsNotInput } from '../io/outputPath.ts';
+import type { ExportCheck, ExportDraft, Exporter, ExportInput } from './exporter.ts';
+import { checkUnchanged } from './freshness.ts';
+import { CHUNK_ELEMENTS } from './rowChunks.ts';
+
+/** Source, permuted copy, float32 and result of one element, at their widest. */
+const SCRATCH_BYTES_PER_ELEMENT = 8 + 8 + 4 + 4;
+
+export interface Preflight {
+  readonly checks: readonly ExportCheck[];
+  readonly ok: boolean;
+  /** Predicted size of the file; 0 when it could not be laid out. */
+  readonly bytes: number;
+}
+
+/** Runs every check, also after one failed, so that all causes are told at once. */
+export async function preflight(exporter: Exporter, input: ExportInput, threads: number): Promise<Preflight> {
+  const { checkpoint, output } = input;
+  const checks: ExportCheck[] = await exporter.preflight(input);
+  const inputs = checkpoint.files.map(({ path }) => path);
+  let draft: ExportDraft | undefined;
+  if (checks.every(({ ok }) => ok)) {
+    checks.push(
+      await attempt('Plan', async () => {
+        draft = await exporter.draft(input);
+        return [`${draft.totalBytes} bytes in ${draft.tensors.length} tensors`, ...draft.warnings].join('; ');
+      }),
+    );
+  }
+  checks.push(
+    await attempt('Source', async () => {
+      await checkUnchanged(checkpoint);
+      return `${inputs.length} ${inputs.length === 1 ? 'file' : 'files'}, unchanged since opened`;
+    }),
+    await attempt('Output', async () => {
+      await checkOutputIsNotInput(output, inputs);
+      if (!input.overwrite) await checkOutputIsNew(output);
+      return `${output}${input.overwrite ? '' : ' is a new file'}`;
+    }),
+  );
+  if (checks.every(({ ok }) => ok)) {
+    checks.push(
+      await attempt('Folder', async () => {
+        await (await createAtomicFile(output)).discard();
+        return `${dirname(resolve(output))} can be written`;
+      }),
+      await attempt('Disk space', () => diskSpace(output, draft?.totalBytes ?? 0)),
+    );
+  }
+  checks.push(await attempt('Memory', async () => memory(input, threads)));
+  return { checks, ok: checks.every(({ ok }) => ok), bytes: draft?.totalBytes ?? 0 };
+}
+
+/** @throws the first failing check */
+export function throwIfFailed({ checks }: Preflight): void {
+  const failed = checks.find(({ ok }) => !ok);
+  if (failed !== undefined) throw new QuantscopeError(failed.code, failed.message);
+}
+
+async function attempt(name: string, check: () => Promise<string>): Promise<ExportCheck> {
+  try {
+    return { name, ok: true, message: await check(), code: 'INTERNAL' };
+  } catch (error) {
+    if (!isQuantscopeError(error)) throw error;
+    return { name, ok: false, message: error.message, code: error.code };
+  }
+}
+
+async function diskSpace(output: string, bytes: number): Promise<string> {
+  const free = await freeBytes(dirname(resolve(output)));
+  if (bytes > free) throw new QuantscopeError('DISK_FULL', `${output}: ${bytes} bytes wanted, ${free} free`);
+  return `${bytes} bytes wanted, ${free} free`;
+}
+
+function memory({ checkpoint }: ExportInput, threads: number): string {
+  const widest = checkpoint.tensors.reduce((most, tensor) => Math.max(most, matrixShape(tensor).columns), 0);
+  const perWorker = Math.max(widest, CHUNK_ELEMENTS) * SCRATCH_BYTES_PER_ELEMENT;
+  if (perWorker > MAX_ARENA_BYTES)
+    throw new QuantscopeError(
+      'MEMORY_LIMIT',
+      `a row of ${widest} elements needs ${perWorker} bytes, the limit is ${MAX_ARENA_BYTES}`,
+    );
+  const wanted = perWorker * threads;
+  const free = availableMemory();
+  if (wanted > free)
+    throw new QuantscopeError('MEMORY_LIMIT', `${threads} workers need ${wanted} bytes, ${free} are free`);
+  return `${threads} workers need at most ${wanted} bytes, ${free} are free`;
+}

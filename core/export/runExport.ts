@@ -1,0 +1,73 @@
+// One export from plan to verified file: check, write beside, re-open, compare, rename.
+
+import { throwIfCancelled } from '../base/cancellation.ts';
+import { QuantscopeError } from '../base/errors.ts';
+import { openCheckpoint } from '../checkpoint/open.ts';
+import { createAtomicFile } from '../io/atomicFile.ts';
+import type { ExportFormat, ExportResult, VerifyReport } from '../protocol/objects.ts';
+import type { ExportDraft, ExportInput, ExportRun } from './exporter.ts';
+import { checkUnchanged } from './freshness.ts';
+import { preflight, throwIfFailed } from './preflight.ts';
+import { EXPORTERS } from './registry.ts';
+import { verifyExport } from './verify/verifyExport.ts';
+import { writeDraft } from './writeDraft.ts';
+
+/**
+ * Nothing carries the output's name unless it was written whole and read back as planned.
+ *
+ * @throws what the preflight found, NON_FINITE, DISK_FULL, FILE_CHANGED, VERIFY_FAILED, CANCELLED
+ */
+export async function runExport(format: ExportFormat, input: ExportInput, run: ExportRun): Promise<ExportResult> {
+  const began = performance.now();
+  const exporter = EXPORTERS[format];
+  throwIfFailed(await preflight(exporter, input, run.pool.threads));
+  const draft = await exporter.draft(input);
+  await using file = await createAtomicFile(input.output, { expectedBytes: draft.totalBytes });
+  await writeDraft(input.checkpoint, draft, file, run);
+  await file.sync();
+  const report = await verifyWritten(input, draft, file.partialPath, run);
+  await checkUnchanged(input.checkpoint);
+  throwIfCancelled(run.signal, 'export');
+  await file.commit();
+  const parameters = input.checkpoint.tensors.reduce((sum, { elements }) => sum + elements, 0);
+  return {
+    output: input.output,
+    bytes: draft.totalBytes,
+    bitsPerWeight: (draft.totalBytes * 8) / Math.max(1, parameters),
+    seconds: (performance.now() - began) / 1000,
+    verify: { ...report, exported: input.output },
+  };
+}
+
+async function verifyWritten(
+  input: ExportInput,
+  draft: ExportDraft,
+  path: string,
+  run: ExportRun,
+): Promise<VerifyReport> {
+  const { checkpoint } = input;
+  const exported = await openCheckpoint(path, run.signal === undefined ? {} : { signal: run.signal });
+  const written = new Map(exported.tensors.map((tensor) => [tensor.name, tensor.dtype]));
+  for (const { name, type } of draft.tensors) {
+    const found = written.get(name);
+    if (found !== type)
+      throw new QuantscopeError(
+        'VERIFY_FAILED',
+        `${input.output}: ${name} was to be ${type}, the file has ${found ?? 'none'}`,
+      );
+  }
+  const report = await verifyExport(checkpoint, exported, run.pool, {
+    signal: run.signal,
+    onProgress: (done, total, name) => run.onProgress?.(done, total, `verifying ${name}`),
+  });
+  if (!report.ok) throw new QuantscopeError('VERIFY_FAILED', `${input.output}: ${fault(report)}`);
+  return report;
+}
+
+function fault({ missing, tensors }: VerifyReport): string {
+  if (missing.length > 0) return `${missing.length} tensors are missing, the first is ${missing[0]}`;
+  const shape = tensors.find(({ status }) => status === 'shape');
+  if (shape !== undefined) return `${shape.exportedName} has another shape than ${shape.name}`;
+  const broken = tensors.find(({ maxError }) => !Number.isFinite(maxError));
+  return `${broken?.exportedName ?? 'a tensor'} holds values that are not finite`;
+}

@@ -1,0 +1,64 @@
+// Streams a drafted file into place: head, then every tensor's rows as the workers finish them, in order.
+
+import { QuantscopeError } from '../base/errors.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { AtomicFile } from '../io/atomicFile.ts';
+import type { EncodeRows } from './encodeTensor.ts';
+import type { DraftTensor, ExportDraft, ExportRun, TensorSource } from './exporter.ts';
+import { orderedRuns } from './orderedRuns.ts';
+import { rowChunks } from './rowChunks.ts';
+
+/** @throws NON_FINITE, DISK_FULL, FILE_TRUNCATED, CANCELLED */
+export async function writeDraft(
+  checkpoint: Checkpoint,
+  draft: ExportDraft,
+  file: AtomicFile,
+  run: ExportRun,
+): Promise<void> {
+  const { tensors, totalBytes, head } = draft;
+  const chunks = orderedRuns<EncodeRows, Uint8Array>(run.pool, 'encodeTensor', inputs(checkpoint, tensors), run.signal);
+  try {
+    await file.write(head);
+    for (const tensor of tensors) {
+      const end = file.writtenBytes + tensor.bytes;
+      if (tensor.source instanceof Uint8Array) await file.write(tensor.source);
+      while (file.writtenBytes < end) {
+        const next = await chunks.next();
+        if (next.done === true) break;
+        await file.write(next.value);
+        run.onProgress?.(file.writtenBytes, totalBytes, tensor.name);
+      }
+      if (file.writtenBytes !== end)
+        throw new QuantscopeError('INTERNAL', `${tensor.name}: wrote up to byte ${file.writtenBytes}, planned ${end}`);
+      if (tensor.paddingBytes > 0) await file.write(new Uint8Array(tensor.paddingBytes));
+    }
+  } finally {
+    await chunks.return();
+  }
+  if (file.writtenBytes !== totalBytes)
+    throw new QuantscopeError('INTERNAL', `wrote ${file.writtenBytes} bytes, planned ${totalBytes}`);
+}
+
+function* inputs(checkpoint: Checkpoint, tensors: readonly DraftTensor[]): Generator<EncodeRows> {
+  for (const { source } of tensors) if (!(source instanceof Uint8Array)) yield* tensorInputs(checkpoint, source);
+}
+
+function* tensorInputs(checkpoint: Checkpoint, source: TensorSource): Generator<EncodeRows> {
+  const info = checkpoint.tensors[source.tensor];
+  const path = info === undefined ? undefined : checkpoint.files[info.file]?.path;
+  if (info === undefined || path === undefined) throw new QuantscopeError('INTERNAL', `no tensor ${source.tensor}`);
+  const headRows = source.permutedHeads === 0 ? 0 : source.rows / source.permutedHeads;
+  for (const { firstRow, rows } of rowChunks(source.rows, source.columns, headRows)) {
+    yield {
+      name: info.name,
+      path,
+      offset: info.offset,
+      dtype: info.dtype,
+      columns: source.columns,
+      firstRow,
+      rows,
+      steps: source.steps,
+      headRows,
+    };
+  }
+}
