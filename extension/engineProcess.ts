@@ -13,8 +13,8 @@ import * as z from 'zod';
 import {
   ENGINE_CALLS,
   type EngineCall,
-  type Event,
   EVENTS,
+  type Event,
   type EventName,
   type Params,
   PROTOCOL_VERSION,

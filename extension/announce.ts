@@ -1,0 +1,48 @@
+// What the user is told outside a view: failures with their sentence, finished exports with what to do next.
+
+import { basename } from 'node:path';
+import * as vscode from 'vscode';
+import { toFailure } from '../core/protocol/failures.ts';
+import type { ExportResult } from '../core/protocol/objects.ts';
+import { revealFile } from './hostCalls.ts';
+import { openModel } from './openModel.ts';
+
+/** Shows a failure as it is worded by the engine. Being cancelled is not an error. */
+export async function announceFailure(what: string, error: unknown, log: vscode.LogOutputChannel): Promise<void> {
+  const failure = isFailure(error) ? error : toFailure(error);
+  if (failure.code === 'CANCELLED') {
+    vscode.window.setStatusBarMessage(vscode.l10n.t('{0} cancelled', what), 4000);
+    return;
+  }
+  log.error(`${what}: ${failure.code} ${failure.message}`);
+  const showLog = vscode.l10n.t('Show Log');
+  const chosen = await vscode.window.showErrorMessage(`${what}: ${failure.message}`, showLog);
+  if (chosen === showLog) log.show();
+}
+
+export async function announceExport(result: ExportResult): Promise<void> {
+  const open = vscode.l10n.t('Open');
+  const reveal = vscode.l10n.t('Reveal');
+  const message = vscode.l10n.t(
+    'Exported {0}: {1}, {2} bits per weight, verified against the original.',
+    basename(result.output),
+    bytesText(result.bytes),
+    result.bitsPerWeight.toFixed(2),
+  );
+  const chosen = await vscode.window.showInformationMessage(message, open, reveal);
+  const uri = vscode.Uri.file(result.output);
+  if (chosen === open) await openModel(uri);
+  if (chosen === reveal) await revealFile(uri);
+}
+
+/** Decimal units, as disks and model cards count. */
+export function bytesText(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
+  const value = bytes / 1000 ** power;
+  return `${power === 0 ? value : value.toPrecision(3)} ${units[power]}`;
+}
+
+function isFailure(error: unknown): error is ReturnType<typeof toFailure> {
+  return typeof error === 'object' && error !== null && !(error instanceof Error) && 'code' in error;
+}

@@ -1,0 +1,40 @@
+// The settings of `quantscope.*`, read when needed, checked because settings files are written by hand.
+
+import * as vscode from 'vscode';
+import { zTarget } from '../core/protocol/objects.ts';
+import { DEFAULT_CHOICES, type PlanRequest } from '../core/protocol/plan.ts';
+
+export interface PlanDefaults {
+  readonly targetBitsPerWeight: number;
+  readonly choices: PlanRequest['choices'];
+}
+
+const MIN_BITS_PER_WEIGHT = 1;
+const MAX_BITS_PER_WEIGHT = 32;
+
+/** Environment of the engine process; undefined leaves the engine's own default. */
+export function engineEnvironment(): Record<string, string | undefined> {
+  const settings = vscode.workspace.getConfiguration('quantscope');
+  const count = (name: string): string | undefined => {
+    const value = settings.get<number>(name, 0);
+    return Number.isFinite(value) && value > 0 ? String(Math.floor(value)) : undefined;
+  };
+  return {
+    QUANTSCOPE_THREADS: count('engine.threads'),
+    QUANTSCOPE_SENSITIVITY_ELEMENTS: count('sensitivity.maxElements'),
+    QUANTSCOPE_CACHE: settings.get<string>('cacheFolder', '').trim() || process.env.QUANTSCOPE_CACHE,
+  };
+}
+
+export function planDefaults(): PlanDefaults {
+  const settings = vscode.workspace.getConfiguration('quantscope');
+  const target = settings.get<number>('plan.targetBitsPerWeight', 4.5);
+  const choices = (settings.get<unknown[]>('plan.choices') ?? []).flatMap((choice) => {
+    const parsed = zTarget.safeParse(choice);
+    return parsed.success ? [parsed.data] : [];
+  });
+  return {
+    targetBitsPerWeight: Math.min(MAX_BITS_PER_WEIGHT, Math.max(MIN_BITS_PER_WEIGHT, Number(target) || 4.5)),
+    choices: choices.length > 0 ? choices : [...DEFAULT_CHOICES],
+  };
+}
