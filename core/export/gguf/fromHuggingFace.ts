@@ -8,7 +8,7 @@ import { ggufArchitecture, type ModelConfig, readModelConfig } from './modelConf
 import { permutedHeads } from './permutedHeads.ts';
 import { ropeScaling } from './ropeScaling.ts';
 import { fixedType, keptType } from './storedTypes.ts';
-import { ggufTensorName, isComputedBuffer } from './tensorNames.ts';
+import { ggufNamesFor, isComputedBuffer, type ToGgufName } from './tensorNames.ts';
 import { tokenizerKeyValues } from './tokenizer/tokenizer.ts';
 import { readTokenizerFiles } from './tokenizer/tokenizerFiles.ts';
 
@@ -21,7 +21,8 @@ export function huggingFaceBlocker({ config, tensors }: Checkpoint): string | nu
   if (config === null) return 'GGUF export needs config.json beside the weights';
   const architecture = ggufArchitecture(config);
   if (typeof architecture !== 'string') return architecture.blocker;
-  const stranger = tensors.find(({ name }) => !isComputedBuffer(name) && ggufTensorName(architecture, name) === null);
+  const toGguf = ggufNamesFor(architecture, namesOf(tensors));
+  const stranger = tensors.find(({ name }) => !isComputedBuffer(name) && toGguf(name) === null);
   if (stranger !== undefined) return `${stranger.name} has no place in llama.cpp's ${architecture} architecture`;
   return null;
 }
@@ -34,9 +35,10 @@ export async function contentsFromHuggingFace(checkpoint: Checkpoint, fileType: 
     throw new QuantscopeError('UNSUPPORTED_ARCHITECTURE', `${checkpoint.name}: ${blocker ?? 'unknown architecture'}`);
   const config = readModelConfig(checkpoint.config ?? {}, architecture);
   const rope = ropeScaling(config);
+  const toGguf = ggufNamesFor(architecture, namesOf(checkpoint.tensors));
   const tensors: GgufTensor[] = checkpoint.tensors
     .filter(({ name }) => !isComputedBuffer(name))
-    .map((tensor) => outputTensor(tensor, config))
+    .map((tensor) => outputTensor(tensor, config, toGguf))
     .toSorted((a, b) => fileOrder(a.source) - fileOrder(b.source));
   if (rope.frequencyFactors !== null) tensors.push(constantTensor('rope_freqs.weight', rope.frequencyFactors));
   const tokenizer = tokenizerKeyValues(await readTokenizerFiles(checkpoint), embeddingRows(tensors, config));
@@ -79,9 +81,9 @@ function modelKeyValues(config: ModelConfig, name: string): KeyValue[] {
   return entries;
 }
 
-function outputTensor(tensor: TensorInfo, config: ModelConfig): GgufTensor {
+function outputTensor(tensor: TensorInfo, config: ModelConfig, toGguf: ToGgufName): GgufTensor {
   return {
-    name: ggufTensorName(config.architecture, tensor.name) ?? tensor.name,
+    name: toGguf(tensor.name) ?? tensor.name,
     shape: tensor.shape,
     source: tensor,
     fixedType: fixedType(tensor),
@@ -114,4 +116,8 @@ function embeddingRows(tensors: readonly GgufTensor[], config: ModelConfig): num
   if (embedding === undefined)
     throw new QuantscopeError('UNSUPPORTED_ARCHITECTURE', 'there is no token embedding among the tensors');
   return embedding.shape[0] ?? config.vocabularySize;
+}
+
+function namesOf(tensors: readonly TensorInfo[]): Set<string> {
+  return new Set(tensors.map(({ name }) => name));
 }

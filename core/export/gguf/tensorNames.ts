@@ -27,7 +27,16 @@ const QWEN3_IN_LAYER: Readonly<Record<string, string>> = {
 };
 
 /** @returns the GGUF name, or null for a tensor the architecture has no place for */
-export function ggufTensorName(architecture: GgufArchitecture, name: string): string | null {
+export type ToGgufName = (name: string) => string | null;
+
+/** @param names all tensors of the checkpoint: a tied matrix saved only as the output is the token embedding */
+export function ggufNamesFor(architecture: GgufArchitecture, names: ReadonlySet<string>): ToGgufName {
+  const outputIsEmbedding = names.has('lm_head.weight') && !names.has('model.embed_tokens.weight');
+  return (name) =>
+    outputIsEmbedding && name === 'lm_head.weight' ? 'token_embd.weight' : ggufTensorName(architecture, name);
+}
+
+function ggufTensorName(architecture: GgufArchitecture, name: string): string | null {
   const match = /^(.*)\.(weight|bias)$/.exec(name);
   if (match === null) return null;
   const [, module = '', kind = ''] = match;
@@ -40,7 +49,7 @@ export function ggufTensorName(architecture: GgufArchitecture, name: string): st
 
 /** Buffers old checkpoints saved although every runtime computes them. */
 export function isComputedBuffer(name: string): boolean {
-  return /\.(rotary_emb\.inv_freq|attention\.masked_bias|self_attn\.bias)$/.test(name);
+  return /\.(rotary_emb\.inv_freq|attention\.masked_bias)$/.test(name);
 }
 
 function lookUp(table: Readonly<Record<string, string>>, key: string, named: (short: string) => string): string | null {

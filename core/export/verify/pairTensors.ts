@@ -3,7 +3,7 @@
 import type { Checkpoint, TensorInfo } from '../../checkpoint/checkpoint.ts';
 import { ggufArchitecture, readModelConfig } from '../gguf/modelConfig.ts';
 import { permutedHeads } from '../gguf/permutedHeads.ts';
-import { ggufTensorName, isComputedBuffer } from '../gguf/tensorNames.ts';
+import { ggufNamesFor, isComputedBuffer } from '../gguf/tensorNames.ts';
 
 export interface TensorPair {
   readonly original: TensorInfo;
@@ -20,36 +20,46 @@ export interface Pairing {
 
 /** By name; between Hugging Face and GGUF by the exporter's own table, in both directions. */
 export function pairTensors(original: Checkpoint, exported: Checkpoint): Pairing {
-  const toGguf = translation(original, exported);
-  const left = new Map(exported.tensors.map((tensor) => [toGguf(exported, tensor.name).name, tensor]));
+  const spell = spelling(original, exported);
+  const candidates = new Map(exported.tensors.map((tensor) => [spell(exported, tensor.name).name, tensor]));
+  const left = new Set(exported.tensors);
   const pairs: TensorPair[] = [];
   const missing: TensorInfo[] = [];
   for (const tensor of original.tensors) {
-    const mine = toGguf(original, tensor.name);
-    const other = left.get(mine.name);
+    const { name, heads } = spell(original, tensor.name);
+    const other = candidates.get(name) ?? (isTiedOutput(original, name) ? candidates.get(EMBEDDING) : undefined);
     if (other === undefined) {
       if (!isComputedBuffer(tensor.name)) missing.push(tensor);
       continue;
     }
-    left.delete(mine.name);
-    pairs.push({ original: tensor, exported: other, permutedHeads: mine.heads || toGguf(exported, other.name).heads });
+    left.delete(other);
+    pairs.push({ original: tensor, exported: other, permutedHeads: heads || spell(exported, other.name).heads });
   }
-  return { pairs, missing, extra: [...left.values()] };
+  return { pairs, missing, extra: [...left] };
 }
 
-type Translate = (of: Checkpoint, name: string) => { name: string; heads: number };
+const EMBEDDING = 'token_embd.weight';
+
+/** A GGUF without an output matrix multiplies with the token embedding. */
+function isTiedOutput({ config }: Checkpoint, name: string): boolean {
+  return name === 'output.weight' && config?.tie_word_embeddings === true;
+}
+
+type Spell = (of: Checkpoint, name: string) => { name: string; heads: number };
 
 /** Names as GGUF spells them where exactly one side is a Hugging Face model of a known family; else as they are. */
-function translation(original: Checkpoint, exported: Checkpoint): Translate {
-  const same: Translate = (_, name) => ({ name, heads: 0 });
-  if (original.format === exported.format) return same;
-  const source = original.format === 'gguf' ? exported : original;
-  const names = new Set((original.format === 'gguf' ? original : exported).tensors.map(({ name }) => name));
+function spelling(original: Checkpoint, exported: Checkpoint): Spell {
+  const asItIs: Spell = (_, name) => ({ name, heads: 0 });
+  if (original.format === exported.format) return asItIs;
+  const [source, target] = original.format === 'gguf' ? [exported, original] : [original, exported];
   const architecture = source.config === null ? null : ggufArchitecture(source.config);
-  if (source.config === null || typeof architecture !== 'string') return same;
+  if (source.config === null || typeof architecture !== 'string') return asItIs;
   const config = readModelConfig(source.config, architecture);
+  const toGguf = ggufNamesFor(architecture, new Set(source.tensors.map(({ name }) => name)));
+  const targetNames = new Set(target.tensors.map(({ name }) => name));
   return (of, name) => {
-    const translated = of === source && !names.has(name) ? ggufTensorName(architecture, name) : null;
+    // A safetensors file exported from GGUF keeps GGUF's names and row order.
+    const translated = of === source && !targetNames.has(name) ? toGguf(name) : null;
     return translated === null ? { name, heads: 0 } : { name: translated, heads: permutedHeads(name, config) };
   };
 }
