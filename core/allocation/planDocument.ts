@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { QuantscopeError } from '../base/errors.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { spellFigures } from '../protocol/figures.ts';
 import { PLAN_VERSION, type Plan, type PlanRequest, type Solution, zPlan } from '../protocol/plan.ts';
 
 export const PLAN_EXTENSION = '.quantplan.json';
@@ -18,7 +19,7 @@ export function makePlan(
   return { kind: 'quantscope.plan', version: PLAN_VERSION, model: { name, fingerprint }, request, solution };
 }
 
-/** Pretty-printed, keys in the order below, tensors as they come, one newline at the end. Non-finite figures are null. */
+/** Pretty-printed, keys in the order below, tensors as they come, one newline at the end. NaN and infinities are spelled out. */
 export function serializePlan(plan: Plan): string {
   const { request, solution } = plan;
   const ordered: Plan = {
@@ -47,7 +48,7 @@ export function serializePlan(plan: Plan): string {
       ),
     },
   };
-  return `${JSON.stringify(ordered, null, 2)}\n`;
+  return `${JSON.stringify(spellFigures(ordered), null, 2)}\n`;
 }
 
 /**
@@ -62,7 +63,7 @@ export function parsePlan(text: string, source: string): Plan {
     );
   let document: unknown;
   try {
-    document = JSON.parse(text, nullFigures);
+    document = JSON.parse(text);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new QuantscopeError('PLAN_INVALID', `${source}: not JSON: ${reason}`, { cause });
@@ -76,18 +77,13 @@ export function parsePlan(text: string, source: string): Plan {
   });
 }
 
-/** JSON has no NaN: figures are written as null and read back as NaN. */
-function nullFigures(key: string, value: unknown): unknown {
-  return value === null && (key === 'relativeError' || key === 'damage') ? Number.NaN : value;
-}
-
 /** JSON Schema (2020-12) of the document, for completion and checks in editors. */
 export function planJsonSchema(): object {
   const schema = z.toJSONSchema(zPlan, {
     io: 'input',
     unrepresentable: 'any',
     override: ({ zodSchema, jsonSchema }) => {
-      if (zodSchema._zod.def.type === 'custom') jsonSchema.type = ['number', 'null'] as never; // zod types one name only
+      if (zodSchema._zod.def.type === 'custom') jsonSchema.type = 'number'; // the one custom type is a figure
     },
   });
   return {

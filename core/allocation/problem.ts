@@ -1,7 +1,7 @@
 // The allocation problem: per tensor a list of (type, bytes in the final file, damage), a byte budget, and what is fixed.
 
 import { QuantscopeError } from '../base/errors.ts';
-import { matrixShape, type TensorInfo } from '../checkpoint/checkpoint.ts';
+import { countParameters, matrixShape, type TensorInfo } from '../checkpoint/checkpoint.ts';
 import type { Role } from '../model/places.ts';
 import type { Damage, SensitivityRow } from '../protocol/objects.ts';
 import type { PlanRequest } from '../protocol/plan.ts';
@@ -67,15 +67,13 @@ export function buildProblem(
   const rules = resolveRules(planned, request);
   const damages = new Map<number, readonly Damage[]>();
   for (const row of rows) damages.set(row.tensor, row.damages);
-  let parameters = 0;
-  for (const { elements } of tensors) parameters += elements;
   return {
     items: planned.map((tensor, at) =>
       buildItem(tensor, damages.get(tensor.index) ?? [], rules[at] ?? { kind: 'free' }, size, request.choices),
     ),
     fixedBytes: size.fixedBytes,
     targetBytes: request.targetBytes,
-    parameters,
+    parameters: countParameters(tensors),
     types: [...new Set(request.choices)],
   };
 }

@@ -1,8 +1,9 @@
 // What the user fixed: locks (regular expressions), pins (exact names) and role minimums, resolved per tensor.
 
 import { QuantscopeError } from '../base/errors.ts';
+import { compilePattern } from '../base/pattern.ts';
 import type { Role } from '../model/places.ts';
-import type { Lock, Minimum, PlanRequest } from '../protocol/plan.ts';
+import type { Minimum, PlanRequest } from '../protocol/plan.ts';
 import type { GgufTarget } from '../quant/ggufTypes.ts';
 
 /** Why a tensor's choices are narrower than the request's. */
@@ -39,8 +40,8 @@ export function resolveRules(
     fixed.set(name, { type, by, over: fixed.get(name)?.by ?? null });
   };
   for (const lock of request.locks) {
-    const expression = compilePattern(lock);
     const by = `lock ${lock.pattern}=${lock.type}`;
+    const expression = compilePattern(lock.pattern, by);
     let matched = 0;
     for (const { name } of tensors) {
       if (!expression.test(name)) continue;
@@ -63,15 +64,6 @@ export function resolveRules(
     if (lock !== undefined) return { kind: 'fixed', ...lock, minimum };
     return minimum === null ? { kind: 'free' } : { kind: 'minimum', type: minimum };
   });
-}
-
-function compilePattern(lock: Lock): RegExp {
-  try {
-    return new RegExp(lock.pattern);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new QuantscopeError('PATTERN_INVALID', `lock ${lock.pattern}=${lock.type}: ${reason}`, { cause });
-  }
 }
 
 function resolveMinimums(

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { MAX_CURVE_POINTS, paretoCurve, uniformLandmarks } from '../../../core/allocation/pareto.ts';
+import { buildProblem } from '../../../core/allocation/problem.ts';
+import { solveAllocation } from '../../../core/allocation/solve.ts';
+import { model, request, size } from './model.ts';
+
+const { tensors, rows } = model();
+const problem = buildProblem(tensors, rows, size, request);
+
+describe('paretoCurve', () => {
+  it('is convex, falls, and starts at the smallest file', () => {
+    const curve = paretoCurve(problem);
+    expect(curve.length).toBeGreaterThan(10);
+    expect(curve[0]?.bytes).toBe(solveAllocation({ ...problem, targetBytes: 1e9 }).feasible.minBytes);
+    let slopeBefore = Number.NEGATIVE_INFINITY;
+    for (let k = 1; k < curve.length; k++) {
+      const a = curve[k - 1];
+      const b = curve[k];
+      if (a === undefined || b === undefined) continue;
+      expect(b.bytes).toBeGreaterThan(a.bytes);
+      const slope = (b.damage - a.damage) / (b.bytes - a.bytes);
+      expect(slope).toBeLessThanOrEqual(0);
+      expect(slope).toBeGreaterThanOrEqual(slopeBefore - 1e-15);
+      slopeBefore = slope;
+    }
+  });
+
+  it('passes through exact solutions: each vertex is the best plan of its size', () => {
+    for (const { bytes, damage } of paretoCurve(problem)) {
+      const solved = solveAllocation({ ...problem, targetBytes: bytes });
+      expect(Math.abs(solved.damage - damage)).toBeLessThanOrEqual(1e-12 + 1e-9 * damage);
+    }
+  });
+
+  it('shows at most the points asked for, both ends among them', () => {
+    const large = model(1500);
+    const big = buildProblem(large.tensors, large.rows, size, request);
+    const all = paretoCurve(problem, undefined, 1000);
+    const curve = paretoCurve(big);
+    expect(curve.length).toBeGreaterThan(100);
+    expect(curve.length).toBeLessThanOrEqual(MAX_CURVE_POINTS);
+    expect(paretoCurve(problem, undefined, 5).length).toBeLessThanOrEqual(5);
+    expect(paretoCurve(problem, undefined, 5)[0]).toEqual(all[0]);
+    expect(paretoCurve(problem, undefined, 5).at(-1)).toEqual(all.at(-1));
+  });
+
+  it('puts uniform plans on or above the curve', () => {
+    const landmarks = uniformLandmarks(problem);
+    expect(landmarks.map(({ label }) => label)).toEqual(request.choices);
+    const q4k = landmarks.find(({ label }) => label === 'Q4_K');
+    const bytes = problem.items.reduce(
+      (sum, item) => sum + (item.choices.find((c) => c.type === 'Q4_K')?.bytes ?? 0),
+      0,
+    );
+    // 'odd' stores Q5_0 for Q4_K; its 32-byte padded size is counted under its stored type.
+    const odd = problem.items.at(-1)?.choices.find(({ stored }) => stored === 'Q5_0')?.bytes ?? 0;
+    const oddCounted = problem.items.at(-1)?.choices.find((c) => c.type === 'Q4_K')?.bytes ?? 0;
+    expect(q4k?.bytes).toBe(size.fixedBytes + bytes - oddCounted + odd);
+    for (const landmark of landmarks) {
+      const solved = solveAllocation({ ...problem, targetBytes: landmark.bytes });
+      expect(solved.damage).toBeLessThanOrEqual(landmark.damage * (1 + 1e-12));
+    }
+  });
+});
