@@ -19,8 +19,11 @@ const ENCODERS: Readonly<Partial<Record<GgufTarget, (run: KernelExports) => Enco
   Q5_1: (run) => run.quantizeQ5_1,
   IQ4_NL: (run) => run.quantizeIQ4_NL,
   IQ4_XS: (run) => run.quantizeIQ4_XS,
+  Q2_K: (run) => run.quantizeQ2_K,
+  Q3_K: (run) => run.quantizeQ3_K,
   Q4_K: (run) => run.quantizeQ4_K,
   Q5_K: (run) => run.quantizeQ5_K,
+  Q6_K: (run) => run.quantizeQ6_K,
 };
 
 export function canEncode(type: GgufTarget): boolean {

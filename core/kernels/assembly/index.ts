@@ -29,5 +29,11 @@ export {
   decodeQ6_K,
   decodeTQ2_0,
 } from './decodeSuperBlocks';
+export { quantizeQ2_K } from './quantizeQ2_K';
+export { quantizeQ3_K } from './quantizeQ3_K';
 export { quantizeQ4_K } from './quantizeQ4_K';
 export { quantizeQ5_K } from './quantizeQ5_K';
+export { quantizeQ6_K } from './quantizeQ6_K';
+export { countPatterns16, countPatterns8 } from './counts';
+export { firstLook, secondLook } from './looks';
+export { momentsBF16, momentsF16, momentsF32 } from './moments';
