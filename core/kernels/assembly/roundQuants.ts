@@ -159,7 +159,7 @@ export function quantizeQ8_0(src: usize, dst: usize, rows: i32, columns: i32, we
   for (let block: usize = 0; block < blocks; block++, src += 128, dst += 34) {
     const low = minimum32(src);
     const high = maximum32(src);
-    const amax = high > -low ? high : -low;
+    const amax = high > -low ? high : abs<f32>(low); // abs: of zeros the result is +0
     const d = amax / 127;
     const id: f32 = d != 0 ? 1 / d : 0;
     store<u16>(dst, <u16>halfBits(d));
