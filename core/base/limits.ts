@@ -38,3 +38,7 @@ export const MAX_GGUF_ALIGNMENT = 1 << 21;
 export const MAX_JSON_DEPTH = 16;
 /** Headers of all shards together; keeps a folder of hostile shards inside the memory bound. */
 export const MAX_TOTAL_HEADER_BYTES = 256 * 1024 * 1024;
+/** One kind of cached results on disk; statistics of a 20,000-tensor model take about 100 MB. */
+export const MAX_CACHE_BYTES = 512 * 1024 * 1024;
+/** An entry is read whole into memory. */
+export const MAX_CACHE_ENTRY_BYTES = 128 * 1024 * 1024;
