@@ -27,12 +27,6 @@ export function registerCheckpointEditor(services: Services): vscode.Disposable 
 function attach(uri: vscode.Uri, panel: vscode.WebviewPanel, services: Services): void {
   const { engine, running, log, viewStates, models, exports } = services;
   const subscriptions: vscode.Disposable[] = [];
-  const outputs = new Set(
-    exports
-      .list()
-      .filter((entry) => entry.source === uri.fsPath)
-      .map((entry) => entry.output),
-  );
   let summary: ModelSummary | undefined;
   let table: TensorTable | undefined;
   let isReady = false;
@@ -51,7 +45,6 @@ function attach(uri: vscode.Uri, panel: vscode.WebviewPanel, services: Services)
       models.changed();
     },
     exported(result, unseen) {
-      outputs.add(result.output);
       void exports.add(uri.fsPath, result);
       if (unseen) void announceExport(result);
     },
@@ -60,8 +53,7 @@ function attach(uri: vscode.Uri, panel: vscode.WebviewPanel, services: Services)
       path: uri.fsPath,
       viewStates,
       isTrusted: () => vscode.workspace.isTrusted,
-      isChosenOutput: (path) => outputs.has(path),
-      chosenOutput: (path) => outputs.add(path),
+      isChosenOutput: (path) => viewStates.isOutput(uri.fsPath, path),
       ready() {
         isReady = true;
         if (wanted) bridge.send('show', wanted);

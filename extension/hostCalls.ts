@@ -19,7 +19,6 @@ export interface HostCallContext {
   readonly viewStates: ViewStates;
   isTrusted(): boolean;
   isChosenOutput(path: string): boolean;
-  chosenOutput(path: string): void;
   /** The webview can receive events from now on. */
   ready(): void;
 }
@@ -45,7 +44,7 @@ const ANSWERS: Answers = {
 
   async pickOutput({ format, suggestedName }, context) {
     const path = await pickOutput(format, context.path, suggestedName);
-    if (path !== null) context.chosenOutput(path);
+    if (path !== null) await context.viewStates.addOutput(context.path, path);
     return { path };
   },
 

@@ -17,6 +17,8 @@ import { ViewStates } from './viewStates.ts';
 /** What the host suite looks at; not for other extensions. */
 export interface ExtensionApi {
   readonly enginePid: number | undefined;
+  /** Paths of the models shown, each with the engine's number for it once opened. */
+  openModels(): { path: string; model: number | null; tensors: number | null }[];
 }
 
 export function activate(context: vscode.ExtensionContext): ExtensionApi {
@@ -55,6 +57,12 @@ export function activate(context: vscode.ExtensionContext): ExtensionApi {
     get enginePid() {
       return engine.pid;
     },
+    openModels: () =>
+      services.models.list().map(({ uri, summary, table }) => ({
+        path: uri.fsPath,
+        model: summary?.model ?? null,
+        tensors: table?.names.length ?? null,
+      })),
   };
 }
 

@@ -1,0 +1,56 @@
+// The custom editor: opens the sample, knows it, several times if asked, and survives closing.
+
+import assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import { closeEverything, extension, file, until } from './workspace.ts';
+
+const EDITOR_TYPE = 'quantscope.checkpoint';
+
+function customTabs(): vscode.TabInputCustom[] {
+  return vscode.window.tabGroups.all
+    .flatMap((group) => group.tabs)
+    .map((tab) => tab.input)
+    .filter((input) => input instanceof vscode.TabInputCustom);
+}
+
+export function editorTests(): void {
+  describe('checkpoint editor', () => {
+    afterEach(closeEverything);
+
+    it('is the default for a model file and the view opens the model in the engine', async () => {
+      const model = file('model', 'model.safetensors');
+      await vscode.commands.executeCommand('vscode.open', model);
+      const tab = await until('a custom tab', () => customTabs()[0]);
+      assert.equal(tab.viewType, EDITOR_TYPE);
+      const { exports: api } = extension();
+      const opened = await until('the model to be opened', () =>
+        api.openModels().find((open) => open.tensors !== null),
+      );
+      assert.equal(opened.path, model.fsPath);
+      assert.ok((opened.tensors ?? 0) > 0);
+      assert.ok((api.enginePid ?? 0) > 0);
+    });
+
+    it('opens the model of a folder', async () => {
+      await vscode.commands.executeCommand('quantscope.analyze', file('model'));
+      const tab = await until('a custom tab', () => customTabs()[0]);
+      assert.equal(tab.uri.fsPath, file('model', 'model.safetensors').fsPath);
+    });
+
+    it('shows one model in several editors', async () => {
+      const model = file('model', 'model.safetensors');
+      await vscode.commands.executeCommand('vscode.openWith', model, EDITOR_TYPE);
+      await vscode.commands.executeCommand('vscode.openWith', model, EDITOR_TYPE, vscode.ViewColumn.Beside);
+      await until('two custom tabs', () => customTabs().length === 2);
+      assert.equal(extension().exports.openModels().length, 1);
+    });
+
+    it('forgets the model when its editor closes', async () => {
+      await vscode.commands.executeCommand('quantscope.analyze', file('model', 'model.safetensors'));
+      const { exports: api } = extension();
+      await until('the model', () => api.openModels().length === 1);
+      await closeEverything();
+      await until('no model', () => api.openModels().length === 0);
+    });
+  });
+}
