@@ -3,8 +3,10 @@
 import { encodeTensor } from '../export/encodeTensor.ts';
 import { compareTensor } from '../export/verify/compareTensor.ts';
 import { serveTasks } from '../kernels/task.ts';
+import { weightErrorTask } from '../sensitivity/weightErrorTask.ts';
 
 serveTasks({
   encodeTensor,
   compareTensor,
+  weightError: weightErrorTask,
 });

@@ -130,7 +130,12 @@ export const zDamage = z.object({
   sqnr: zFigure,
 });
 
-export const zSensitivityRow = z.object({ tensor: zTensorIndex, damages: z.array(zDamage) });
+export const zSensitivityRow = z.object({
+  tensor: zTensorIndex,
+  damages: z.array(zDamage),
+  /** Present where the damage is estimated from some of the tensor's rows: `rows` of `of`. */
+  sample: z.object({ rows: z.int(), of: z.int() }).optional(),
+});
 
 export const zExportFormat = z.enum(['gguf', 'safetensors']);
 

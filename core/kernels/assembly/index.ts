@@ -36,4 +36,5 @@ export { quantizeQ5_K } from './quantizeQ5_K';
 export { quantizeQ6_K } from './quantizeQ6_K';
 export { countPatterns16, countPatterns8 } from './counts';
 export { firstLook, secondLook } from './looks';
-export { momentsBF16, momentsF16, momentsF32 } from './moments';
+export { momentsBF16, momentsF32 } from './moments';
+export { squaredError, sumOfSquares } from './squaredError';

@@ -1,0 +1,57 @@
+// ‖a‖² and ‖a − b‖² of float32 vectors, accumulated in float64. Order: element i adds to partial sum i mod 4, then
+// (s0 + s2) + (s1 + s3), then the elements behind the last whole four. Differences are taken in float64.
+
+// @ts-ignore: decorator
+@inline
+function low(v: v128): v128 {
+  return f64x2.promote_low_f32x4(v);
+}
+
+// @ts-ignore: decorator
+@inline
+function high(v: v128): v128 {
+  return f64x2.promote_low_f32x4(v128.shuffle<f32>(v, v, 2, 3, 2, 3));
+}
+
+export function sumOfSquares(a: usize, count: u32): f64 {
+  let s01 = f64x2.splat(0);
+  let s23 = f64x2.splat(0);
+  const whole = a + ((count & ~3) << 2);
+  const end = a + (count << 2);
+  for (; a < whole; a += 16) {
+    const v = v128.load(a);
+    const l = low(v);
+    const h = high(v);
+    s01 = f64x2.add(s01, f64x2.mul(l, l));
+    s23 = f64x2.add(s23, f64x2.mul(h, h));
+  }
+  const s = f64x2.add(s01, s23);
+  let sum = f64x2.extract_lane(s, 0) + f64x2.extract_lane(s, 1);
+  for (; a < end; a += 4) {
+    const x = <f64>load<f32>(a);
+    sum += x * x;
+  }
+  return sum;
+}
+
+export function squaredError(a: usize, b: usize, count: u32): f64 {
+  let s01 = f64x2.splat(0);
+  let s23 = f64x2.splat(0);
+  const whole = a + ((count & ~3) << 2);
+  const end = a + (count << 2);
+  for (; a < whole; a += 16, b += 16) {
+    const v = v128.load(a);
+    const w = v128.load(b);
+    const l = f64x2.sub(low(v), low(w));
+    const h = f64x2.sub(high(v), high(w));
+    s01 = f64x2.add(s01, f64x2.mul(l, l));
+    s23 = f64x2.add(s23, f64x2.mul(h, h));
+  }
+  const s = f64x2.add(s01, s23);
+  let sum = f64x2.extract_lane(s, 0) + f64x2.extract_lane(s, 1);
+  for (; a < end; a += 4, b += 4) {
+    const x = <f64>load<f32>(a) - <f64>load<f32>(b);
+    sum += x * x;
+  }
+  return sum;
+}

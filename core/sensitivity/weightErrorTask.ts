@@ -1,0 +1,127 @@
+// Worker task: round trips of one tensor through several types, and the squared error of each.
+
+import { closeReaders, readInto } from '../io/fileReader.ts';
+import { decodeToF32 } from '../kernels/decode.ts';
+import { encodeFromF32 } from '../kernels/encode.ts';
+import type { Task, TaskContext } from '../kernels/task.ts';
+import type { GgufTarget } from '../quant/ggufTypes.ts';
+import { type DType, storedBytes } from '../tensor/dtype.ts';
+import { type RowSample, sampledGroup } from './rowSample.ts';
+
+/** Elements quantized between two looks at the cancel flag: about 20 ms of the slowest type. */
+const CHUNK_ELEMENTS = 1 << 17;
+
+/** Bytes past the last element that vector loads may touch. */
+const SLACK_BYTES = 64;
+
+export interface WeightErrorInput {
+  readonly path: string;
+  /** Absolute byte offset of the tensor in the file. */
+  readonly offset: number;
+  readonly dtype: DType;
+  readonly columns: number;
+  readonly sample: RowSample;
+  /** Types that divide `columns` into whole blocks. */
+  readonly types: readonly GgufTarget[];
+}
+
+export interface WeightErrorOutput {
+  /** ‖W‖² over the sampled rows; NaN when an element is NaN or infinite, and then `noise` holds nothing. */
+  readonly signal: number;
+  /** ‖W − Ŵ‖² per type. */
+  readonly noise: Float64Array;
+}
+
+/** @throws CANCELLED, FILE_TRUNCATED, FILE_UNREADABLE, MEMORY_LIMIT */
+export const weightErrorTask: Task<WeightErrorInput, WeightErrorOutput> = (input, context) => {
+  try {
+    return roundTrips(input, context);
+  } finally {
+    closeReaders(); // a path may name another file by the time the next task asks for it
+  }
+};
+
+function roundTrips(input: WeightErrorInput, context: TaskContext): WeightErrorOutput {
+  const { columns, sample, types, dtype } = input;
+  const { kernels, checkpoint, progress } = context;
+  const groupElements = sample.groupRows * columns;
+  // Rows wider than a chunk are cut at multiples of its size, a whole number of every type's blocks.
+  const pieceElements =
+    sample.groupRows === 1 && columns > CHUNK_ELEMENTS
+      ? CHUNK_ELEMENTS
+      : groupElements * Math.max(1, Math.floor(CHUNK_ELEMENTS / groupElements));
+  const scratch = allocate(context, dtype, pieceElements);
+  const noise = new Float64Array(types.length);
+  let signal = 0;
+  const measure = (elements: number, pieceColumns: number): boolean => {
+    decodeToF32(kernels, dtype, scratch.source, scratch.values, elements);
+    signal += kernels.run.sumOfSquares(scratch.values, elements);
+    if (!Number.isFinite(signal)) return false;
+    for (const [t, type] of types.entries()) {
+      checkpoint();
+      encodeFromF32(kernels, type, scratch.values, scratch.encoded, elements / pieceColumns, pieceColumns, 0);
+      decodeToF32(kernels, type, scratch.encoded, scratch.restored, elements);
+      noise[t] = (noise[t] ?? 0) + kernels.run.squaredError(scratch.values, scratch.restored, elements);
+    }
+    progress(elements * types.length);
+    return true;
+  };
+  for (let k = 0; k < sample.taken; ) {
+    checkpoint();
+    if (groupElements > pieceElements) {
+      const start = sampledGroup(sample, k++) * groupElements;
+      for (let at = 0; at < groupElements; at += pieceElements) {
+        const elements = Math.min(pieceElements, groupElements - at);
+        read(input, context, scratch.source, start + at, elements);
+        if (!measure(elements, elements)) return { signal: Number.NaN, noise };
+      }
+      continue;
+    }
+    const groups = Math.min(pieceElements / groupElements, sample.taken - k);
+    readGroups(input, context, scratch.source, k, groups);
+    k += groups;
+    if (!measure(groups * groupElements, columns)) return { signal: Number.NaN, noise };
+  }
+  return { signal, noise };
+}
+
+interface Scratch {
+  readonly source: number;
+  readonly values: number;
+  readonly encoded: number;
+  readonly restored: number;
+}
+
+function allocate({ kernels: { arena } }: TaskContext, dtype: DType, elements: number): Scratch {
+  const floats = elements * 4 + SLACK_BYTES; // no target takes more than four bytes an element
+  return {
+    source: arena.alloc(storedBytes(dtype, elements) + SLACK_BYTES),
+    values: arena.alloc(floats),
+    encoded: arena.alloc(floats),
+    restored: arena.alloc(floats),
+  };
+}
+
+/** One read per run of neighbouring groups: a whole tensor is read in long ranges. */
+function readGroups(input: WeightErrorInput, context: TaskContext, at: number, k: number, groups: number): void {
+  const { sample, columns } = input;
+  const groupElements = sample.groupRows * columns;
+  const groupBytes = storedBytes(input.dtype, groupElements);
+  for (let done = 0; done < groups; ) {
+    const first = sampledGroup(sample, k + done);
+    let run = 1;
+    while (done + run < groups && sampledGroup(sample, k + done + run) === first + run) run++;
+    read(input, context, at + done * groupBytes, first * groupElements, run * groupElements);
+    done += run;
+  }
+}
+
+function read(
+  { path, offset, dtype }: WeightErrorInput,
+  { kernels: { arena } }: TaskContext,
+  at: number,
+  firstElement: number,
+  elements: number,
+): void {
+  readInto(path, offset + storedBytes(dtype, firstElement), arena.u8(at, storedBytes(dtype, elements)));
+}
