@@ -7,9 +7,9 @@ import { MAX_ARENA_BYTES } from '../base/limits.ts';
 import { matrixShape } from '../checkpoint/checkpoint.ts';
 import { createAtomicFile } from '../io/atomicFile.ts';
 import { freeBytes } from '../io/diskSpace.ts';
+import { checkUnchanged } from '../io/fileIdentity.ts';
 import { checkOutputIsNew, checkOutputIsNotInput } from '../io/outputPath.ts';
 import type { ExportCheck, ExportDraft, Exporter, ExportInput } from './exporter.ts';
-import { checkUnchanged } from './freshness.ts';
 import { CHUNK_ELEMENTS } from './rowChunks.ts';
 
 /** Source, permuted copy, float32 and result of one element, at their widest. */
@@ -38,7 +38,7 @@ export async function preflight(exporter: Exporter, input: ExportInput, threads:
   }
   checks.push(
     await attempt('Source', async () => {
-      await checkUnchanged(checkpoint);
+      await checkUnchanged(checkpoint.files);
       return `${inputs.length} ${inputs.length === 1 ? 'file' : 'files'}, unchanged since opened`;
     }),
     await attempt('Output', async () => {

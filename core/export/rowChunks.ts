@@ -1,7 +1,7 @@
 // Splits a tensor's rows into pieces of bounded memory that workers handle one at a time.
 
-/** 1 Mi elements: at most about 20 MB of scratch a worker, a few milliseconds between looks at cancellation. */
-export const CHUNK_ELEMENTS = 1 << 20;
+/** Half a Mi elements: at most 12 MB of scratch a worker, a few milliseconds between looks at cancellation. */
+export const CHUNK_ELEMENTS = 1 << 19;
 
 /** @param headRows rows that must stay together, or 0 */
 export function* rowChunks(
