@@ -10,9 +10,6 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stamp = join(root, 'node_modules', '.installed');
 const nodeBinary = join(root, 'node_modules', 'node', 'bin', 'node');
-/** npm 10 leaves out some platform packages that the lock file names for others. */
-const MIN_NPM_MAJOR = 11;
-
 const [script, ...args] = process.argv.slice(2);
 install();
 const node = existsSync(nodeBinary) ? nodeBinary : process.execPath;
@@ -26,10 +23,7 @@ function install() {
     .digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === lock) return;
   console.log('Installing dependencies…');
-  const windows = process.platform === 'win32';
-  const version = spawnSync('npm', ['--version'], { encoding: 'utf8', shell: windows }).stdout ?? '';
-  const npm = Number.parseInt(version, 10) >= MIN_NPM_MAJOR ? ['npm'] : ['npx', '--yes', `npm@${MIN_NPM_MAJOR}`];
-  const done = spawnSync(npm[0], [...npm.slice(1), 'ci'], { cwd: root, stdio: ['ignore', 2, 2], shell: windows });
+  const done = spawnSync('npm', ['ci'], { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
   if (done.status !== 0) {
     console.error('Installing dependencies failed; see above.');
     process.exit(done.status ?? 1);
