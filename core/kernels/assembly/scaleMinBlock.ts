@@ -50,7 +50,11 @@ export function quantizeScaleMinBlock(
   const halfMin = halfBits(dmin);
   store<u16>(dst, <u16>half);
   store<u16>(dst, <u16>halfMin, 2);
+  // With weights a fitted scale can turn out negative and wrap beyond 63: quantize_row_q5_K_impl clamps such codes,
+  // quantize_row_q4_K_impl lets them spill into their neighbours' bits and continues with what was stored.
+  if (nmax == 31) clampCodes();
   packScales(dst + 4);
+  unpackScales(dst + 4);
   d = halfValue(half);
   dmin = halfValue(halfMin);
   for (let j: usize = 0; j < SUBS; j++) {
@@ -99,4 +103,23 @@ function packScales(dst: usize): void {
     store<u8>(dst + j, load<u8>(MIN_CODES + j) | ((min >> 4) << 6), 4);
     store<u8>(dst + j, (scale & 15) | ((min & 15) << 4), 8);
   }
+}
+
+/** ggml `get_scale_min_k4` for all eight sub-blocks. */
+function unpackScales(src: usize): void {
+  for (let j: usize = 0; j < 4; j++) {
+    const low = <u32>load<u8>(src + j);
+    const middle = <u32>load<u8>(src + j, 4);
+    const high = <u32>load<u8>(src + j, 8);
+    store<u8>(SCALE_CODES + j, low & 63);
+    store<u8>(MIN_CODES + j, middle & 63);
+    store<u8>(SCALE_CODES + j, (high & 15) | ((low >> 6) << 4), 4);
+    store<u8>(MIN_CODES + j, (high >> 4) | ((middle >> 6) << 4), 4);
+  }
+}
+
+function clampCodes(): void {
+  const top = i8x16.splat(63);
+  v128.store(SCALE_CODES, i8x16.min_u(v128.load(SCALE_CODES), top));
+  v128.store(MIN_CODES, i8x16.min_u(v128.load(MIN_CODES), top));
 }

@@ -10,7 +10,8 @@ const PASSES = 5;
 /** x ≈ scale · code, code ∈ 0…nmax: nine inverse scales are tried, then coordinate descent over the codes. */
 export function makeQpQuants(x: Float32Array, weights: Float32Array, nmax: number): SymmetricFit {
   const codes = new Uint8Array(x.length);
-  const max = x.reduce((a, b) => (a > b ? a : b), 0);
+  let max = 0;
+  for (const v of x) if (!(max > v)) max = v; // C's MAX: a NaN stays only if it is last
   if (max < GROUP_MAX_EPS) return { scale: 0, codes };
   let inverse = f(nmax / max);
   const initial = inverse;

@@ -7,7 +7,16 @@ import { makeQkx3Quants } from './makeQkx3Quants.ts';
 import { makeQpQuants } from './makeQpQuants.ts';
 import { nearestInt } from './nearestInt.ts';
 import { WEIGHTED_SEARCH } from './scaleMinBlock.ts';
-import { BLOCK, mixedWeights, packTwoBits, quantizeBlocks, requantize, sum, sumOfSquares } from './superBlock.ts';
+import {
+  BLOCK,
+  largest,
+  mixedWeights,
+  packTwoBits,
+  quantizeBlocks,
+  requantize,
+  sum,
+  sumOfSquares,
+} from './superBlock.ts';
 
 const f = Math.fround;
 const SUB = 16;
@@ -65,7 +74,7 @@ function quantizeBlock(x: Float32Array, weights: Float32Array | null, out: DataV
 
 /** Without weights the largest value simply becomes code 15. */
 function byLargest(values: Float32Array): { scale: number; codes: Uint8Array } {
-  const most = values.reduce((a, b) => (b > a ? b : a), 0);
+  const most = largest(values);
   if (!(most > 0)) return { scale: 0, codes: new Uint8Array(values.length) };
   const inverse = f(15 / most);
   return { scale: f(most / 15), codes: Uint8Array.from(values, (v) => nearestInt(f(inverse * v))) };

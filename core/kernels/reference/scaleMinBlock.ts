@@ -7,7 +7,7 @@ import { makeQkx2Quants } from './makeQkx2Quants.ts';
 import { makeQkx3Quants } from './makeQkx3Quants.ts';
 import { makeQpQuants } from './makeQpQuants.ts';
 import { nearestInt } from './nearestInt.ts';
-import { BLOCK, mixedWeights, requantize, sum, sumOfSquares } from './superBlock.ts';
+import { BLOCK, largest, mixedWeights, requantize, sum, sumOfSquares } from './superBlock.ts';
 
 const f = Math.fround;
 const SUB = 32;
@@ -24,12 +24,20 @@ export function quantizeScaleMinBlock(
   out: DataView,
 ): Uint8Array {
   const { d, dmin, scales, mins, codes } = weights === null ? unweighted(x, search) : weighted(x, weights, search.nmax);
-  packScales(scales, mins, out);
+  // With weights a fitted scale can turn out negative and wrap beyond 63: quantize_row_q5_K_impl clamps such codes,
+  // quantize_row_q4_K_impl lets them spill into their neighbours' bits and continues with what was stored.
+  const most = search.nmax === 31 ? 63 : 255;
+  packScales(
+    scales.map((code) => Math.min(most, code)),
+    mins.map((code) => Math.min(most, code)),
+    out,
+  );
   out.setUint16(0, encodeHalf(d), true);
   out.setUint16(2, encodeHalf(dmin), true);
   for (let j = 0; j < SUBS; j++) {
-    const scale = f(decodeHalf(encodeHalf(d)) * at(scales, j));
-    const min = f(decodeHalf(encodeHalf(dmin)) * at(mins, j));
+    const stored = unpackScale(out, j);
+    const scale = f(decodeHalf(encodeHalf(d)) * stored.scale);
+    const min = f(decodeHalf(encodeHalf(dmin)) * stored.min);
     requantize(subBlock(x, j), codes.subarray(SUB * j, SUB * j + SUB), scale, min, 0, search.nmax);
   }
   return codes;
@@ -53,8 +61,10 @@ function unweighted(x: Float32Array, search: AffineSearch): Coarse {
       search,
     );
   });
-  const maxScale = fits.reduce((most, { scale }) => (scale > most ? scale : most), 0);
-  const maxMin = fits.reduce((most, { min }) => (min > most ? min : most), 0);
+  const scales = fits.map((fit) => fit.scale);
+  const mins = fits.map((fit) => fit.min);
+  const maxScale = largest(scales);
+  const maxMin = largest(mins);
   const toCode = (most: number): ((v: number) => number) => {
     const inverse = most > 0 ? f(63 / most) : 0;
     return (v) => Math.min(63, nearestInt(f(inverse * v)) & 0xff);
@@ -114,4 +124,14 @@ function packScales(scales: Uint8Array, mins: Uint8Array, out: DataView): void {
     out.setUint8(8 + j, at(mins, j) | ((min >> 4) << 6));
     out.setUint8(12 + j, (scale & 15) | ((min & 15) << 4));
   }
+}
+
+/** ggml `get_scale_min_k4` */
+function unpackScale(block: DataView, j: number): { scale: number; min: number } {
+  if (j < 4) return { scale: block.getUint8(4 + j) & 63, min: block.getUint8(8 + j) & 63 };
+  const low = block.getUint8(8 + j);
+  return {
+    scale: (low & 15) | ((block.getUint8(j) >> 6) << 4),
+    min: (low >> 4) | ((block.getUint8(4 + j) >> 6) << 4),
+  };
 }

@@ -43,6 +43,13 @@ export function sumOfSquares(x: Float32Array): number {
   return x.reduce((total, v) => f(total + f(v * v)), 0);
 }
 
+/** The largest positive value or 0; as in C, NaN never wins. */
+export function largest(values: Iterable<number>): number {
+  let most = 0;
+  for (const v of values) if (v > most) most = v;
+  return most;
+}
+
 /** Codes of one sub-block for the scale really stored; a scale of 0 keeps the codes of the search. */
 export function requantize(
   x: Float32Array,

@@ -1,0 +1,122 @@
+// K quantizers beyond the table of quantize.test.ts: weights shared by rows, values at the edge of rounding, non-finite input.
+
+import { beforeAll, describe, expect, it } from 'vitest';
+import { encodeFromF32 } from '../../core/kernels/encode.ts';
+import { REFERENCE_QUANTIZERS } from '../../core/kernels/reference/quantizers.ts';
+import { type Kernels, loadKernels } from '../../core/kernels/wasm.ts';
+import { targetBytes } from '../../core/quant/ggufTypes.ts';
+import { dtypeInfo } from '../../core/tensor/dtype.ts';
+import { gaussians, uniforms } from '../fixtures/quantizerInputs.ts';
+import { loadOracle } from '../interop/ggml/oracle.ts';
+
+const TYPES = ['Q2_K', 'Q3_K', 'Q4_K', 'Q5_K', 'Q6_K'] as const;
+type KType = (typeof TYPES)[number];
+const ROWS = 3;
+const COLUMNS = 768;
+
+const oracle = loadOracle();
+let kernels: Kernels;
+beforeAll(async () => {
+  kernels = await loadKernels();
+});
+
+function encode(type: KType, src: Float32Array, rows: number, columns: number, weights: Float32Array | null) {
+  const { arena } = kernels;
+  const bytes = targetBytes(type, rows, columns);
+  return arena.scoped(() => {
+    const from = arena.alloc(src.byteLength);
+    const to = arena.alloc(bytes + 1) + 1; // blocks need no alignment
+    const importance = weights === null ? 0 : arena.alloc(weights.byteLength);
+    arena.f32(from, src.length).set(src);
+    if (weights !== null) arena.f32(importance, weights.length).set(weights);
+    arena.u8(to, bytes).fill(0xa5);
+    encodeFromF32(kernels, type, from, to, rows, columns, importance);
+    return arena.u8(to, bytes).slice();
+  });
+}
+
+function importance(seed: number): Float32Array {
+  const next = uniforms(seed);
+  return Float32Array.from({ length: COLUMNS }, () => {
+    const u = next();
+    return u < 0.1 ? 0 : 10 * u * u * u;
+  });
+}
+
+function matrix(value: (i: number, gaussian: () => number, uniform: () => number) => number): Float32Array {
+  const gaussian = gaussians(5);
+  const uniform = uniforms(6);
+  return Float32Array.from({ length: ROWS * COLUMNS }, (_, i) => value(i, gaussian, uniform));
+}
+
+/** Any finite float32, all exponents equally likely. */
+function anyFinite(uniform: () => number): number {
+  const bits = new Uint32Array([uniform() * 2 ** 32]);
+  const value = new Float32Array(bits.buffer)[0] ?? 0;
+  return Number.isFinite(value) ? value : 0;
+}
+
+/** Each drives a path the ordinary inputs do not: see the comments. */
+const EDGES = {
+  // max − min is a rounding error: scaled values leave the exact range of nearest_int, the lanes hand over to scalar code
+  almostConstant: matrix((i, _, u) => (i % 64 < 32 ? -1 : -1000) + (u() < 0.5 ? 1e-4 : 0)),
+  // one value pulls the fitted minimum close to the maximum
+  lonelyMaximum: matrix((i, _, u) => (i % 32 === 5 ? -0.1 : -100 - u() * 1e-3)),
+  // most sub-block scales round to 0, whose codes are those of the search
+  mixedMagnitudes: matrix((i, g) => g() * 10 ** ((Math.floor(i / 16) % 9) - 6)),
+  // max − min overflows
+  fullRange: matrix((_i, _g, u) => (u() - 0.5) * 6.8e38),
+  anyBits: matrix((_i, _g, u) => anyFinite(u)),
+  oneValue: matrix((i) => (i % 256 === 77 ? -3 : 0)),
+  negativeZeros: matrix(() => -0),
+};
+
+describe.each(TYPES)('%s', (type) => {
+  const reference = REFERENCE_QUANTIZERS[type];
+
+  it.each(Object.entries(EDGES))('%s: kernel, reference and ggml agree', (_, src) => {
+    for (const weights of [null, importance(1)]) {
+      const expected = reference(src, ROWS, COLUMNS, weights);
+      expect(encode(type, src, ROWS, COLUMNS, weights)).toEqual(expected);
+      if (oracle !== null) {
+        expect(oracle.quantizeChunk(dtypeInfo(type).ggml ?? -1, src, ROWS, COLUMNS, weights)).toEqual(expected);
+      }
+    }
+  });
+
+  it('applies one weight per column to every row', () => {
+    const src = matrix((_, g) => 0.02 * g());
+    const weights = importance(2);
+    const together = encode(type, src, ROWS, COLUMNS, weights);
+    const bytes = targetBytes(type, 1, COLUMNS);
+    for (let row = 0; row < ROWS; row++) {
+      const alone = encode(type, src.slice(row * COLUMNS, (row + 1) * COLUMNS), 1, COLUMNS, weights);
+      expect(together.subarray(row * bytes, (row + 1) * bytes)).toEqual(alone);
+    }
+    expect(together).not.toEqual(encode(type, src, ROWS, COLUMNS, null));
+    expect(together).not.toEqual(encode(type, src, ROWS, COLUMNS, importance(3)));
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('ends on %s', (special) => {
+    const src = matrix((i, g) => (i % 100 === 3 ? special : g()));
+    for (const weights of [null, importance(4)]) {
+      const [first, second] = [1, 2].map(() => encode(type, src, ROWS, COLUMNS, weights));
+      expect(first).toEqual(second);
+    }
+  });
+});
+
+describe.each(['Q4_K', 'Q5_K'] as const)('%s', (type) => {
+  it('stores a negative fitted scale, wrapped to 255, as ggml does', () => {
+    const gaussian = gaussians(13);
+    const uniform = uniforms(13); // of this seed sub-block 6 comes out with scale −0.07
+    const src = Float32Array.from({ length: 256 }, (_, i) => (i % 32 === 3 ? -100 : -1) * (1 + uniform() * 1e-6));
+    const weights = src.map(() => (uniform() < 0.1 ? 0 : Math.exp(4 * gaussian())));
+    const expected = REFERENCE_QUANTIZERS[type](src, 1, 256, weights);
+    expect((expected[4 + 2] ?? 0) >> 6).toBe(3); // the high bits of scale 6, on top of scale 2
+    expect(encode(type, src, 1, 256, weights)).toEqual(expected);
+    if (oracle !== null) {
+      expect(oracle.quantizeChunk(dtypeInfo(type).ggml ?? -1, src, 1, 256, weights)).toEqual(expected);
+    }
+  });
+});
