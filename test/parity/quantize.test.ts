@@ -15,6 +15,7 @@ import {
   GOLDEN_ROWS,
   INPUT_NAMES,
   type InputName,
+  mixedMagnitudes,
   quantizerInput,
   WEIGHTINGS,
   type Weighting,
@@ -36,6 +37,7 @@ const golden = JSON.parse(readFileSync(new URL('../fixtures/golden/quantize.json
 };
 const GUARD_BYTES = 64;
 
+const ggml = loadOracle();
 let kernels: Kernels;
 beforeAll(async () => {
   kernels = await loadKernels();
@@ -120,6 +122,22 @@ describe.each(GGUF_TARGETS)('%s', (type) => {
     }
   });
 
+  it('equals the reference, and ggml where it is installed, from subnormal to nearly overflowing', () => {
+    for (let seed = 0; seed < 12; seed++) {
+      const src = mixedMagnitudes(seed, 2048);
+      for (const weighting of WEIGHTINGS) {
+        const weights = columnWeights(weighting, 1024, seed);
+        const fast = quantize(type, src, 2, 1024, weights);
+        expect(
+          firstDifference(type, fast, REFERENCE_QUANTIZERS[type](src, 2, 1024, weights)),
+          `seed ${seed}`,
+        ).toBeNull();
+        const theirs = ggml?.quantizeChunk(dtypeInfo(type).ggml ?? -1, src, 2, 1024, weights) ?? fast;
+        expect(firstDifference(type, fast, theirs), `seed ${seed}`).toBeNull();
+      }
+    }
+  });
+
   it('stays inside its output whatever it is given', () => {
     for (const poison of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 3.4e38, -3.4e38]) {
       for (const weighting of WEIGHTINGS) {
@@ -131,8 +149,6 @@ describe.each(GGUF_TARGETS)('%s', (type) => {
     }
   });
 });
-
-const ggml = loadOracle();
 
 describe.runIf(ggml !== null)('against the installed ggml', () => {
   it.each(GGUF_TARGETS)('%s: larger matrices', (type) => {
@@ -164,6 +180,25 @@ describe.runIf(ggml !== null)('against the installed ggml', () => {
       expect(firstDifference(type, quantize(type, src, 1, 4096, null), theirs)).toBeNull();
     },
   );
+});
+
+it.each(['F16', 'BF16'] as const)('%s rounds every boundary to even', (type) => {
+  // Around each value of the type: itself, the midpoint to the next, and the float32 neighbours of both.
+  const words = new Uint32Array(0x7f80 * 2 * 6);
+  const step = type === 'F16' ? 1 << 13 : 1 << 16;
+  const [from, to] = type === 'F16' ? [0x32000000, 0x47900000] : [0, 0x7f7f0000];
+  let count = 0;
+  for (let word = from; word < to && count + 6 <= words.length; word += step)
+    for (const offset of [-1, 0, 1]) {
+      words[count++] = Math.max(0, word + offset);
+      words[count++] = (word + step / 2 + offset) | 0x80000000;
+    }
+  const src = new Float32Array(words.buffer, 0, count);
+  const fast = quantize(type, src, 1, count, null);
+  expect(firstDifference(type, fast, REFERENCE_QUANTIZERS[type](src, 1, count, null))).toBeNull();
+  const theirs = ggml?.quantizeRowRef(type, src) ?? fast;
+  expect(firstDifference(type, fast, theirs)).toBeNull();
+  expect(count).toBeGreaterThan(100_000);
 });
 
 it('a row that is not whole blocks is refused', () => {
