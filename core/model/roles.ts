@@ -30,6 +30,6 @@ export function guessRole(stem: string, rank: number): Role {
   if (rank <= 1) return /norm|(^|[._])ln(_|\d|\.|$)|gamma|(^|\.)bn\d*(\.|$)/.test(lower) ? 'norm' : 'other';
   if (rank >= 3 && lower.includes('conv')) return 'convolution';
   if (/pos(ition)?(al)?_?emb/.test(lower)) return 'position';
-  if (rank === 2 && /(^|[._])(emb|embed|embedding|embeddings)([._]|$)/.test(lower)) return 'embedding';
+  if (rank === 2 && /(^|[._])(emb|embed|embedding|embeddings)$/.test(lower)) return 'embedding';
   return Object.hasOwn(LAST_PARTS, last) ? (LAST_PARTS[last] ?? 'other') : 'other';
 }

@@ -1,0 +1,19 @@
+// Writes every malformed checkpoint into a folder and prints what each must be refused with:
+//   node test/malformed/generate.ts FOLDER
+
+import { type Attack, writeAttacks } from './attack.ts';
+import { GGUF_ATTACKS } from './ggufAttacks.ts';
+import { SAFETENSORS_ATTACKS } from './safetensorsAttacks.ts';
+
+/** Deterministic: the same bytes every time. */
+export const ATTACKS: readonly Attack[] = [...SAFETENSORS_ATTACKS, ...GGUF_ATTACKS];
+
+if (import.meta.main) {
+  const folder = process.argv[2];
+  if (folder === undefined) {
+    console.error('usage: node test/malformed/generate.ts FOLDER');
+    process.exitCode = 2;
+  } else {
+    for (const { attack, path } of writeAttacks(ATTACKS, folder)) console.log(`${attack.code}\t${path}`);
+  }
+}
