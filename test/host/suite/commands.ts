@@ -11,7 +11,7 @@ const TARGET_BITS_PER_WEIGHT = 5;
 
 export function commandTests(): void {
   describe('commands', () => {
-    const model = (): vscode.Uri => file('model', 'model.safetensors');
+    const model = (): vscode.Uri => file('sample-llama', 'model.safetensors');
     const plan = (): vscode.Uri => file('out', 'sample.quantplan.json');
     const output = (): vscode.Uri => file('out', 'sample.gguf');
     afterEach(closeEverything);

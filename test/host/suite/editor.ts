@@ -18,7 +18,7 @@ export function editorTests(): void {
     afterEach(closeEverything);
 
     it('is the default for a model file and the view opens the model in the engine', async () => {
-      const model = file('model', 'model.safetensors');
+      const model = file('sample-llama', 'model.safetensors');
       await vscode.commands.executeCommand('vscode.open', model);
       const tab = await until('a custom tab', () => customTabs()[0]);
       assert.equal(tab.viewType, EDITOR_TYPE);
@@ -32,13 +32,13 @@ export function editorTests(): void {
     });
 
     it('opens the model of a folder', async () => {
-      await vscode.commands.executeCommand('quantscope.analyze', file('model'));
+      await vscode.commands.executeCommand('quantscope.analyze', file('sample-llama'));
       const tab = await until('a custom tab', () => customTabs()[0]);
-      assert.equal(tab.uri.fsPath, file('model', 'model.safetensors').fsPath);
+      assert.equal(tab.uri.fsPath, file('sample-llama', 'model.safetensors').fsPath);
     });
 
     it('shows one model in several editors', async () => {
-      const model = file('model', 'model.safetensors');
+      const model = file('sample-llama', 'model.safetensors');
       await vscode.commands.executeCommand('vscode.openWith', model, EDITOR_TYPE);
       await vscode.commands.executeCommand('vscode.openWith', model, EDITOR_TYPE, vscode.ViewColumn.Beside);
       await until('two custom tabs', () => customTabs().length === 2);
@@ -46,7 +46,7 @@ export function editorTests(): void {
     });
 
     it('forgets the model when its editor closes', async () => {
-      await vscode.commands.executeCommand('quantscope.analyze', file('model', 'model.safetensors'));
+      await vscode.commands.executeCommand('quantscope.analyze', file('sample-llama', 'model.safetensors'));
       const { exports: api } = extension();
       await until('the model', () => api.openModels().length === 1);
       await closeEverything();

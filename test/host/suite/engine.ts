@@ -6,7 +6,7 @@ import { closeEverything, extension, file, until } from './workspace.ts';
 
 export function engineTests(): void {
   describe('engine process', () => {
-    const model = (): vscode.Uri => file('model', 'model.safetensors');
+    const model = (): vscode.Uri => file('sample-llama', 'model.safetensors');
     afterEach(closeEverything);
 
     it('is another process', async () => {

@@ -1,0 +1,52 @@
+// Drives the real workbench in Chromium through the main job, broken files and every theme; then the view on its own.
+
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { launchBrowser } from '../../scripts/workbench/browser.ts';
+import { startWorkbench } from '../../scripts/workbench/workbench.ts';
+import { createWorkspace, removeWorkspace } from '../host/workspaceFolder.ts';
+import { appearance } from './appearance.ts';
+import { brokenFiles } from './brokenFiles.ts';
+import { Checks } from './checks.ts';
+import { mainJob } from './mainJob.ts';
+import { SCREENSHOT_FOLDER, screenshot } from './screenshots.ts';
+import { WorkbenchPage, writeSettings } from './workbenchPage.ts';
+
+const extensionPath = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '');
+const checks = new Checks();
+const cache = mkdtempSync(join(tmpdir(), 'quantscope-cache-'));
+const folder = createWorkspace();
+writeSettings(folder, { 'workbench.colorTheme': 'Default Dark Modern' });
+
+try {
+  const workbench = await startWorkbench({ folder, extensionPath, env: { QUANTSCOPE_CACHE: cache } });
+  const browser = await launchBrowser();
+  try {
+    const window = await WorkbenchPage.open(browser, workbench.url);
+    const onFailure = (name: string): Promise<void> => screenshot(window.page, `failed-${name.replace(/\W+/g, '-')}`);
+    await checks.chain('main job', mainJob(window, folder), onFailure);
+    await checks.chain('broken files', brokenFiles(window), onFailure);
+    await checks.chain('appearance', appearance(window, folder), onFailure);
+  } finally {
+    await browser.close();
+    await workbench.stop();
+  }
+} catch (error) {
+  checks.failed++;
+  console.log(`✗ the workbench\n${error instanceof Error ? error.stack : error}`);
+} finally {
+  rmSync(cache, { recursive: true, force: true });
+  removeWorkspace(folder);
+}
+
+const harness = fileURLToPath(new URL('harness/run.ts', import.meta.url));
+if (existsSync(harness)) {
+  const { runHarness } = (await import(harness)) as { runHarness(checks: Checks): Promise<void> };
+  await runHarness(checks);
+}
+
+console.log(`screenshots in ${SCREENSHOT_FOLDER}`);
+console.log(`${checks.passed} passed, ${checks.failed} failed`);
+process.exitCode = checks.failed === 0 ? 0 : 1;

@@ -1,0 +1,104 @@
+// The workbench as a person uses it: Explorer, menus, palette, save dialog, and the view inside its two frames.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, ConsoleMessage, Frame, Locator, Page } from 'playwright-core';
+
+const SLOW_MS = 60_000;
+
+export class WorkbenchPage {
+  readonly page: Page;
+  /** Errors of our own pages: uncaught ones, console errors, refused by the content security policy. */
+  readonly troubles: string[] = [];
+
+  constructor(page: Page) {
+    this.page = page;
+    page.on('console', (message) => {
+      if (message.type() === 'error' && isOurs(message)) this.troubles.push(message.text());
+    });
+    page.on('pageerror', (error) => {
+      if (/dist\/webview/.test(error.stack ?? '')) this.troubles.push(error.stack ?? error.message);
+    });
+  }
+
+  static async open(browser: Browser, url: string, size = { width: 1600, height: 1000 }): Promise<WorkbenchPage> {
+    const workbench = new WorkbenchPage(await browser.newPage({ viewport: size }));
+    await workbench.page.goto(url);
+    await workbench.ready();
+    return workbench;
+  }
+
+  /** Until the extension under development has contributed its container to the activity bar. */
+  async ready(): Promise<void> {
+    await this.page.locator('.explorer-folders-view .monaco-list-row').first().waitFor({ timeout: SLOW_MS });
+    await this.page.locator('.activitybar [aria-label^="Quantscope"]').first().waitFor({ timeout: SLOW_MS });
+  }
+
+  row(name: string): Locator {
+    return this.page
+      .locator('.explorer-folders-view .monaco-list-row')
+      .filter({ has: this.page.getByText(name, { exact: true }) });
+  }
+
+  async expand(name: string): Promise<void> {
+    const row = this.row(name);
+    if ((await row.getAttribute('aria-expanded')) !== 'true') await row.click();
+  }
+
+  /** Right-click in the Explorer and choose. */
+  async chooseInContextMenu(row: string, item: string): Promise<void> {
+    await this.row(row).click({ button: 'right' });
+    await this.page.getByRole('menuitem', { name: item }).click();
+  }
+
+  /** Runs a command by its title in the command palette. */
+  async command(title: string): Promise<void> {
+    await this.page.keyboard.press('F1');
+    const input = this.page.locator('.quick-input-widget input');
+    await input.fill(`>${title}`);
+    await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: title }).first().click();
+  }
+
+  /** Answers the save dialog that is open, or about to be. */
+  async saveAs(path: string): Promise<void> {
+    const widget = this.page.locator('.quick-input-widget');
+    const input = widget.locator('input[type="text"]');
+    await input.waitFor({ timeout: SLOW_MS });
+    await input.fill(path);
+    await widget.getByRole('button', { name: /^(Export|OK|Save)/ }).click();
+  }
+
+  /** The frame the app runs in, once it has drawn anything. */
+  async view(): Promise<Frame> {
+    const deadline = Date.now() + SLOW_MS;
+    while (Date.now() < deadline) {
+      for (const frame of this.page.frames()) {
+        if (!frame.url().includes('/fake.html')) continue;
+        const drawn = await frame
+          .locator('#root > *')
+          .first()
+          .isVisible()
+          .catch(() => false);
+        if (drawn) return frame;
+      }
+      await this.page.waitForTimeout(100);
+    }
+    throw new Error(`no view appeared; frames: ${this.page.frames().map((frame) => frame.url().slice(0, 120))}`);
+  }
+
+  async closeEditors(): Promise<void> {
+    await this.command('View: Close All Editors');
+  }
+}
+
+/** Colour theme and the like: settings of the opened folder, which the workbench follows at once. */
+export function writeSettings(folder: string, settings: Record<string, unknown>): void {
+  mkdirSync(join(folder, '.vscode'), { recursive: true });
+  writeFileSync(join(folder, '.vscode', 'settings.json'), JSON.stringify(settings));
+}
+
+/** The workbench logs much of its own; only what comes from our page or breaks its policy counts. */
+function isOurs(message: ConsoleMessage): boolean {
+  const { url } = message.location();
+  return /dist\/webview|fake\.html/.test(url) || /dist\/webview/.test(message.text());
+}
