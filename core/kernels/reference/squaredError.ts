@@ -1,6 +1,16 @@
 // TypeScript truth of the error kernels, in their order of summation: four partial sums, then the rest one by one.
 
-export function sumOf(count: number, term: (i: number) => number): number {
+/** ‖a‖² in float64. */
+export function sumOfSquares(a: Float32Array): number {
+  return sum(a.length, (i) => a[i] ?? 0);
+}
+
+/** ‖a − b‖² in float64. @param b as long as a */
+export function squaredError(a: Float32Array, b: Float32Array): number {
+  return sum(a.length, (i) => (a[i] ?? 0) - (b[i] ?? 0));
+}
+
+function sum(count: number, term: (i: number) => number): number {
   const square = (i: number): number => term(i) * term(i);
   const partial: [number, number, number, number] = [0, 0, 0, 0];
   const whole = count - (count % 4);
@@ -8,7 +18,7 @@ export function sumOf(count: number, term: (i: number) => number): number {
     const lane = (i % 4) as 0 | 1 | 2 | 3; // a remainder of 4
     partial[lane] += square(i);
   }
-  let sum = partial[0] + partial[2] + (partial[1] + partial[3]);
-  for (let i = whole; i < count; i++) sum += square(i);
-  return sum;
+  let total = partial[0] + partial[2] + (partial[1] + partial[3]);
+  for (let i = whole; i < count; i++) total += square(i);
+  return total;
 }
