@@ -54,6 +54,13 @@ function attach(uri: vscode.Uri, panel: vscode.WebviewPanel, services: Services)
       viewStates,
       isTrusted: () => vscode.workspace.isTrusted,
       isChosenOutput: (path) => viewStates.isOutput(uri.fsPath, path),
+      async agreeToOutput(path) {
+        const write = vscode.l10n.t('Export');
+        const question = vscode.l10n.t('Write the export to {0}?', path);
+        const agreed = (await vscode.window.showWarningMessage(question, { modal: true }, write)) === write;
+        if (agreed) await viewStates.addOutput(uri.fsPath, path);
+        return agreed;
+      },
       ready() {
         isReady = true;
         if (wanted) bridge.send('show', wanted);

@@ -19,6 +19,8 @@ export interface HostCallContext {
   readonly viewStates: ViewStates;
   isTrusted(): boolean;
   isChosenOutput(path: string): boolean;
+  /** Asks the user, outside the view, about a destination that did not come from the save dialog. */
+  agreeToOutput(path: string): Promise<boolean>;
   /** The webview can receive events from now on. */
   ready(): void;
 }

@@ -137,7 +137,7 @@ export class WebviewBridge {
   }
 
   async #forward<C extends EngineCall>(call: C, params: Params<C>, abort: AbortController): Promise<unknown> {
-    this.#permit(call, params);
+    await this.#permit(call, params);
     if (call === 'export') return this.#export(params as Params<'export'>, abort);
     const { engine, running } = this.#options;
     const life = this.#life;
@@ -173,8 +173,8 @@ export class WebviewBridge {
     }
   }
 
-  /** A webview draws file content that others wrote: it may touch its own model and chosen outputs only. */
-  #permit(call: EngineCall, params: Params<EngineCall>): void {
+  /** A webview draws file content that others wrote: it may touch its own model and agreed outputs only. */
+  async #permit(call: EngineCall, params: Params<EngineCall>): Promise<void> {
     const { host } = this.#options;
     if ('model' in params && !this.#models.has(params.model)) {
       throw new QuantscopeError('PROTOCOL', `${call}: model ${params.model} is not open in this view`);
@@ -182,15 +182,16 @@ export class WebviewBridge {
     if ('path' in params && params.path !== host.path) {
       throw new QuantscopeError('PROTOCOL', `${call}: ${params.path} is not the model of this view`);
     }
-    if ('original' in params && params.original !== host.path) {
-      throw new QuantscopeError('PROTOCOL', `${call}: ${params.original} is not the model of this view`);
+    if ('original' in params && (params.original !== host.path || !host.isChosenOutput(params.exported))) {
+      throw new QuantscopeError('PROTOCOL', `${call}: not a model and an export of this view`);
     }
-    const output = 'output' in params ? params.output : 'exported' in params ? params.exported : undefined;
-    if (output !== undefined && !host.isChosenOutput(output)) {
-      throw new QuantscopeError('OUTPUT_INVALID', `${output}: choose the destination with the save dialog first`);
-    }
-    if (call === 'export' && !host.isTrusted()) {
+    if (call !== 'export') return;
+    if (!host.isTrusted()) {
       throw new QuantscopeError('USAGE', 'exporting is off in a restricted workspace: trust the workspace to export');
+    }
+    const { output } = params as Params<'export'>;
+    if (!host.isChosenOutput(output) && !(await host.agreeToOutput(output))) {
+      throw new QuantscopeError('CANCELLED', 'export cancelled');
     }
   }
 

@@ -61,6 +61,7 @@ beforeEach(() => {
       viewStates: viewStates as never,
       isTrusted: () => trusted,
       isChosenOutput: (path) => path === '/out/chosen.gguf',
+      agreeToOutput: async (path) => path === '/out/agreed.gguf',
       ready: () => {},
     },
   });
@@ -116,7 +117,9 @@ describe('webview bridge', () => {
   it('exports only where the user chose, and not at all in a restricted workspace', async () => {
     await call('open', { path: PATH });
     const wish = { model: 7, plan, format: 'gguf', overwrite: true };
-    expect(failureCode(await call('export', { ...wish, output: '/home/me/.bashrc' }))).toBe('OUTPUT_INVALID');
+    expect(failureCode(await call('export', { ...wish, output: '/home/me/.bashrc' }))).toBe('CANCELLED');
+    expect(engine.asked.some(({ name }) => name === 'export')).toBe(false);
+    expect((await call('export', { ...wish, output: '/out/agreed.gguf' })).kind).toBe('reply');
     trusted = false;
     expect(failureCode(await call('export', { ...wish, output: '/out/chosen.gguf' }))).toBe('USAGE');
     trusted = true;
@@ -126,7 +129,7 @@ describe('webview bridge', () => {
 
   it('verifies and opens only its own files', async () => {
     expect(failureCode(await call('verify', { original: '/other', exported: '/out/chosen.gguf' }))).toBe('PROTOCOL');
-    expect(failureCode(await call('verify', { original: PATH, exported: '/secret' }))).toBe('OUTPUT_INVALID');
+    expect(failureCode(await call('verify', { original: PATH, exported: '/secret' }))).toBe('PROTOCOL');
     expect(failureCode(await call('openModel', { path: '/secret' }))).toBe('PROTOCOL');
     expect(failureCode(await call('revealFile', { path: '/secret' }))).toBe('PROTOCOL');
   });
