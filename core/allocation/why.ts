@@ -68,9 +68,13 @@ function upward(
 ): string {
   const up = bestStep(item, chosen, 'up');
   if (up === null) return `${chosen.stored}: no larger type damages it less.`;
-  const cost = `${chosen.stored}: ${up.choice.stored} would cost ${formatBytes(up.bytes)} for ${formatDamage(up.damage)} less damage`;
-  if (purchase !== undefined && purchase.perByte >= up.perByte)
-    return `${cost}, and every byte spent elsewhere saves more (least on ${items[purchase.item]?.name ?? ''}).`;
+  const cost =
+    `${chosen.stored}: stepping up to ${up.choice.stored} costs ${formatBytes(up.bytes)} ` +
+    `for ${formatDamage(up.damage)} less damage`;
+  if (purchase !== undefined && purchase.perByte > up.perByte)
+    return `${cost}, and each byte spent elsewhere saves more (least on ${items[purchase.item]?.name ?? ''}).`;
+  if (purchase !== undefined && purchase.perByte === up.perByte)
+    return `${cost}, as much per byte as the budget saves on ${items[purchase.item]?.name ?? ''}.`;
   if (up.bytes > leftBytes) return `${cost}; only ${formatBytes(leftBytes)} of the budget are left.`;
   return `${cost}; the search ended within its gap before taking it.`;
 }
@@ -78,7 +82,7 @@ function upward(
 function downward(item: AllocationItem, chosen: Choice): string {
   const down = bestStep(item, chosen, 'down');
   if (down === null) return '';
-  return ` ${down.choice.stored} would free ${formatBytes(down.bytes)} for ${formatDamage(down.damage)} more.`;
+  return ` Stepping down to ${down.choice.stored} frees ${formatBytes(down.bytes)} for ${formatDamage(down.damage)} more.`;
 }
 
 /** Up: the step that saves most damage per byte. Down: the one that costs least. Steps that gain nothing do not count. */

@@ -15,7 +15,7 @@ describe('explain', () => {
     let checked = 0;
     for (const [i, item] of problem.items.entries()) {
       const chosen = item.choices[allocation.chosen[i] ?? 0];
-      const up = /(\w+) would cost ([\d.]+) kB for (\S+) less damage/.exec(why(i));
+      const up = /stepping up to (\w+) costs ([\d.]+) kB for (\S+) less damage/.exec(why(i));
       const choice = item.choices.find(({ stored }) => stored === up?.[1]);
       if (up === null || choice === undefined || chosen === undefined) continue;
       checked++;
@@ -23,7 +23,7 @@ describe('explain', () => {
       expect(Number(up[3]) / (chosen.damage - choice.damage)).toBeCloseTo(1, 1);
       if (why(i).includes('of the budget are left'))
         expect(choice.bytes - chosen.bytes).toBeGreaterThan(500_000 - allocation.bytes);
-      else expect(why(i)).toMatch(/every byte spent elsewhere saves more \(least on (blk\.\d\.\w+|odd)\)/);
+      else expect(why(i)).toMatch(/each byte spent elsewhere saves more \(least on (blk\.\d\.\w+|odd)\)/);
     }
     expect(checked).toBeGreaterThan(5);
   });
