@@ -11,6 +11,9 @@ export interface ModelConfig {
   readonly bytesRead: number;
 }
 
+/** For formats whose files say everything themselves. */
+export const NO_CONFIG: ModelConfig = { config: null, warnings: [], bytesRead: 0 };
+
 /** @param file one of the checkpoint's files; trouble with the configuration becomes a warning */
 export async function readModelConfig(file: string): Promise<ModelConfig> {
   let text: string;

@@ -2,6 +2,7 @@
 
 import type { DType } from '../tensor/dtype.ts';
 import type { CheckpointFile, CheckpointFormat, MetadataValue } from './checkpoint.ts';
+import type { ModelConfig } from './config.ts';
 import type { GgufDetails } from './gguf/details.ts';
 
 /** A tensor as its file describes it, before it is placed in a network. */
@@ -38,6 +39,8 @@ export interface FormatReader {
   recognizes(head: Uint8Array): boolean;
   /** Which of a folder's files make one checkpoint; null when there is none. @throws FORMAT_UNKNOWN when ambiguous */
   choose(folder: string, names: readonly string[]): readonly string[] | null;
+  /** The configuration that goes with the weights, for formats that keep it beside them. */
+  readConfig(paths: readonly string[]): Promise<ModelConfig>;
   /** Reads headers only. `paths` is one file, or several that together are one checkpoint. */
   read(paths: readonly string[], signal: AbortSignal | undefined): Promise<ReadCheckpoint>;
 }

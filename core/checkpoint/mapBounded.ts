@@ -1,6 +1,9 @@
 // Promise.all with a bound on how many run at once; results keep the order of the inputs.
 
-/** The first failure stops further starts and is thrown once the running ones ended, so that no file stays open. */
+/**
+ * A failure stops further starts; the one of the earliest input is thrown once the running ones ended, so that no file
+ * stays open and the same inputs give the same error.
+ */
 export async function mapBounded<Input, Output>(
   inputs: readonly Input[],
   parallel: number,
@@ -8,7 +11,7 @@ export async function mapBounded<Input, Output>(
 ): Promise<Output[]> {
   const outputs: Output[] = [];
   let next = 0;
-  let failure: { error: unknown } | undefined;
+  let failure: { index: number; error: unknown } | undefined;
   const run = async (): Promise<void> => {
     while (next < inputs.length && failure === undefined) {
       const index = next++;
@@ -16,7 +19,7 @@ export async function mapBounded<Input, Output>(
       try {
         outputs[index] = await action(input, index);
       } catch (error) {
-        failure ??= { error };
+        if (failure === undefined || index < failure.index) failure = { index, error };
       }
     }
   };

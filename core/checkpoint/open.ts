@@ -5,7 +5,6 @@ import { basename, dirname, resolve } from 'node:path';
 import { isFolder } from '../io/folder.ts';
 import { placeTensors } from '../model/placeTensors.ts';
 import type { Checkpoint, TensorInfo } from './checkpoint.ts';
-import { readModelConfig } from './config.ts';
 import type { ReadCheckpoint } from './format.ts';
 import { detectFile, detectInFolder } from './registry.ts';
 
@@ -16,12 +15,15 @@ const FINGERPRINT_DIGITS = 32;
  * @param path model file, any part of a split GGUF, `*.safetensors.index.json`, or a folder holding one model
  * @throws QuantscopeError; CANCELLED when the signal fires
  */
-export async function openCheckpoint(path: string, options: { signal?: AbortSignal } = {}): Promise<Checkpoint> {
+export async function openCheckpoint(
+  path: string,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<Checkpoint> {
   const { signal } = options;
   const folder = await isFolder(path);
   const detected = folder ? await detectInFolder(path) : await detectFile(path, signal);
   const read = await detected.reader.read(detected.paths, signal);
-  const { config, warnings, bytesRead } = await readModelConfig(detected.paths[0] ?? path);
+  const { config, warnings, bytesRead } = await detected.reader.readConfig(detected.paths);
   const { map, places } = placeTensors(
     read.tensors.map((tensor) => tensor.name),
     read.tensors.map((tensor) => tensor.shape),

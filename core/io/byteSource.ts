@@ -1,11 +1,15 @@
 // Asynchronous ranged reads of one file; counts every byte, so that tests can prove headers never cost the data.
 
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { throwIfCancelled } from '../base/cancellation.ts';
 import { QuantscopeError } from '../base/errors.ts';
 import { fileError } from './fileErrors.ts';
 import { truncated } from './fileReader.ts';
+
+/** A named pipe must not block the opening; regular files ignore the flag, Windows lacks it. */
+const READ_FLAGS = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
 export interface ByteSource extends AsyncDisposable {
   readonly path: string;
@@ -28,7 +32,7 @@ export interface ByteSource extends AsyncDisposable {
 export async function openByteSource(path: string, signal?: AbortSignal): Promise<ByteSource> {
   const name = basename(path);
   throwIfCancelled(signal, `opening ${name}`);
-  const handle = await open(path, 'r').catch((error: unknown) => {
+  const handle = await open(path, READ_FLAGS).catch((error: unknown) => {
     throw fileError(path, error, 'opening');
   });
   try {

@@ -136,7 +136,14 @@ function translate(name: string, stems: ReadonlyMap<string, string>): string | n
   const match = /^(.+)\.(weight|bias)$/.exec(name);
   if (match === null) return null;
   const [, stem = '', suffix = ''] = match;
-  const layer = /\.(\d+)\./.exec(stem)?.[1] ?? '';
-  const found = stems.get(layer === '' ? stem : stem.replace(`.${layer}.`, '.N.'));
-  return found === undefined ? null : `${found.replace('.N.', `.${layer}.`)}.${suffix}`;
+  const number = LAYER_NUMBER.exec(stem)?.[1];
+  if (number === undefined) return LAYER_SLOT.test(stem) ? null : suffixed(stems.get(stem), suffix);
+  return suffixed(stems.get(stem.replace(LAYER_NUMBER, '.N.'))?.replace(LAYER_SLOT, `.${number}.`), suffix);
+}
+
+const LAYER_NUMBER = /\.(\d+)\./;
+const LAYER_SLOT = /\.N\./;
+
+function suffixed(stem: string | undefined, suffix: string): string | null {
+  return stem === undefined ? null : `${stem}.${suffix}`;
 }

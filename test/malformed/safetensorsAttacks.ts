@@ -1,5 +1,6 @@
 // One safetensors file or folder per way to be wrong.
 
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ErrorCode } from '../../core/base/errors.ts';
@@ -191,6 +192,15 @@ export const SAFETENSORS_ATTACKS: readonly Attack[] = [
   },
   { name: 'folder-empty', code: 'FORMAT_UNKNOWN', write: (folder) => folder },
   { name: 'nothing-there', code: 'FILE_NOT_FOUND', write: (folder) => join(folder, 'none.safetensors') },
+  {
+    name: 'named-pipe',
+    code: 'FILE_UNREADABLE',
+    write(folder) {
+      const path = join(folder, FILE);
+      spawnSync('mkfifo', [path]);
+      return path;
+    },
+  },
   {
     name: 'link-loop',
     code: 'FILE_UNREADABLE',

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { QuantscopeError } from '../../base/errors.ts';
 import { MAX_SHARDS, MAX_TENSORS, MAX_TOTAL_HEADER_BYTES } from '../../base/limits.ts';
 import { pathExists } from '../../io/folder.ts';
+import { NO_CONFIG } from '../config.ts';
 import type { FormatReader, ReadCheckpoint } from '../format.ts';
 import { mapBounded } from '../mapBounded.ts';
 import { parseShardName, sameCheckpoint, shardName } from '../shardName.ts';
@@ -22,6 +23,7 @@ export const ggufReader: FormatReader = {
     const found = files.slice(0, 4).join(', ');
     throw new QuantscopeError('FORMAT_UNKNOWN', `${basename(folder)}: several models (${found}, …), open one of them`);
   },
+  readConfig: async () => NO_CONFIG,
   async read(paths, signal) {
     const [opened] = paths;
     if (opened === undefined) throw new QuantscopeError('INTERNAL', 'no GGUF file was named');

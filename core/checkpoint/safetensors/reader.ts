@@ -3,6 +3,7 @@
 import { basename, dirname, join } from 'node:path';
 import { QuantscopeError } from '../../base/errors.ts';
 import { MAX_SAFETENSORS_HEADER_BYTES, MAX_SHARDS, MAX_TENSORS, MAX_TOTAL_HEADER_BYTES } from '../../base/limits.ts';
+import { NO_CONFIG, readModelConfig } from '../config.ts';
 import type { FormatReader, ReadCheckpoint, StoredTensor } from '../format.ts';
 import { mapBounded } from '../mapBounded.ts';
 import { parseShardName, sameCheckpoint, shardName } from '../shardName.ts';
@@ -23,6 +24,7 @@ export const safetensorsReader: FormatReader = {
     return length >= 2n && length <= BigInt(MAX_SAFETENSORS_HEADER_BYTES);
   },
   choose: chooseSafetensors,
+  readConfig: async ([first]) => (first === undefined ? NO_CONFIG : readModelConfig(first)),
   async read(paths, signal) {
     const [first] = paths;
     if (first === undefined) throw new QuantscopeError('INTERNAL', 'no safetensors file was named');
