@@ -11,19 +11,20 @@ export async function mapBounded<Input, Output>(
 ): Promise<Output[]> {
   const outputs: Output[] = [];
   let next = 0;
-  let failure: { index: number; error: unknown } | undefined;
+  const failures: { index: number; error: unknown }[] = [];
   const run = async (): Promise<void> => {
-    while (next < inputs.length && failure === undefined) {
+    while (next < inputs.length && failures.length === 0) {
       const index = next++;
       const input = inputs[index] as Input;
       try {
         outputs[index] = await action(input, index);
       } catch (error) {
-        if (failure === undefined || index < failure.index) failure = { index, error };
+        failures.push({ index, error });
       }
     }
   };
   await Promise.all(Array.from({ length: Math.min(parallel, inputs.length) }, run));
-  if (failure !== undefined) throw failure.error;
+  const [earliest] = failures.sort((a, b) => a.index - b.index);
+  if (earliest !== undefined) throw earliest.error;
   return outputs;
 }

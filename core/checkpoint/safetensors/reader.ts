@@ -3,6 +3,7 @@
 import { basename, dirname, join } from 'node:path';
 import { QuantscopeError } from '../../base/errors.ts';
 import { MAX_SAFETENSORS_HEADER_BYTES, MAX_SHARDS, MAX_TENSORS, MAX_TOTAL_HEADER_BYTES } from '../../base/limits.ts';
+import { pathExists } from '../../io/folder.ts';
 import { NO_CONFIG, readModelConfig } from '../config.ts';
 import type { FormatReader, ReadCheckpoint, StoredTensor } from '../format.ts';
 import { mapBounded } from '../mapBounded.ts';
@@ -30,11 +31,10 @@ export const safetensorsReader: FormatReader = {
     if (first === undefined) throw new QuantscopeError('INTERNAL', 'no safetensors file was named');
     const index = first.toLowerCase().endsWith(INDEX_EXTENSION) ? await readShardIndex(first, signal) : null;
     const files = index === null ? paths : index.shards.map((shard) => join(dirname(first), shard));
+    if (index !== null) await refuseMissing(first, files);
     let headerBytes = 0;
     const parts = await mapBounded(files, PARALLEL_SHARDS, async (path, at) => {
-      const part = await readSafetensorsFile(path, at, signal).catch((error: unknown) => {
-        throw index === null ? error : missingShard(first, path, error);
-      });
+      const part = await readSafetensorsFile(path, at, signal);
       headerBytes += part.headerBytes;
       if (headerBytes > MAX_TOTAL_HEADER_BYTES) {
         const fact = `the headers of all shards have more than ${MAX_TOTAL_HEADER_BYTES} bytes`;
@@ -87,11 +87,13 @@ function refuseIncomplete(folder: string, files: readonly string[]): void {
   }
 }
 
-function missingShard(index: string, path: string, error: unknown): unknown {
-  if (!(error instanceof QuantscopeError) || error.code !== 'FILE_NOT_FOUND') return error;
-  return new QuantscopeError('SHARD_MISSING', `${basename(index)}: the shard ${basename(path)} is missing`, {
-    cause: error,
-  });
+/** Told before any shard is opened, since the rest of the model may be downloading still. */
+async function refuseMissing(index: string, shards: readonly string[]): Promise<void> {
+  const there = await mapBounded(shards, PARALLEL_SHARDS, pathExists);
+  const missing = shards.filter((_, at) => there[at] === false);
+  if (missing[0] === undefined) return;
+  const fact = `${missing.length} of ${shards.length} shards are missing, the first is ${basename(missing[0])}`;
+  throw new QuantscopeError('SHARD_MISSING', `${basename(index)}: ${fact}`);
 }
 
 function mergeParts(name: string, parts: readonly SafetensorsFile[]): ReadCheckpoint & { warnings: string[] } {
