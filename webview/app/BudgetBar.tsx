@@ -1,0 +1,213 @@
+// Always there: the budget, what it buys, where it sits on the curve, and the way to a file.
+
+import { type ReactNode, useMemo, useState } from 'react';
+import { ParetoChart } from '../charts/ParetoChart.tsx';
+import { bitsPerWeight, byteParts, bytes, count, figure } from '../charts/numberFormat.ts';
+import { visibleText } from '../charts/visibleText.ts';
+import { Button, TextField } from '../ui/toolkit.tsx';
+import { useModel, useSession, useView } from './context.ts';
+import { AUTO_SENSITIVITY_PARAMETERS, feasibleInterval } from './session.ts';
+import { parseBudget } from './parseBudget.ts';
+import { WhyDialog } from './WhyDialog.tsx';
+
+const SLIDER_STEPS = 2000;
+const SHOWN_LANDMARKS = 4;
+
+export function BudgetBar(): ReactNode {
+  const solution = useModel((s) => s.solution);
+  const pareto = useModel((s) => s.pareto);
+  const ready = solution !== null || pareto !== null;
+  return (
+    <footer className="budget" aria-label="Budget" data-testid="budget-bar">
+      {ready ? <Budget /> : <BudgetWaiting />}
+    </footer>
+  );
+}
+
+function BudgetWaiting(): ReactNode {
+  const session = useSession();
+  const statistics = useModel((s) => s.tasks.statistics);
+  const sensitivity = useModel((s) => s.tasks.sensitivity);
+  const failure = useModel((s) => s.solveFailure);
+  const summary = useModel((s) => s.summary);
+  const stopped = sensitivity.failure ?? failure;
+  const large = (summary?.parameters ?? 0) >= AUTO_SENSITIVITY_PARAMETERS;
+  let text = 'Before bits can be planned, every tensor is quantized to every type and compared (no data needed).';
+  if (sensitivity.status === 'running') text = 'Estimating what each type costs each tensor; the budget opens when this is done.';
+  else if (sensitivity.status === 'done') text = 'Solving the first plan.';
+  else if (statistics.status === 'running') text = 'Planning follows once statistics are measured.';
+  else if (stopped !== null) text = `${stopped.code}: ${visibleText(stopped.message)}`;
+  else if (large) text += ` With ${count(summary?.parameters ?? 0)} parameters this takes a while; it can be cancelled.`;
+  const idle = sensitivity.status !== 'running' && sensitivity.status !== 'done' && statistics.status !== 'running';
+  return (
+    <div className="budget-waiting">
+      <h2>Budget</h2>
+      <p className={stopped !== null && idle ? 'error' : 'hint'} role={stopped !== null && idle ? 'alert' : undefined}>
+        {text}
+      </p>
+      {idle ? (
+        <Button appearance="primary" testId="start-sensitivity" onClick={() => void session.runSensitivity()}>
+          Estimate sensitivity
+        </Button>
+      ) : null}
+    </div>
+  );
+}
+
+function Budget(): ReactNode {
+  const session = useSession();
+  const solution = useModel((s) => s.solution);
+  const pareto = useModel((s) => s.pareto);
+  const failure = useModel((s) => s.solveFailure);
+  const solveMs = useModel((s) => s.solveMs);
+  const blocker = useModel((s) => s.summary?.ggufBlocker ?? null);
+  const target = useView((v) => v.targetBytes);
+  const [why, setWhy] = useState(false);
+  const interval = useMemo(() => feasibleInterval({ solution, pareto }), [solution, pareto]);
+  const setTarget = (wanted: number): void => session.view.set({ targetBytes: Math.max(1, Math.round(wanted)) });
+  const shown = byteParts(solution?.bytes ?? target ?? 0);
+  const here =
+    solution === null ? null : { bytes: solution.bytes, bitsPerWeight: solution.bitsPerWeight, damage: solution.damage };
+  return (
+    <>
+      <div className="budget-size">
+        <h2>Budget</h2>
+        <p className="budget-figure number">
+          <strong data-testid="plan-size">
+            {shown.value}&thinsp;{shown.unit}
+          </strong>
+          <span>
+            of {bytes(target ?? 0)} · <b data-testid="plan-bpw">{solution === null ? '–' : bitsPerWeight(solution.bitsPerWeight)}</b> bits/weight
+          </span>
+        </p>
+        {interval === null ? null : (
+          <>
+            <input
+              type="range"
+              className="slider"
+              aria-label="Target size"
+              aria-valuetext={`${bytes(target ?? 0)}`}
+              data-testid="budget-slider"
+              min={interval.minBytes}
+              max={interval.maxBytes}
+              step={Math.max(1, Math.floor((interval.maxBytes - interval.minBytes) / SLIDER_STEPS))}
+              value={Math.min(interval.maxBytes, Math.max(interval.minBytes, target ?? interval.minBytes))}
+              onChange={(event) => setTarget(event.currentTarget.valueAsNumber)}
+              style={{ '--filled': `${filled(target, interval)}%` } as Record<string, string>}
+            />
+            <div className="slider-ends number hint">
+              <span>{bytes(interval.minBytes)}</span>
+              <BudgetField />
+              <span>{bytes(interval.maxBytes)}</span>
+            </div>
+          </>
+        )}
+        {failure === null ? null : (
+          <p className="error" role="alert" data-testid="solve-failure">
+            {failure.code}: {visibleText(failure.message)}
+          </p>
+        )}
+      </div>
+      <div className="budget-curve">
+        {pareto === null ? (
+          <p className="hint">Tracing the curve…</p>
+        ) : (
+          <ParetoChart points={pareto.points} landmarks={pareto.landmarks} here={here} onPick={setTarget} />
+        )}
+      </div>
+      <Comparison />
+      <div className="budget-actions">
+        <Button
+          appearance="primary"
+          testId="quantize"
+          disabled={solution === null}
+          {...(blocker === null ? {} : { title: visibleText(blocker) })}
+          onClick={() => session.view.set({ lens: 'export', inspector: 'model' })}
+        >
+          Quantize…
+        </Button>
+        <Button testId="why" disabled={solution === null} onClick={() => setWhy(true)}>
+          Why these bits?
+        </Button>
+        {solution === null ? null : (
+          <p className="hint number" data-testid="solve-time">
+            {solution.gap === 0 ? 'optimal' : `within ${figure(solution.gap * 100)} %`} · {Math.max(1, Math.round(solveMs))} ms
+          </p>
+        )}
+      </div>
+      {why ? <WhyDialog onClose={() => setWhy(false)} /> : null}
+    </>
+  );
+}
+
+function BudgetField(): ReactNode {
+  const session = useSession();
+  const target = useView((v) => v.targetBytes);
+  const parameters = useModel((s) => s.summary?.parameters ?? 0);
+  const [text, setText] = useState<string | null>(null);
+  const parsed = text === null ? null : parseBudget(text, parameters);
+  const commit = (value: string): void => {
+    const wanted = parseBudget(value, parameters);
+    if (wanted !== null) session.view.set({ targetBytes: wanted });
+    setText(null);
+  };
+  return (
+    <TextField
+      label="Target in bits per weight or bytes, for example 4.5 bpw or 80 MB"
+      testId="budget-field"
+      className={text !== null && parsed === null ? 'budget-field invalid' : 'budget-field'}
+      title="4.5 bpw, 80 MB, 1.2 GB"
+      value={text ?? bytes(target ?? 0)}
+      onInput={setText}
+      onCommit={commit}
+    />
+  );
+}
+
+function filled(target: number | null, interval: { minBytes: number; maxBytes: number }): number {
+  const span = interval.maxBytes - interval.minBytes || 1;
+  return Math.min(100, Math.max(0, (100 * ((target ?? interval.minBytes) - interval.minBytes)) / span));
+}
+
+/** This plan beside the uniform mixes nearest in size. */
+function Comparison(): ReactNode {
+  const solution = useModel((s) => s.solution);
+  const landmarks = useModel((s) => s.pareto?.landmarks ?? null);
+  if (solution === null || landmarks === null) return <div className="budget-table" />;
+  const near = [...landmarks]
+    .sort((a, b) => Math.abs(a.bytes - solution.bytes) - Math.abs(b.bytes - solution.bytes))
+    .slice(0, SHOWN_LANDMARKS)
+    .sort((a, b) => a.bytes - b.bytes);
+  return (
+    <div className="budget-table">
+      <table className="figures" aria-label="This plan against uniform types">
+        <thead>
+          <tr>
+            <th scope="col">
+              <span className="pill quiet">estimated</span>
+            </th>
+            <th scope="col">size</th>
+            <th scope="col">b/w</th>
+            <th scope="col">damage</th>
+          </tr>
+        </thead>
+        <tbody>
+          <tr className="chosen">
+            <th scope="row">this plan</th>
+            <td>{bytes(solution.bytes)}</td>
+            <td>{bitsPerWeight(solution.bitsPerWeight)}</td>
+            <td data-testid="plan-damage">{figure(solution.damage)}</td>
+          </tr>
+          {near.map((mark) => (
+            <tr key={mark.label}>
+              <th scope="row">{mark.label}</th>
+              <td>{bytes(mark.bytes)}</td>
+              <td>{bitsPerWeight(mark.bitsPerWeight)}</td>
+              <td>{figure(mark.damage)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

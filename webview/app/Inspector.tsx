@@ -1,0 +1,64 @@
+// The right column: what the lens says about the model, or the selected tensor under it.
+
+import type { ReactNode } from 'react';
+import { AllocationView } from '../views/allocation/AllocationView.tsx';
+import { ExportView } from '../views/export/ExportView.tsx';
+import { KurtosisView } from '../views/kurtosis/KurtosisView.tsx';
+import { OutliersView } from '../views/outliers/OutliersView.tsx';
+import { OverviewView } from '../views/overview/OverviewView.tsx';
+import { SensitivityView } from '../views/sensitivity/SensitivityView.tsx';
+import { useSession, useView } from './context.ts';
+import { TensorPanel } from './TensorPanel.tsx';
+import type { Lens } from './viewState.ts';
+
+const LENS_VIEWS: Readonly<Record<Lens, { title: string; view: () => ReactNode }>> = {
+  overview: { title: 'Model', view: OverviewView },
+  outliers: { title: 'Outliers', view: OutliersView },
+  kurtosis: { title: 'Kurtosis', view: KurtosisView },
+  sensitivity: { title: 'Sensitivity', view: SensitivityView },
+  allocation: { title: 'Allocation', view: AllocationView },
+  export: { title: 'Export', view: ExportView },
+};
+
+export function Inspector(): ReactNode {
+  const session = useSession();
+  const lens = useView((v) => v.lens);
+  const inspector = useView((v) => v.inspector);
+  const { title, view: View } = LENS_VIEWS[lens];
+  return (
+    <>
+      <div className="inspector-switch">
+        <fieldset className="segmented">
+          <legend className="visually-hidden">Inspector shows</legend>
+          <button
+            type="button"
+            aria-pressed={inspector === 'model'}
+            data-testid="inspector-model"
+            onClick={() => session.view.set({ inspector: 'model' })}
+          >
+            {title}
+          </button>
+          <button
+            type="button"
+            aria-pressed={inspector === 'tensor'}
+            data-testid="inspector-tensor"
+            onClick={() => session.view.set({ inspector: 'tensor' })}
+          >
+            Tensor
+          </button>
+        </fieldset>
+      </div>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard. */}
+      <div
+        className="inspector-body"
+        id="inspector-body"
+        role="tabpanel"
+        aria-label={inspector === 'model' ? title : 'Selected tensor'}
+        tabIndex={0}
+        data-testid="inspector-body"
+      >
+        {inspector === 'model' ? <View /> : <TensorPanel />}
+      </div>
+    </>
+  );
+}

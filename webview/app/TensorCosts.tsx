@@ -1,0 +1,126 @@
+// What each type would cost the selected tensor; choosing one pins it, L pins what the plan gives.
+
+import { type KeyboardEvent, type ReactNode, useMemo, useState } from 'react';
+import { CostScatter } from '../charts/CostScatter.tsx';
+import { bytes, decibels, figure } from '../charts/numberFormat.ts';
+import { LockIcon } from '../ui/icons.tsx';
+import { Empty, Failed } from '../ui/states.tsx';
+import { Button } from '../ui/toolkit.tsx';
+import { useModel, useSession, useView } from './context.ts';
+import type { Target } from './tensorFigures.ts';
+import { pin } from './viewState.ts';
+
+export function TensorCosts(props: { tensor: number }): ReactNode {
+  const { tensor } = props;
+  const session = useSession();
+  const name = useModel((s) => s.table?.names[tensor] ?? '');
+  const elements = useModel((s) => s.table?.elements[tensor] ?? 1);
+  const quantizable = useModel((s) => s.table?.quantizable[tensor] === 1);
+  const task = useModel((s) => s.tasks.sensitivity);
+  const damages = useModel((s) => (s.figuresVersion >= 0 ? s.damages.rows[tensor] : undefined));
+  const assigned = useModel((s) => s.solution?.tensors[name]);
+  const pins = useView((v) => v.pins);
+  const choices = useView((v) => v.choices);
+  const allowed = useMemo(() => new Set<string>(choices), [choices]);
+  const [asTable, setAsTable] = useState(false);
+  const pinned = pins.find((entry) => entry.name === name);
+  const chosen = pinned?.type ?? assigned?.type ?? null;
+
+  if (!quantizable) {
+    return (
+      <>
+        <h3>What each type would cost here</h3>
+        <p className="hint">Kept as stored: norms, biases and routers are small and fragile, so plans never touch them.</p>
+      </>
+    );
+  }
+
+  function choose(type: Target): void {
+    session.view.set((v) => pin(v, [name], pinned?.type === type ? null : type));
+  }
+
+  function onKeyDown(event: KeyboardEvent): void {
+    if ((event.key !== 'l' && event.key !== 'L') || chosen === null) return;
+    session.view.set((v) => pin(v, [name], pinned === undefined ? chosen : null));
+  }
+
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: L locks from anywhere inside; the button below does the same.
+    <section className="costs" onKeyDown={onKeyDown} data-testid="tensor-costs">
+      <div className="section-head">
+        <h3>What each type would cost here</h3>
+        {damages === undefined ? null : (
+          <Button className="small" testId="costs-table" onClick={() => setAsTable(!asTable)}>
+            {asTable ? 'Chart' : 'Table'}
+          </Button>
+        )}
+      </div>
+      {damages === undefined ? (
+        task.failure !== null ? (
+          <Failed failure={task.failure} action={{ label: 'Try again', run: () => void session.runSensitivity() }} />
+        ) : task.status === 'running' ? (
+          <Empty>Sensitivity is being estimated; this tensor has not been reached yet.</Empty>
+        ) : (
+          <Empty>
+            Not estimated yet.{' '}
+            <Button testId="costs-sensitivity" onClick={() => void session.runSensitivity()}>
+              Estimate sensitivity
+            </Button>
+          </Empty>
+        )
+      ) : asTable ? (
+        <table className="figures">
+          <thead>
+            <tr>
+              <th scope="col">type</th>
+              <th scope="col">stored as</th>
+              <th scope="col">size</th>
+              <th scope="col">bits/weight</th>
+              <th scope="col">relative error</th>
+              <th scope="col">SQNR</th>
+            </tr>
+          </thead>
+          <tbody>
+            {damages.map((d) => (
+              <tr key={d.type} className={d.type === chosen ? 'chosen' : ''}>
+                <th scope="row">{d.type}</th>
+                <td>{d.stored}</td>
+                <td>{bytes(d.bytes)}</td>
+                <td>{((8 * d.bytes) / elements).toFixed(2)}</td>
+                <td>{figure(d.relativeError)}</td>
+                <td>{decibels(d.sqnr)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      ) : (
+        <CostScatter
+          damages={damages}
+          elements={elements}
+          chosen={chosen}
+          pinned={pinned !== undefined}
+          allowed={allowed}
+          onChoose={choose}
+        />
+      )}
+      {chosen === null ? null : (
+        <div className="choice">
+          <p>
+            {pinned === undefined ? 'The plan gives ' : 'Locked to '}
+            <strong data-testid="chosen-type">{chosen}</strong>
+            {assigned === undefined ? '' : ` · ${bytes(assigned.bytes)} · relative error ${figure(assigned.relativeError)}`}
+          </p>
+          <Button
+            testId="lock-tensor"
+            className="small"
+            onClick={() => session.view.set((v) => pin(v, [name], pinned === undefined ? chosen : null))}
+          >
+            <LockIcon /> {pinned === undefined ? 'Lock (L)' : 'Unlock (L)'}
+          </Button>
+        </div>
+      )}
+      {assigned === undefined ? null : <p className="hint why">{assigned.why}</p>}
+      <p className="hint">Relative squared error, estimated without data. Click a type to choose it, again to free it.</p>
+    </section>
+  );
+}

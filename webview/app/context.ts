@@ -1,0 +1,70 @@
+// The session every view reads, and the derived data several of them share.
+
+import { createContext, useContext, useMemo } from 'react';
+import { type ColorScale, colorScale } from '../charts/colorScale.ts';
+import { type GridLayout, gridLayout } from '../charts/gridLayout.ts';
+import { lensMetric, type Metric, type MetricSources } from './metrics.ts';
+import type { Session, SessionState } from './session.ts';
+import { useStore } from './store.ts';
+import type { ViewState } from './viewState.ts';
+
+export const SessionContext = createContext<Session | null>(null);
+
+export function useSession(): Session {
+  const session = useContext(SessionContext);
+  if (session === null) throw new Error('no session in this tree');
+  return session;
+}
+
+export function useModel<T>(select: (state: SessionState) => T): T {
+  return useStore(useSession().state, select);
+}
+
+export function useView<T>(select: (state: ViewState) => T): T {
+  return useStore(useSession().view, select);
+}
+
+const EMPTY_LAYOUT: GridLayout = {
+  blocks: [],
+  blockOf: new Int32Array(0),
+  rowOf: new Int32Array(0),
+  columnOf: new Int32Array(0),
+};
+
+export function useLayout(): GridLayout {
+  const table = useModel((s) => s.table);
+  const showVectors = useView((v) => v.showVectors);
+  return useMemo(() => (table === null ? EMPTY_LAYOUT : gridLayout(table, showVectors)), [table, showVectors]);
+}
+
+export interface LensFigures {
+  readonly metric: Metric;
+  readonly values: Float64Array;
+  readonly scale: ColorScale;
+}
+
+/** The figures that colour the grid under the present lens. */
+export function useLensFigures(): LensFigures {
+  const table = useModel((s) => s.table);
+  const statistics = useModel((s) => s.statistics);
+  const damages = useModel((s) => s.damages);
+  const solution = useModel((s) => s.solution);
+  const version = useModel((s) => s.figuresVersion);
+  const lens = useView((v) => v.lens);
+  const picked = useView((v) => v.metrics[v.lens]);
+  const sensitivityType = useView((v) => v.sensitivityType);
+  const scales = useView((v) => v.scales);
+  const layout = useLayout();
+  const metric = lensMetric(lens, picked);
+  const usesPlan = metric.source === 'plan' ? solution : null;
+  return useMemo(() => {
+    // Columns are filled in place; the version says when they moved.
+    void version;
+    if (table === null) return { metric, values: new Float64Array(0), scale: colorScale([], metric.scale) };
+    const sources: MetricSources = { table, statistics, damages, solution: usesPlan, sensitivityType };
+    const values = metric.column(sources);
+    // Only what the grid shows sets the domain: norm vectors would stretch it.
+    const shown = values.filter((_, i) => (layout.blockOf[i] ?? -1) >= 0);
+    return { metric, values, scale: colorScale(shown, scales[metric.id] ?? metric.scale, metric.ramp) };
+  }, [table, statistics, damages, usesPlan, version, metric, sensitivityType, scales, layout]);
+}

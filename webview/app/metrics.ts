@@ -1,0 +1,169 @@
+// What can colour the grid: formula, unit, default scale and where the figures come from, in one table.
+
+import type { TensorTable } from '../../core/protocol/objects.ts';
+import type { Solution } from '../../core/protocol/plan.ts';
+import type { Ramp } from '../charts/colorScale.ts';
+import { bytes, cellFigure, count, percent } from '../charts/numberFormat.ts';
+import { TYPE_BITS } from '../charts/typeBits.ts';
+import type { DamageColumns, StatisticKey, StatisticsColumns, Target } from './tensorFigures.ts';
+import type { Lens, ScaleKind } from './viewState.ts';
+
+export interface MetricSources {
+  readonly table: TensorTable;
+  readonly statistics: StatisticsColumns;
+  readonly damages: DamageColumns;
+  readonly solution: Solution | null;
+  readonly sensitivityType: Target;
+}
+
+export interface Metric {
+  readonly id: string;
+  readonly label: string;
+  readonly formula: string;
+  readonly unit: string;
+  readonly scale: ScaleKind;
+  readonly ramp: Ramp;
+  readonly source: 'header' | 'statistics' | 'sensitivity' | 'plan';
+  /** One figure per tensor, NaN where there is none (yet). */
+  column(sources: MetricSources): Float64Array;
+  /** Short text for a cell. */
+  text(value: number): string;
+}
+
+const statistic = (
+  key: StatisticKey,
+  label: string,
+  formula: string,
+  unit: string,
+  scale: ScaleKind,
+  text: (value: number) => string = cellFigure,
+): Metric => ({
+  id: key,
+  label,
+  formula,
+  unit,
+  scale,
+  ramp: 'inferno',
+  source: 'statistics',
+  column: ({ statistics }) => statistics.columns[key],
+  text,
+});
+
+/** Shares are spoken of in percent; the unit stands in the legend, so cells carry the number alone. */
+const share = (value: number): string => percent(value).replace(/ %$/, '');
+
+const lod: Metric = {
+  id: 'lod5',
+  label: 'layer outlier distribution, M = 5',
+  formula: 'share of |w| > 5 · mean|w|',
+  unit: '%',
+  scale: 'log',
+  ramp: 'inferno',
+  source: 'statistics',
+  column: ({ statistics }) => Float64Array.from(statistics.rows, (row) => row?.layerOutlierDistribution[1] ?? Number.NaN),
+  text: share,
+};
+
+const sigmas: Metric = {
+  id: 'absMaxSigma',
+  label: 'largest magnitude in σ',
+  formula: 'max|w| / σ',
+  unit: 'σ',
+  scale: 'log',
+  ramp: 'inferno',
+  source: 'statistics',
+  column: ({ statistics }) => statistics.columns.absMax.map((v, i) => v / (statistics.columns.std[i] ?? Number.NaN)),
+  text: cellFigure,
+};
+
+const STATISTICS: readonly Metric[] = [
+  statistic('maxToMeanRatio', 'max / mean', 'max|w| / mean|w|', '', 'log'),
+  sigmas,
+  statistic('absMax', 'largest magnitude', 'max|w|', '', 'log'),
+  statistic('outlierFraction6', 'beyond 6σ', 'share of |w − μ| > 6σ', '%', 'log', share),
+  statistic('outlierFraction3', 'beyond 3σ', 'share of |w − μ| > 3σ', '%', 'log', share),
+  lod,
+  statistic('std', 'standard deviation', '√E[(w − μ)²]', '', 'log'),
+  statistic('kurtosis', 'excess kurtosis', 'E[(w − μ)⁴] / σ⁴ − 3', '', 'log'),
+];
+
+const header = (id: string, label: string, formula: string, unit: string, text: Metric['text'], ramp: Ramp, of: Metric['column']) => ({
+  id,
+  label,
+  formula,
+  unit,
+  scale: 'log' as const,
+  ramp,
+  source: 'header' as const,
+  column: of,
+  text,
+});
+
+const HEADER: readonly Metric[] = [
+  header('parameters', 'parameters', 'elements of the tensor', '', count, 'cividis', ({ table }) => table.elements),
+  header('bytes', 'stored size', 'bytes of the tensor in the file', '', bytes, 'cividis', ({ table }) => table.bytes),
+  header('storedBits', 'stored bits per weight', '8 · bytes / elements', 'bits', (v) => v.toFixed(2), 'viridis', ({ table }) =>
+    table.bytes.map((size, i) => (8 * size) / (table.elements[i] ?? 1)),
+  ),
+];
+
+const damage: Metric = {
+  id: 'damage',
+  label: 'damage at a chosen type',
+  formula: '‖W − Ŵ‖² / ‖W‖²',
+  unit: '',
+  scale: 'log',
+  ramp: 'inferno',
+  source: 'sensitivity',
+  column: ({ damages, sensitivityType }) => damages.relativeError[sensitivityType],
+  text: cellFigure,
+};
+
+const chosenBits: Metric = {
+  id: 'chosenBits',
+  label: 'chosen type',
+  formula: 'bits per weight of the type the plan gives',
+  unit: 'bits',
+  scale: 'log',
+  ramp: 'viridis',
+  source: 'plan',
+  column: ({ table, solution }) =>
+    Float64Array.from(table.names, (name) => {
+      const assigned = solution?.tensors[name];
+      return assigned === undefined ? Number.NaN : TYPE_BITS[assigned.type];
+    }),
+  text: cellFigure,
+};
+
+const chosenDamage: Metric = {
+  ...damage,
+  id: 'chosenDamage',
+  label: 'damage under the plan',
+  source: 'plan',
+  column: ({ table, solution }) =>
+    Float64Array.from(table.names, (name) => solution?.tensors[name]?.relativeError ?? Number.NaN),
+};
+
+const METRICS: Readonly<Record<string, Metric>> = Object.fromEntries(
+  [...STATISTICS, ...HEADER, damage, chosenBits, chosenDamage].map((metric) => [metric.id, metric]),
+);
+
+export const LENS_METRICS: Readonly<Record<Lens, readonly string[]>> = {
+  overview: ['parameters', 'bytes', 'storedBits', 'std', 'absMax'],
+  outliers: ['maxToMeanRatio', 'absMaxSigma', 'absMax', 'outlierFraction6', 'outlierFraction3', 'lod5'],
+  kurtosis: ['kurtosis', 'maxToMeanRatio'],
+  sensitivity: ['damage'],
+  allocation: ['chosenBits', 'chosenDamage', 'damage'],
+  export: ['chosenBits', 'chosenDamage'],
+};
+
+export function metricById(id: string): Metric | undefined {
+  return Object.hasOwn(METRICS, id) ? METRICS[id] : undefined;
+}
+
+/** The metric a lens shows: what the user picked last there, else its first. */
+export function lensMetric(lens: Lens, picked: string | undefined): Metric {
+  const ids = LENS_METRICS[lens];
+  const id = picked !== undefined && ids.includes(picked) ? picked : (ids[0] ?? 'parameters');
+  return metricById(id) ?? sigmas;
+}

@@ -1,0 +1,437 @@
+// One model on screen: opens it, collects streamed figures, keeps the plan solved. Views read, this file asks.
+
+import type {
+  Check,
+  ExportResult,
+  ModelSummary,
+  Provenance,
+  TensorTable,
+} from '../../core/protocol/objects.ts';
+import type { Landmark, ParetoPoint, Plan, PlanRequest, Solution } from '../../core/protocol/plan.ts';
+import { PLAN_VERSION } from '../../core/protocol/plan.ts';
+import { PROTOCOL_VERSION } from '../../core/protocol/calls.ts';
+import type { HostClient } from './hostClient.ts';
+import { type Failure, failureOf, isCancelled } from './hostFailure.ts';
+import { latestOnly } from './latestOnly.ts';
+import { createStore, type Store } from './store.ts';
+import {
+  addDamages,
+  addStatistics,
+  type DamageColumns,
+  damageColumns,
+  type StatisticsColumns,
+  statisticsColumns,
+} from './tensorFigures.ts';
+import { fitViewState, INITIAL_VIEW_STATE, parseViewState, type ViewState } from './viewState.ts';
+
+/** Below this, sensitivity is a matter of seconds and starts by itself. */
+export const AUTO_SENSITIVITY_PARAMETERS = 200e6;
+/** What `npm start` plans with; the budget a first look begins at. */
+const FIRST_BITS_PER_WEIGHT = 4.5;
+const PARETO_DELAY_MS = 120;
+const SAVE_DELAY_MS = 250;
+
+export type TaskName = 'statistics' | 'sensitivity' | 'export';
+
+export interface Task {
+  readonly status: 'idle' | 'running' | 'done' | 'cancelled' | 'failed';
+  readonly done: number;
+  readonly total: number;
+  readonly message: string;
+  readonly secondsLeft: number | null;
+  readonly failure: Failure | null;
+  readonly provenance: Provenance | null;
+  readonly seconds: number;
+  readonly cached: number;
+}
+
+const IDLE: Task = {
+  status: 'idle',
+  done: 0,
+  total: 0,
+  message: '',
+  secondsLeft: null,
+  failure: null,
+  provenance: null,
+  seconds: 0,
+  cached: 0,
+};
+
+export interface SessionState {
+  readonly phase: 'opening' | 'ready' | 'failed';
+  readonly failure: Failure | null;
+  readonly path: string;
+  readonly summary: ModelSummary | null;
+  readonly table: TensorTable | null;
+  /** Filled in place; `figuresVersion` moves when they change. */
+  readonly statistics: StatisticsColumns;
+  readonly damages: DamageColumns;
+  readonly figuresVersion: number;
+  readonly tasks: Readonly<Record<TaskName, Task>>;
+  readonly solution: Solution | null;
+  readonly solvedRequest: PlanRequest | null;
+  readonly solveFailure: Failure | null;
+  readonly solveMs: number;
+  readonly pareto: { readonly points: readonly ParetoPoint[]; readonly landmarks: readonly Landmark[] } | null;
+  readonly stale: string | null;
+  readonly notice: string | null;
+  readonly preflight: { readonly checks: readonly Check[]; readonly ok: boolean; readonly bytes: number } | null;
+  readonly preflightFailure: Failure | null;
+  readonly exported: ExportResult | null;
+}
+
+const NOTHING: Pick<
+  SessionState,
+  | 'summary'
+  | 'table'
+  | 'statistics'
+  | 'damages'
+  | 'tasks'
+  | 'solution'
+  | 'solvedRequest'
+  | 'solveFailure'
+  | 'pareto'
+  | 'stale'
+  | 'preflight'
+  | 'preflightFailure'
+  | 'exported'
+  | 'failure'
+> = {
+  summary: null,
+  table: null,
+  statistics: statisticsColumns(0),
+  damages: damageColumns(0),
+  tasks: { statistics: IDLE, sensitivity: IDLE, export: IDLE },
+  solution: null,
+  solvedRequest: null,
+  solveFailure: null,
+  pareto: null,
+  stale: null,
+  preflight: null,
+  preflightFailure: null,
+  exported: null,
+  failure: null,
+};
+
+export interface Session {
+  readonly client: HostClient;
+  readonly state: Store<SessionState>;
+  readonly view: Store<ViewState>;
+  start(): Promise<void>;
+  reopen(): Promise<void>;
+  runStatistics(): Promise<void>;
+  runSensitivity(): Promise<void>;
+  cancel(task: TaskName): void;
+  plan(): Plan | null;
+  checkExport(): Promise<void>;
+  runExport(overwrite: boolean): Promise<void>;
+  dismissNotice(): void;
+}
+
+export function createSession(
+  client: HostClient,
+  memory: { loadState(): string | null; storeState(state: string): void },
+): Session {
+  const state = createStore<SessionState>({
+    phase: 'opening',
+    path: '',
+    figuresVersion: 0,
+    solveMs: 0,
+    notice: null,
+    ...NOTHING,
+  });
+  const view = createStore<ViewState>(INITIAL_VIEW_STATE);
+  const running = new Map<TaskName, AbortController>();
+  let opening: AbortController | null = null;
+  let figuresQueued = false;
+  let restored = false;
+  let saveTimer: ReturnType<typeof setTimeout> | undefined;
+  let paretoTimer: ReturnType<typeof setTimeout> | undefined;
+  let paretoCall: AbortController | null = null;
+
+  const modelId = (): number | null => state.get().summary?.model ?? null;
+
+  const solver = latestOnly(
+    async (request: PlanRequest, signal: AbortSignal) => {
+      const model = modelId();
+      if (model === null) throw new Error('no model is open');
+      const began = performance.now();
+      const solution = await client.call('solve', { model, request }, signal);
+      return { solution, ms: performance.now() - began };
+    },
+    ({ solution, ms }, request) =>
+      state.set({ solution, solvedRequest: request, solveFailure: null, solveMs: ms, preflight: null }),
+    (error) => state.set({ solveFailure: failureOf(error) }),
+  );
+
+  client.on('statistics', ({ model, rows }) => {
+    if (model !== modelId()) return;
+    addStatistics(state.get().statistics, rows);
+    figuresMoved();
+  });
+  client.on('sensitivity', ({ model, rows }) => {
+    if (model !== modelId()) return;
+    addDamages(state.get().damages, rows);
+    figuresMoved();
+  });
+  client.on('progress', ({ model, task, done, total, message, secondsLeft }) => {
+    if (model !== null && model !== modelId()) return;
+    const name = task === 'verify' ? 'export' : task;
+    if (!running.has(name)) return;
+    setTask(name, { done, total, message, secondsLeft });
+  });
+  client.on('changed', ({ model, message }) => {
+    if (model === modelId()) state.set({ stale: message });
+  });
+  client.on('engineRestarted', ({ message }) => {
+    state.set({ notice: message });
+    void reopen();
+  });
+  client.on('show', ({ view: lens, tensor }) => {
+    const known = parseLens(lens);
+    view.set((current) => ({
+      ...(known === null ? {} : { lens: known, inspector: 'model' as const }),
+      ...(tensor === null
+        ? {}
+        : { selected: tensor, inspector: 'tensor' as const, ...(tensor === current.selected ? {} : { zoom: null, channel: null }) }),
+    }));
+  });
+
+  let seen = view.get();
+  view.subscribe(() => {
+    const now = view.get();
+    const before = seen;
+    seen = now;
+    if (!restored) return;
+    clearTimeout(saveTimer);
+    saveTimer = setTimeout(save, SAVE_DELAY_MS);
+    if (state.get().tasks.sensitivity.status !== 'done') return;
+    const rulesMoved =
+      now.choices !== before.choices ||
+      now.locks !== before.locks ||
+      now.pins !== before.pins ||
+      now.minimums !== before.minimums;
+    if (rulesMoved) askPareto();
+    if (rulesMoved || now.targetBytes !== before.targetBytes) askSolve();
+  });
+
+  function save(): void {
+    const text = JSON.stringify(view.get());
+    memory.storeState(text);
+    client.call('saveState', { state: text }).catch(() => undefined);
+  }
+
+  /** Rows arrive in many small batches; the screen needs one redraw a frame. */
+  function figuresMoved(): void {
+    if (figuresQueued) return;
+    figuresQueued = true;
+    requestAnimationFrame(() => {
+      figuresQueued = false;
+      state.set((s) => ({ figuresVersion: s.figuresVersion + 1 }));
+    });
+  }
+
+  function setTask(name: TaskName, patch: Partial<Task>): void {
+    state.set((s) => ({ tasks: { ...s.tasks, [name]: { ...s.tasks[name], ...patch } } }));
+  }
+
+  /** Runs one cancellable task and draws every way it can end; true when it was finished. */
+  async function runTask(name: TaskName, message: string, work: (signal: AbortSignal) => Promise<Partial<Task>>) {
+    running.get(name)?.abort();
+    const controller = new AbortController();
+    running.set(name, controller);
+    setTask(name, { ...IDLE, status: 'running', message });
+    let end: Partial<Task>;
+    try {
+      end = { status: 'done', ...(await work(controller.signal)) };
+    } catch (error) {
+      const failure = failureOf(error);
+      end = isCancelled(failure) ? { status: 'cancelled' } : { status: 'failed', failure };
+    }
+    // A newer run of the same task owns the state by now.
+    if (running.get(name) !== controller) return false;
+    running.delete(name);
+    setTask(name, end);
+    return end.status === 'done';
+  }
+
+  async function start(): Promise<void> {
+    try {
+      const hello = await client.call('ready', {});
+      if (hello.protocol !== PROTOCOL_VERSION) {
+        const message = `this view speaks protocol ${PROTOCOL_VERSION}, the extension ${hello.protocol}: reload the window`;
+        state.set({ phase: 'failed', failure: { code: 'PROTOCOL', message } });
+        return;
+      }
+      const saved = parseViewState(memory.loadState()) ?? parseViewState(hello.state);
+      if (saved !== null) view.set(saved);
+      state.set({ path: hello.path });
+    } catch (error) {
+      state.set({ phase: 'failed', failure: failureOf(error) });
+      return;
+    }
+    await reopen();
+  }
+
+  async function reopen(): Promise<void> {
+    opening?.abort();
+    const mine = new AbortController();
+    opening = mine;
+    for (const controller of running.values()) controller.abort();
+    running.clear();
+    solver.cancel();
+    paretoCall?.abort();
+    state.set({ phase: 'opening', ...NOTHING });
+    try {
+      const summary = await client.call('open', { path: state.get().path }, mine.signal);
+      const table = await client.call('tensors', { model: summary.model }, mine.signal);
+      view.set((current) => fitViewState(current, table.names.length));
+      restored = true;
+      state.set({
+        phase: 'ready',
+        summary,
+        table,
+        statistics: statisticsColumns(table.names.length),
+        damages: damageColumns(table.names.length),
+      });
+    } catch (error) {
+      if (opening === mine) state.set({ phase: 'failed', failure: failureOf(error) });
+      return;
+    }
+    await runStatistics();
+    if (opening !== mine) return;
+    if ((state.get().summary?.parameters ?? 0) < AUTO_SENSITIVITY_PARAMETERS) await runSensitivity();
+  }
+
+  async function runStatistics(): Promise<void> {
+    const model = modelId();
+    if (model === null) return;
+    await runTask('statistics', 'reading tensors', async (signal) => {
+      const { cached, seconds, provenance } = await client.call('statistics', { model }, signal);
+      return { cached, seconds, provenance };
+    });
+  }
+
+  async function runSensitivity(): Promise<void> {
+    const model = modelId();
+    if (model === null) return;
+    const finished = await runTask('sensitivity', 'quantizing every tensor to every type', async (signal) => {
+      const { cached, seconds, provenance } = await client.call('sensitivity', { model }, signal);
+      return { cached, seconds, provenance };
+    });
+    if (!finished) return;
+    const summary = state.get().summary;
+    if (view.get().targetBytes === null && summary !== null) {
+      view.set({ targetBytes: Math.round((summary.parameters * FIRST_BITS_PER_WEIGHT) / 8) });
+    } else askSolve();
+    askPareto();
+  }
+
+  function request(): PlanRequest | null {
+    const { targetBytes, choices, locks, pins, minimums } = view.get();
+    if (targetBytes === null || choices.length === 0) return null;
+    return { targetBytes, choices, locks, pins, minimums };
+  }
+
+  function askSolve(): void {
+    const wanted = request();
+    if (wanted !== null) solver.request(wanted);
+  }
+
+  function askPareto(): void {
+    clearTimeout(paretoTimer);
+    paretoTimer = setTimeout(async () => {
+      const model = modelId();
+      const wanted = request();
+      if (model === null || wanted === null) return;
+      paretoCall?.abort();
+      const mine = new AbortController();
+      paretoCall = mine;
+      try {
+        const pareto = await client.call('pareto', { model, request: wanted }, mine.signal);
+        state.set({ pareto });
+        keepTargetFeasible();
+      } catch (error) {
+        const failure = failureOf(error);
+        if (!isCancelled(failure)) state.set({ solveFailure: failure });
+      }
+    }, PARETO_DELAY_MS);
+  }
+
+  /** A first target is a guess; the curve's ends say what is possible. */
+  function keepTargetFeasible(): void {
+    const interval = feasibleInterval(state.get());
+    const target = view.get().targetBytes;
+    if (interval === null || target === null) return;
+    const clamped = Math.min(interval.maxBytes, Math.max(interval.minBytes, target));
+    if (clamped !== target) view.set({ targetBytes: clamped });
+  }
+
+  function plan(): Plan | null {
+    const { summary, solution, solvedRequest } = state.get();
+    if (summary === null || solution === null || solvedRequest === null) return null;
+    const model = { name: summary.name, fingerprint: summary.fingerprint };
+    return { kind: 'quantscope.plan', version: PLAN_VERSION, model, request: solvedRequest, solution };
+  }
+
+  async function checkExport(): Promise<void> {
+    const model = modelId();
+    const document = plan();
+    const { exportFormat, output } = view.get();
+    if (model === null || document === null || output === '') {
+      state.set({ preflight: null, preflightFailure: null });
+      return;
+    }
+    try {
+      const preflight = await client.call('preflight', { model, plan: document, format: exportFormat, output });
+      state.set({ preflight, preflightFailure: null });
+    } catch (error) {
+      state.set({ preflight: null, preflightFailure: failureOf(error) });
+    }
+  }
+
+  async function runExport(overwrite: boolean): Promise<void> {
+    const model = modelId();
+    const document = plan();
+    const { exportFormat, output } = view.get();
+    if (model === null || document === null || output === '') return;
+    state.set({ exported: null });
+    await runTask('export', 'starting', async (signal) => {
+      const params = { model, plan: document, format: exportFormat, output, overwrite };
+      const exported = await client.call('export', params, signal);
+      state.set({ exported });
+      return { seconds: exported.seconds };
+    });
+  }
+
+  return {
+    client,
+    state,
+    view,
+    start,
+    reopen,
+    runStatistics,
+    runSensitivity,
+    cancel: (name) => running.get(name)?.abort(),
+    plan,
+    checkExport,
+    runExport,
+    dismissNotice: () => state.set({ notice: null }),
+  };
+}
+
+/** Smallest and largest file any plan under the present rules can make. */
+export function feasibleInterval(state: Pick<SessionState, 'solution' | 'pareto'>) {
+  const points = state.pareto?.points ?? [];
+  const first = points[0];
+  const last = points.at(-1);
+  const fromCurve = first !== undefined && last !== undefined ? { minBytes: first.bytes, maxBytes: last.bytes } : null;
+  const interval = state.solution?.feasible ?? fromCurve;
+  if (interval === null || interval === undefined) return null;
+  return interval;
+}
+
+function parseLens(name: string): ViewState['lens'] | null {
+  const found = parseViewState(JSON.stringify({ ...INITIAL_VIEW_STATE, lens: name }));
+  return found?.lens ?? null;
+}

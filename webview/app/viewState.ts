@@ -1,0 +1,119 @@
+// Everything the user arranged, in one serializable object: restored on reload, linked from the tree, testable.
+
+import * as z from 'zod';
+import { zExportFormat, zTarget, zTensorIndex } from '../../core/protocol/objects.ts';
+import { zLock, zMinimum, zPin } from '../../core/protocol/plan.ts';
+
+export const LENSES = ['overview', 'outliers', 'kurtosis', 'sensitivity', 'allocation', 'export'] as const;
+export type Lens = (typeof LENSES)[number];
+export const SCALE_KINDS = ['linear', 'log', 'percentile'] as const;
+export type ScaleKind = (typeof SCALE_KINDS)[number];
+
+const zWindow = z.tuple([z.int().nonnegative(), z.int().nonnegative()]);
+
+export const zViewState = z.object({
+  version: z.literal(1),
+  lens: z.enum(LENSES),
+  /** Right column: what the lens says about the model, or the selected tensor. */
+  inspector: z.enum(['model', 'tensor']),
+  display: z.enum(['grid', 'table']),
+  selected: zTensorIndex.nullable(),
+  /** Multi-selection of the Allocation lens. */
+  marked: z.array(zTensorIndex),
+  /** Metric id per lens. */
+  metrics: z.record(z.string(), z.string()),
+  /** Scale override per metric id. */
+  scales: z.record(z.string(), z.enum(SCALE_KINDS)),
+  /** Shows norms and biases, which a plan never touches. */
+  showVectors: z.boolean(),
+  filter: z.string(),
+  sort: z.object({ key: z.string(), descending: z.boolean() }),
+  sensitivityType: zTarget,
+  /** Window of the heatmap; null = whole tensor. */
+  zoom: z.object({ rows: zWindow, columns: zWindow }).nullable(),
+  channel: z.object({ axis: z.enum(['row', 'column']), index: z.int().nonnegative() }).nullable(),
+  targetBytes: z.number().positive().nullable(),
+  choices: z.array(zTarget),
+  locks: z.array(zLock),
+  pins: z.array(zPin),
+  minimums: z.array(zMinimum),
+  exportFormat: zExportFormat,
+  output: z.string(),
+});
+
+export type ViewState = z.infer<typeof zViewState>;
+
+/** Every quantized type, and F16 as the way out. */
+export const DEFAULT_CHOICES = zTarget.options.filter((type) => type !== 'F32' && type !== 'BF16');
+
+export const INITIAL_VIEW_STATE: ViewState = {
+  version: 1,
+  lens: 'overview',
+  inspector: 'model',
+  display: 'grid',
+  selected: null,
+  marked: [],
+  metrics: {},
+  scales: {},
+  showVectors: false,
+  filter: '',
+  sort: { key: 'index', descending: false },
+  sensitivityType: 'Q4_K',
+  zoom: null,
+  channel: null,
+  targetBytes: null,
+  choices: DEFAULT_CHOICES,
+  locks: [],
+  pins: [],
+  minimums: [],
+  exportFormat: 'gguf',
+  output: '',
+};
+
+/** Null when the text is not a view state of this version: the view then opens fresh. */
+export function parseViewState(text: string | null): ViewState | null {
+  if (text === null) return null;
+  try {
+    const parsed = zViewState.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Indices and names of a state made for another version of the file are dropped where they no longer exist. */
+export function fitViewState(state: ViewState, tensorCount: number): ViewState {
+  const selected = state.selected !== null && state.selected < tensorCount ? state.selected : null;
+  return {
+    ...state,
+    selected,
+    marked: state.marked.filter((tensor) => tensor < tensorCount),
+    zoom: selected === null ? null : state.zoom,
+    channel: selected === null ? null : state.channel,
+  };
+}
+
+export function select(state: ViewState, tensor: number): Partial<ViewState> {
+  if (state.selected === tensor) return { inspector: 'tensor' };
+  return { selected: tensor, inspector: 'tensor', zoom: null, channel: null };
+}
+
+/** Adds or removes one tensor of the multi-selection. */
+export function toggleMark(state: ViewState, tensors: readonly number[]): Partial<ViewState> {
+  const marks = new Set(state.marked);
+  const all = tensors.every((tensor) => marks.has(tensor));
+  for (const tensor of tensors) {
+    if (all) marks.delete(tensor);
+    else marks.add(tensor);
+  }
+  return { marked: [...marks].sort((a, b) => a - b) };
+}
+
+/** Pins `names` to a type, or frees them with null. Pins stay sorted by name so that plans diff well. */
+export function pin(state: ViewState, names: readonly string[], type: ViewState['sensitivityType'] | null) {
+  const gone = new Set(names);
+  const pins = state.pins.filter((entry) => !gone.has(entry.name));
+  if (type !== null) for (const name of gone) pins.push({ name, type });
+  pins.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return { pins };
+}

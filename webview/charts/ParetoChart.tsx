@@ -1,0 +1,120 @@
+// Damage against size: the best any plan can do, where this plan is, and the mixes every engineer knows.
+
+import { bisector, line, scaleLinear, scaleLog } from 'd3';
+import { type PointerEvent, type ReactNode, useState } from 'react';
+import type { Landmark, ParetoPoint } from '../../core/protocol/plan.ts';
+import { useSize } from '../ui/useSize.ts';
+import { fewTicks } from './axisTicks.ts';
+import { bytes, cellFigure } from './numberFormat.ts';
+
+const LEFT = 44;
+const RIGHT = 12;
+const TOP = 8;
+const FOOT = 18;
+
+export function ParetoChart(props: {
+  points: readonly ParetoPoint[];
+  landmarks: readonly Landmark[];
+  here: ParetoPoint | null;
+  onPick(bytes: number): void;
+}): ReactNode {
+  const { here, onPick } = props;
+  const [frame, { width, height }] = useSize<HTMLDivElement>();
+  const [hover, setHover] = useState<ParetoPoint | null>(null);
+  const drawn = (p: ParetoPoint): boolean => p.damage > 0 && Number.isFinite(p.damage);
+  const points = props.points.filter(drawn);
+  const landmarks = props.landmarks.filter(drawn);
+  const everything: ParetoPoint[] = [...points, ...landmarks, ...(here !== null && drawn(here) ? [here] : [])];
+  const first = points[0];
+  const last = points.at(-1);
+  if (first === undefined || last === undefined || width === 0) return <div ref={frame} className="chart pareto" />;
+  const low = Math.min(...everything.map((p) => p.damage));
+  const high = Math.max(...everything.map((p) => p.damage));
+  const x = scaleLinear([first.bytes, Math.max(last.bytes, first.bytes + 1)], [LEFT, width - RIGHT]);
+  const y = scaleLog([low / 1.4, high * 1.4], [height - FOOT, TOP]);
+  const path = line<ParetoPoint>(
+    (p) => x(p.bytes),
+    (p) => y(p.damage),
+  )(points);
+  const nearest = bisector<ParetoPoint, number>((p) => p.bytes);
+
+  function at(event: PointerEvent): ParetoPoint | null {
+    const box = event.currentTarget.getBoundingClientRect();
+    return points[nearest.center(points, x.invert(event.clientX - box.left))] ?? null;
+  }
+
+  return (
+    <div ref={frame} className="chart pareto" data-testid="pareto">
+      <svg
+        width={width}
+        height={height}
+        role="img"
+        aria-label={`Damage against size: ${points.length} plans from ${bytes(first.bytes)} to ${bytes(last.bytes)}`}
+        onPointerMove={(event) => setHover(at(event))}
+        onPointerLeave={() => setHover(null)}
+        onClick={() => hover !== null && onPick(hover.bytes)}
+      >
+        {fewTicks(y, 3).map((tick) => (
+          <g key={tick}>
+            <line className="grid-line" x1={LEFT} x2={width - RIGHT} y1={y(tick)} y2={y(tick)} />
+            <text className="tick" x={LEFT - 6} y={y(tick) + 3} textAnchor="end">
+              {cellFigure(tick)}
+            </text>
+          </g>
+        ))}
+        <line className="axis" x1={LEFT} x2={width - RIGHT} y1={height - FOOT} y2={height - FOOT} />
+        {x.ticks(Math.max(2, Math.floor(width / 110))).map((tick) => (
+          <text key={tick} className="tick" x={x(tick)} y={height - 5} textAnchor="middle">
+            {bytes(tick)}
+          </text>
+        ))}
+        <path className="curve" d={path ?? ''} />
+        {landmarks.map((mark) => (
+          <g key={mark.label} className="landmark">
+            <rect x={x(mark.bytes) - 3} y={y(mark.damage) - 3} width={6} height={6} />
+            <title>{`${mark.label}: ${bytes(mark.bytes)}, ${mark.bitsPerWeight.toFixed(2)} bits per weight, damage ${cellFigure(mark.damage)}`}</title>
+          </g>
+        ))}
+        {labelled(landmarks, x, y, width).map((label) => (
+          <text key={label.text} className="tick landmark-label" x={label.x} y={label.y}>
+            {label.text}
+          </text>
+        ))}
+        {hover === null ? null : (
+          <>
+            <line className="guide" x1={x(hover.bytes)} x2={x(hover.bytes)} y1={TOP} y2={height - FOOT} />
+            <circle className="hover-point" cx={x(hover.bytes)} cy={y(hover.damage)} r={3.5} />
+          </>
+        )}
+        {here !== null && drawn(here) ? (
+          <circle className="here" cx={x(here.bytes)} cy={y(here.damage)} r={6} data-testid="pareto-here">
+            <title>{`this plan: ${bytes(here.bytes)}, damage ${cellFigure(here.damage)}`}</title>
+          </circle>
+        ) : null}
+      </svg>
+      {hover === null ? null : (
+        <div className="chart-tip" style={{ left: Math.min(width - 190, Math.max(0, x(hover.bytes) + 8)), top: 2 }}>
+          {bytes(hover.bytes)} · {hover.bitsPerWeight.toFixed(2)} b/w · damage {cellFigure(hover.damage)}
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** Labels where there is room; the marks themselves always tell on hover. */
+function labelled(
+  landmarks: readonly Landmark[],
+  x: (value: number) => number,
+  y: (value: number) => number,
+  width: number,
+): { text: string; x: number; y: number }[] {
+  const placed: { text: string; x: number; y: number }[] = [];
+  for (const mark of landmarks) {
+    const text = mark.label.replace(/^uniform /, '');
+    const at = { text, x: x(mark.bytes) + 6, y: y(mark.damage) - 4 };
+    const size = text.length * 6.2;
+    const free = placed.every((p) => Math.abs(p.y - at.y) > 10 || at.x > p.x + p.text.length * 6.2 || at.x + size < p.x);
+    if (free && at.x + size < width && at.y > 8) placed.push(at);
+  }
+  return placed;
+}

@@ -1,0 +1,141 @@
+// Where each tensor sits in the grid: one block per stack of layers (layers × modules), strips for the rest.
+
+import type { TensorTable } from '../../core/protocol/objects.ts';
+import { zRole } from '../../core/protocol/objects.ts';
+
+export interface GridRow {
+  /** Layer number, or '' in a strip. */
+  readonly label: string;
+  /** Tensors of each cell; more than one where a module repeats inside a layer (experts); [] where there is none. */
+  readonly cells: readonly (readonly number[])[];
+}
+
+export interface GridBlock {
+  readonly kind: 'layers' | 'named' | 'strip';
+  readonly title: string;
+  /** Module names over the columns; [] in strips. */
+  readonly columns: readonly string[];
+  readonly columnCount: number;
+  readonly rows: readonly GridRow[];
+}
+
+export interface GridLayout {
+  readonly blocks: readonly GridBlock[];
+  /** Cell position of every tensor that is shown: block, row, column; −1 where hidden. */
+  readonly blockOf: Int32Array;
+  readonly rowOf: Int32Array;
+  readonly columnOf: Int32Array;
+}
+
+/** Up to this many tensors outside layers get a cell wide enough for their name. */
+export const MAX_NAMED_CELLS = 24;
+const NAMED_PER_ROW = 4;
+const STRIP_PER_ROW = 16;
+
+type Places = Pick<TensorTable, 'names' | 'layers' | 'roles' | 'stacks' | 'modules' | 'quantizable'>;
+
+/** @param showVectors  also places norms and biases; they are shown anyway when there is nothing else */
+export function gridLayout(table: Places, showVectors: boolean): GridLayout {
+  const count = table.names.length;
+  const everything = showVectors || !table.quantizable.some((flag) => flag === 1);
+  const shownColumns = new Set<string>();
+  for (let t = 0; t < count; t++) if (everything || table.quantizable[t] === 1) shownColumns.add(columnKey(table, t));
+
+  const stacks = new Map<string, number[]>();
+  const outside = new Map<string, number[]>();
+  for (let t = 0; t < count; t++) {
+    if (!shownColumns.has(columnKey(table, t))) continue;
+    const inLayer = (table.layers[t] ?? -1) >= 0;
+    if (!inLayer && !everything && table.quantizable[t] !== 1) continue;
+    push(inLayer ? stacks : outside, inLayer ? (table.stacks[t] ?? '') : '', t);
+  }
+  const layered = [...stacks].map(([stack, tensors]) => layerBlock(table, stack, tensors));
+  const loose = outside.get('') ?? [];
+  const strips = loose.length <= MAX_NAMED_CELLS ? [namedBlock(loose)] : prefixStrips(table, loose);
+  const used = strips.filter((block) => block.rows.length > 0);
+  const blocks = loose.length <= MAX_NAMED_CELLS ? [...used, ...layered] : [...layered, ...used];
+  return { blocks, ...positions(blocks, count) };
+}
+
+function columnKey(table: Places, tensor: number): string {
+  const layer = table.layers[tensor] ?? -1;
+  return layer < 0 ? '' : `${table.stacks[tensor]}\0${table.modules[tensor]}`;
+}
+
+function layerBlock(table: Places, stack: string, tensors: readonly number[]): GridBlock {
+  const columnRank = new Map<string, number>();
+  const layers = new Map<number, Map<string, number[]>>();
+  for (const t of tensors) {
+    const module = table.modules[t] ?? '';
+    const rank = roleRank(table.roles[t] ?? 'other');
+    columnRank.set(module, Math.min(rank, columnRank.get(module) ?? rank));
+    const layer = table.layers[t] ?? 0;
+    const row = layers.get(layer) ?? new Map<string, number[]>();
+    layers.set(layer, row);
+    push(row, module, t);
+  }
+  // Stable sort: modules of one role keep the order in which the file names them.
+  const columns = [...columnRank.keys()].sort((a, b) => (columnRank.get(a) ?? 0) - (columnRank.get(b) ?? 0));
+  const rows = [...layers.keys()]
+    .sort((a, b) => a - b)
+    .map((layer) => ({
+      label: String(layer),
+      cells: columns.map((module) => layers.get(layer)?.get(module) ?? []),
+    }));
+  return { kind: 'layers', title: stack, columns, columnCount: columns.length, rows };
+}
+
+function namedBlock(tensors: readonly number[]): GridBlock {
+  return stripBlock('named', 'Outside layers', tensors, NAMED_PER_ROW);
+}
+
+/** Graphs without layers: one strip per first part of the name. */
+function prefixStrips(table: Places, tensors: readonly number[]): GridBlock[] {
+  const groups = new Map<string, number[]>();
+  for (const t of tensors) push(groups, table.stacks[t] || namePrefix(table.names[t] ?? ''), t);
+  // Many groups of one are no grouping at all.
+  if (groups.size > tensors.length / 2) return [stripBlock('strip', 'Outside layers', tensors, STRIP_PER_ROW)];
+  return [...groups].map(([prefix, members]) => stripBlock('strip', prefix || 'Outside layers', members, STRIP_PER_ROW));
+}
+
+function namePrefix(name: string): string {
+  const end = name.search(/[./]/);
+  return end <= 0 ? '' : name.slice(0, end);
+}
+
+function stripBlock(kind: 'named' | 'strip', title: string, tensors: readonly number[], perRow: number): GridBlock {
+  const rows: GridRow[] = [];
+  const columnCount = Math.max(1, Math.min(perRow, tensors.length));
+  for (let start = 0; start < tensors.length; start += columnCount) {
+    rows.push({ label: '', cells: tensors.slice(start, start + columnCount).map((t) => [t]) });
+  }
+  return { kind, title, columns: [], columnCount, rows };
+}
+
+function positions(blocks: readonly GridBlock[], count: number): Omit<GridLayout, 'blocks'> {
+  const blockOf = new Int32Array(count).fill(-1);
+  const rowOf = new Int32Array(count).fill(-1);
+  const columnOf = new Int32Array(count).fill(-1);
+  blocks.forEach((block, b) => {
+    block.rows.forEach((row, r) => {
+      row.cells.forEach((tensors, c) => {
+        for (const t of tensors) {
+          blockOf[t] = b;
+          rowOf[t] = r;
+          columnOf[t] = c;
+        }
+      });
+    });
+  });
+  return { blockOf, rowOf, columnOf };
+}
+
+function roleRank(role: TensorTable['roles'][number]): number {
+  return zRole.options.indexOf(role);
+}
+
+function push<K>(map: Map<K, number[]>, key: K, value: number): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [value]);
+  else list.push(value);
+}

@@ -1,0 +1,22 @@
+// Entry of the webview: registers the toolkit, connects to the host, draws.
+
+import * as z from 'zod';
+import { createRoot } from 'react-dom/client';
+import { App } from './app/App.tsx';
+import { createHostClient } from './app/hostClient.ts';
+import { createSession } from './app/session.ts';
+import { connectToVsCode } from './app/vscodeApi.ts';
+import { registerToolkit } from './ui/toolkit.tsx';
+import './ui/theme.css';
+import './ui/layout.css';
+import './ui/charts.css';
+
+// zod would compile validators with `new Function`, which the content security policy forbids.
+z.config({ jitless: true });
+registerToolkit();
+
+const host = connectToVsCode();
+const session = createSession(createHostClient(host), host);
+const root = document.getElementById('root');
+if (root !== null) createRoot(root).render(<App session={session} />);
+void session.start();

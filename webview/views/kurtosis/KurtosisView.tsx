@@ -1,0 +1,105 @@
+// Kurtosis with the max-to-mean ratio beside it, per layer and per role, and what neither can tell.
+
+import { type ReactNode, useMemo } from 'react';
+import { useLayout, useModel, useSession } from '../../app/context.ts';
+import { metricById } from '../../app/metrics.ts';
+import { select } from '../../app/viewState.ts';
+import { FigureScatter, type ScatterPoint } from '../../charts/FigureScatter.tsx';
+import { LayerLines, type LayerSeries } from '../../charts/LayerLines.tsx';
+import { cellFigure, figure } from '../../charts/numberFormat.ts';
+import { Empty } from '../../ui/states.tsx';
+
+export function KurtosisView(): ReactNode {
+  const session = useSession();
+  const table = useModel((s) => s.table);
+  const statistics = useModel((s) => s.statistics);
+  const version = useModel((s) => s.figuresVersion);
+  const layout = useLayout();
+  const { points, kurtosis, ratio, roles } = useMemo(() => {
+    void version;
+    const found: ScatterPoint[] = [];
+    const byRole = new Map<string, { kurtosis: number[]; ratio: number[] }>();
+    table?.names.forEach((name, t) => {
+      const k = statistics.columns.kurtosis[t] ?? Number.NaN;
+      const r = statistics.columns.maxToMeanRatio[t] ?? Number.NaN;
+      if ((layout.blockOf[t] ?? -1) < 0 || !Number.isFinite(k) || !Number.isFinite(r)) return;
+      found.push({ tensor: t, name, group: table.roles[t] ?? 'other', x: r, y: k });
+      const role = byRole.get(table.roles[t] ?? 'other') ?? { kurtosis: [], ratio: [] };
+      byRole.set(table.roles[t] ?? 'other', role);
+      role.kurtosis.push(k);
+      role.ratio.push(r);
+    });
+    const series = (values: Float64Array): LayerSeries[] => layerSeries(table, values, layout.blockOf);
+    return {
+      points: found,
+      kurtosis: series(statistics.columns.kurtosis),
+      ratio: series(statistics.columns.maxToMeanRatio),
+      roles: [...byRole],
+    };
+  }, [table, statistics, version, layout]);
+  if (points.length === 0) return <Empty>No tensor has been measured yet.</Empty>;
+  const open = (tensor: number): void => session.view.set((v) => select(v, tensor));
+  return (
+    <article data-testid="kurtosis">
+      <p className="lead" data-testid="kurtosis-note">
+        Excess kurtosis near 0 is a Gaussian, easy to quantize to 4 bits; large values point at few channels far from the rest.{' '}
+        <strong>Neither kurtosis nor max/mean alone predicts damage</strong>: see Sensitivity for what quantizing does.
+      </p>
+      <h3>Excess kurtosis by layer</h3>
+      <LayerLines series={kurtosis} label="Excess kurtosis by layer and role" text={cellFigure} onPick={open} />
+      <h3>Max / mean by layer</h3>
+      <LayerLines series={ratio} label="Max to mean ratio by layer and role" text={cellFigure} onPick={open} />
+      <h3>Both, one dot per tensor</h3>
+      <FigureScatter points={points} xLabel={`${metricById('maxToMeanRatio')?.label} →`} yLabel="↑ excess kurtosis" onPick={open} />
+      <h3>By role</h3>
+      <table className="figures" aria-label="Kurtosis and max to mean ratio by role">
+        <thead>
+          <tr>
+            <th scope="col">role</th>
+            <th scope="col">tensors</th>
+            <th scope="col">median kurtosis</th>
+            <th scope="col">largest</th>
+            <th scope="col">median max/mean</th>
+            <th scope="col">largest</th>
+          </tr>
+        </thead>
+        <tbody>
+          {roles.map(([role, values]) => (
+            <tr key={role}>
+              <th scope="row">{role}</th>
+              <td>{values.kurtosis.length}</td>
+              <td>{figure(median(values.kurtosis))}</td>
+              <td>{figure(Math.max(...values.kurtosis))}</td>
+              <td>{figure(median(values.ratio))}</td>
+              <td>{figure(Math.max(...values.ratio))}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </article>
+  );
+}
+
+function layerSeries(
+  table: { layers: Int32Array; roles: readonly string[] } | null,
+  values: Float64Array,
+  shown: Int32Array,
+): LayerSeries[] {
+  if (table === null) return [];
+  const groups = new Map<string, { layer: number; value: number; tensor: number }[]>();
+  table.roles.forEach((role, t) => {
+    const layer = table.layers[t] ?? -1;
+    const value = values[t] ?? Number.NaN;
+    if (layer < 0 || (shown[t] ?? -1) < 0 || !Number.isFinite(value)) return;
+    const list = groups.get(role) ?? [];
+    groups.set(role, list);
+    list.push({ layer, value, tensor: t });
+  });
+  return [...groups].map(([name, dots]) => ({ name, points: dots.sort((a, b) => a.layer - b.layer) }));
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2;
+}
