@@ -90,6 +90,26 @@ describe('solveAllocation', () => {
     );
   });
 
+  it('changes several of many identical tensors where one change is not enough', () => {
+    const random = seeded(6);
+    for (let run = 0; run < 60; run++) {
+      const kinds = Array.from({ length: 1 + (run % 2) }, () => {
+        const size = 3 + Math.floor(random() * 5);
+        return [3, 4, 5, 6, 8].map((bits): [number, number] => [
+          bits * size + Math.floor(random() * size),
+          4 ** -bits * (0.8 + 0.4 * random()),
+        ]);
+      });
+      const table = kinds.flatMap((kind) => Array.from({ length: 25 }, () => kind));
+      const { minBytes, maxBytes } = frontierOf(problemOf(table, 1).items);
+      const budget = Math.round(minBytes + random() * 0.8 * (maxBytes - minBytes));
+      const solved = solveAllocation(problemOf(table, budget));
+      const optimum = byteTable(table, budget)?.damage ?? 0;
+      expect(Math.abs(solved.damage - optimum)).toBeLessThanOrEqual(1e-12 * optimum);
+      expect(solved.gap).toBeLessThanOrEqual(1e-12);
+    }
+  });
+
   it('is never over budget, even by the padding of one tensor', () => {
     const table: Table = [
       [

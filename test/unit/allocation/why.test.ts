@@ -20,6 +20,10 @@ describe('explain', () => {
       if (up === null || choice === undefined || chosen === undefined) continue;
       checked++;
       expect(Number(up[2])).toBeCloseTo((choice.bytes - chosen.bytes) / 1000, 1);
+      const rates = item.choices.map((c) =>
+        c.bytes > chosen.bytes ? (chosen.damage - c.damage) / (c.bytes - chosen.bytes) : 0,
+      );
+      expect((chosen.damage - choice.damage) / (choice.bytes - chosen.bytes)).toBe(Math.max(...rates));
       expect(Number(up[3]) / (chosen.damage - choice.damage)).toBeCloseTo(1, 1);
       if (why(i).includes('of the budget are left'))
         expect(choice.bytes - chosen.bytes).toBeGreaterThan(500_000 - allocation.bytes);

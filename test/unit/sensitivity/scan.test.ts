@@ -187,6 +187,7 @@ describe('scanSensitivity', () => {
     });
     await single.close();
     for (const row of two.rows.values()) expect(rows.get(row.tensor)).toEqual(row);
+    expectErrors(two.rows.get(name(2)), weights(1200 * 256, 22), 256); // several chunks
   });
 
   it('answers from the cache, measures only what is missing, and ignores a damaged entry', async () => {
