@@ -1,0 +1,77 @@
+// Loads a GGUF in real llama.cpp (node-llama-cpp, CPU), tokenizes texts and continues a prompt greedily.
+// By hand: node test/interop/llama/generate.ts MODEL.gguf "Once upon a time"
+
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+
+/** The part of node-llama-cpp used here; the package is installed apart from the product, so its types are not known to it. */
+interface NodeLlamaCpp {
+  getLlama(options: Readonly<Record<string, unknown>>): Promise<Llama>;
+  LlamaCompletion: new (options: { contextSequence: unknown }) => Completion;
+}
+interface Llama {
+  loadModel(options: { modelPath: string }): Promise<LlamaModel>;
+  dispose(): Promise<void>;
+}
+interface LlamaModel {
+  tokenize(text: string, specialTokens?: boolean): number[];
+  createContext(options: Readonly<Record<string, unknown>>): Promise<{ getSequence(): unknown }>;
+  readonly fileInfo: { readonly metadata: Readonly<Record<string, unknown>> };
+  readonly fileInsights: { readonly totalLayers: number };
+  dispose(): Promise<void>;
+}
+interface Completion {
+  generateCompletion(prompt: string, options: Readonly<Record<string, unknown>>): Promise<string>;
+}
+
+export interface Generated {
+  readonly text: string;
+  /** Ids of each text, in order, without begin or end tokens. */
+  readonly tokens: readonly (readonly number[])[];
+}
+
+/** Where node-llama-cpp is, or null (after printing why) where test/interop is not installed. */
+export function llamaModule(): string | null {
+  const require = createRequire(new URL('../package.json', import.meta.url));
+  try {
+    const path = require.resolve('node-llama-cpp');
+    if (existsSync(path)) return pathToFileURL(path).href;
+  } catch {
+    // told below
+  }
+  console.log('skipped: llama.cpp to load exports with is not installed (npm ci in test/interop)');
+  return null;
+}
+
+export async function generate(
+  model: string,
+  prompt: string,
+  texts: readonly string[],
+  maxTokens = 24,
+): Promise<Generated> {
+  const path = llamaModule();
+  if (path === null) throw new Error('node-llama-cpp is not installed');
+  const { getLlama, LlamaCompletion } = (await import(path)) as NodeLlamaCpp;
+  const llama = await getLlama({
+    build: 'never',
+    gpu: false,
+    skipDownload: true,
+    logLevel: 'error',
+    progressLogs: false,
+  });
+  try {
+    const loaded = await llama.loadModel({ modelPath: model });
+    const tokens = texts.map((text) => loaded.tokenize(text));
+    const context = await loaded.createContext({ contextSize: 128, threads: 2 });
+    const completion = new LlamaCompletion({ contextSequence: context.getSequence() });
+    return { text: await completion.generateCompletion(prompt, { maxTokens, temperature: 0 }), tokens };
+  } finally {
+    await llama.dispose();
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const [, , model = '', prompt = 'Once upon a time', ...texts] = process.argv;
+  console.log(await generate(model, prompt, texts));
+}
