@@ -56,14 +56,18 @@ export async function scanSensitivity(
     const sample = sampleOf(tensor, maxElements);
     onRow(sample.rows < sample.of ? { ...row, sample } : row);
   };
+  const missingOf = (tensor: TensorInfo): GgufTarget[] => {
+    const known = stored.get(tensor.index);
+    return typesToMeasure(tensor, types).filter((type) => known?.has(type) !== true);
+  };
   const waiting: TensorInfo[] = [];
   for (const tensor of tensors) {
     const known = stored.get(tensor.index);
-    if (known !== undefined && typesToMeasure(tensor, types).every((type) => known.has(type))) report(tensor, known);
+    if (known !== undefined && missingOf(tensor).length === 0) report(tensor, known);
     else waiting.push(tensor);
   }
   const cached = tensors.length - waiting.length;
-  const total = waiting.reduce((sum, tensor) => sum + workOf(tensor, types, maxElements), 0);
+  const total = waiting.reduce((sum, tensor) => sum + workOf(tensor, missingOf(tensor), maxElements), 0);
   let done = 0;
   let savedAt = performance.now();
   const save = async (): Promise<void> => {
@@ -76,13 +80,13 @@ export async function scanSensitivity(
   const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
   const lane = async (): Promise<void> => {
     for (const tensor of next) {
-      const errors = await measure(tensor, checkpoint, pool, types, maxElements, stop, (elements) => {
+      const errors = await measure(tensor, checkpoint, pool, missingOf(tensor), maxElements, stop, (elements) => {
         done += elements;
         onProgress?.(Math.min(done, total), total, tensor.name);
       });
       throwIfCancelled(stop, 'sensitivity');
       stored.set(tensor.index, errors);
-      report(tensor, errors);
+      report(tensor, stored.get(tensor.index) ?? errors);
       if (performance.now() - savedAt > SAVE_INTERVAL_MS) await save();
     }
   };
@@ -103,14 +107,13 @@ async function measure(
   tensor: TensorInfo,
   checkpoint: Checkpoint,
   pool: Pool,
-  types: readonly GgufTarget[],
+  wanted: readonly GgufTarget[],
   maxElements: number,
   signal: AbortSignal | undefined,
   onElements: (elements: number) => void,
 ): Promise<Map<GgufTarget, number>> {
   const { rows, columns } = matrixShape(tensor);
   const sample = sampleRows(tensor.dtype, rows, columns, maxElements);
-  const wanted = typesToMeasure(tensor, types);
   const elements = sample.taken * sample.groupRows * columns;
   const file = checkpoint.files[tensor.file];
   const errors = new Map<GgufTarget, number>();
@@ -143,8 +146,7 @@ function sampleOf(tensor: TensorInfo, maxElements: number): { rows: number; of: 
 }
 
 function workOf(tensor: TensorInfo, types: readonly GgufTarget[], maxElements: number): number {
-  const { columns } = matrixShape(tensor);
-  return sampleOf(tensor, maxElements).rows * columns * typesToMeasure(tensor, types).length;
+  return sampleOf(tensor, maxElements).rows * matrixShape(tensor).columns * types.length;
 }
 
 function provenance(
