@@ -32,6 +32,10 @@ export const MAX_GGUF_KEYS = 65_536;
 export const MAX_GGUF_KEY_BYTES = 65_535;
 /** Arrays inside arrays are legal but never seen; bounded against stack exhaustion. */
 export const MAX_GGUF_ARRAY_DEPTH = 4;
+/** Vocabularies have a quarter of a million entries, their merges half a million; decoded, an item takes some 50 bytes. */
+export const MAX_GGUF_ARRAY_ITEMS = 4_000_000;
+/** Arrays of one array of arrays. */
+export const MAX_GGUF_NESTED_ARRAYS = 65_536;
 /** Data alignment: 32 by default, a page or a huge page at most. */
 export const MAX_GGUF_ALIGNMENT = 1 << 21;
 /** JSON nesting inside a tensor's entry: the specification needs 1. */

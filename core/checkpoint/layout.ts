@@ -2,6 +2,7 @@
 
 import { QuantscopeError } from '../base/errors.ts';
 import type { StoredTensor } from './format.ts';
+import { quoteName } from './tensorName.ts';
 
 export interface DataSection {
   /** Base name of the file. */
@@ -62,7 +63,6 @@ function describe(section: DataSection, tensor: StoredTensor): string {
   return `${section.file}: tensor ${quote(tensor)}`;
 }
 
-/** Names are hostile bytes: JSON quoting keeps control characters out of messages. */
 function quote(tensor: StoredTensor): string {
-  return JSON.stringify(tensor.name);
+  return quoteName(tensor.name);
 }

@@ -4,6 +4,14 @@ import { QuantscopeError } from '../base/errors.ts';
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** Longest part of a hostile name repeated in a message. */
+const SHOWN_CHARACTERS = 200;
+
+/** A name fit for a message: quoted, control characters escaped, bounded. */
+export function quoteName(name: string): string {
+  return JSON.stringify(name.length <= SHOWN_CHARACTERS ? name : `${name.slice(0, SHOWN_CHARACTERS)}…`);
+}
+
 /** @param where file and position, for the message. @throws NAME_INVALID when the bytes are not UTF-8 */
 export function decodeName(bytes: Uint8Array, where: () => string): string {
   try {

@@ -113,6 +113,13 @@ export const GGUF_ATTACKS: readonly Attack[] = [
     raw({ keyValues: [keyThen('k', ARRAY, STRING, 2n ** 61n + 1n)] }),
   ),
 
+  bytes('gguf-array-too-many-items', 'COUNT_LIMIT', () =>
+    raw({ keyValues: [keyThen('k', ARRAY, U8, 4_000_001n)], dataBytes: 4_100_000 }),
+  ),
+  bytes('gguf-array-too-many-arrays', 'COUNT_LIMIT', () =>
+    raw({ keyValues: [keyThen('k', ARRAY, ARRAY, 65_537n)], dataBytes: 900_000 }),
+  ),
+
   // Key-values
   bytes('gguf-string-2^64-1', 'HEADER_TRUNCATED', () => raw({ keyValues: [keyThen('k', STRING, 2n ** 64n - 1n)] })),
   bytes('gguf-string-too-long', 'HEADER_TRUNCATED', () => raw({ keyValues: [keyThen('k', STRING, 10_000n)] })),

@@ -80,6 +80,13 @@ export const SAFETENSORS_ATTACKS: readonly Attack[] = [
   header('st-metadata-not-strings', 'HEADER_INVALID', '{"__metadata__":{"a":1}}', 0),
   header('st-metadata-twice', 'DUPLICATE_NAME', '{"__metadata__":{"a":"1"},"__metadata__":{"a":"2"}}', 0),
   header('st-metadata-key-twice', 'DUPLICATE_NAME', '{"__metadata__":{"a":"1","a":"2"}}', 0),
+  header(
+    'st-metadata-key-long-twice',
+    'DUPLICATE_NAME',
+    `{"__metadata__":{"${'k'.repeat(9000)}":"","${'k'.repeat(9000)}":""}}`,
+    0,
+  ),
+  header('st-number-endless', 'HEADER_INVALID', `{"a":{"x":1.${'0'.repeat(100_000)}}}`, 0),
   header('st-no-dtype', 'HEADER_INVALID', '{"a":{"shape":[4],"data_offsets":[0,16]}}', 16),
   header('st-no-shape', 'HEADER_INVALID', '{"a":{"dtype":"F32","data_offsets":[0,16]}}', 16),
   header('st-no-offsets', 'HEADER_INVALID', '{"a":{"dtype":"F32","shape":[4]}}', 16),
@@ -152,6 +159,7 @@ export const SAFETENSORS_ATTACKS: readonly Attack[] = [
   indexed('index-absolute', 'PATH_ESCAPE', () => map(SHARDS[0], '/etc/passwd')),
   indexed('index-drive', 'PATH_ESCAPE', () => map(SHARDS[0], 'C:secret.safetensors')),
   indexed('index-backslash', 'PATH_ESCAPE', () => map(SHARDS[0], '..\\secret.safetensors')),
+  indexed('index-shard-path-long', 'NAME_INVALID', () => map(SHARDS[0], `${'s'.repeat(9000)}.safetensors`)),
   indexed('index-nul', 'PATH_ESCAPE', () => map(SHARDS[0], 'a\0b.safetensors')),
   indexed('index-shard-cut', 'TENSOR_OVERRUN', (folder) => {
     const path = join(folder, SHARDS[1]);

@@ -8,6 +8,7 @@ import type { CheckpointFile } from '../checkpoint.ts';
 import type { StoredTensor } from '../format.ts';
 import { checkLayout } from '../layout.ts';
 import { refuseLfsPointer } from '../lfsPointer.ts';
+import { quoteName } from '../tensorName.ts';
 import type { GgufKeyValue } from './details.ts';
 import { keyValuesOf, readKeyValues } from './keyValues.ts';
 import { PagedHeader } from './pagedHeader.ts';
@@ -48,7 +49,7 @@ export async function readGgufFile(path: string, index: number, signal: AbortSig
   const tensors = infos.map((info) => {
     if (info.offset % alignment === 0) return { ...info, file: index, offset: begin + info.offset };
     const fact = `begins at offset ${info.offset}, not a multiple of the alignment ${alignment}`;
-    throw new QuantscopeError('HEADER_INVALID', `${name}: tensor ${JSON.stringify(info.name)} ${fact}`);
+    throw new QuantscopeError('HEADER_INVALID', `${name}: tensor ${quoteName(info.name)} ${fact}`);
   });
   const end = checkLayout(tensors, { file: name, begin, end: sizeBytes, alignment });
   return {

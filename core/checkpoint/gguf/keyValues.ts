@@ -1,9 +1,15 @@
 // GGUF key-values: validated and measured while walking, decoded only when somebody looks at them.
 
 import { type ErrorCode, QuantscopeError } from '../../base/errors.ts';
-import { MAX_GGUF_ARRAY_DEPTH, MAX_GGUF_KEY_BYTES, MAX_GGUF_KEYS } from '../../base/limits.ts';
+import {
+  MAX_GGUF_ARRAY_DEPTH,
+  MAX_GGUF_ARRAY_ITEMS,
+  MAX_GGUF_KEY_BYTES,
+  MAX_GGUF_KEYS,
+  MAX_GGUF_NESTED_ARRAYS,
+} from '../../base/limits.ts';
 import type { MetadataValue } from '../checkpoint.ts';
-import { decodeName, limitName } from '../tensorName.ts';
+import { decodeName, limitName, quoteName } from '../tensorName.ts';
 import type { GgufKeyValue } from './details.ts';
 import type { PagedHeader } from './pagedHeader.ts';
 import { decodeValue, GGUF_VALUE_TYPES, type GgufValueType, isScalar, scalarBytes } from './valueTypes.ts';
@@ -28,7 +34,7 @@ export async function readKeyValues(header: PagedHeader, count: number): Promise
   for (let index = 0; index < count; index++) {
     const offset = header.at;
     const key = await readName(header, MAX_GGUF_KEY_BYTES, `key ${index}`);
-    if (keys.has(key)) fail(header, `key ${JSON.stringify(key)} appears twice`, 'DUPLICATE_NAME');
+    if (keys.has(key)) fail(header, `key ${quoteName(key)} appears twice`, 'DUPLICATE_NAME');
     keys.add(key);
     const type = await readType(header, key);
     const valueOffset = header.at;
@@ -72,7 +78,7 @@ export async function readName(header: PagedHeader, limit: number, what: string)
 
 async function readType(header: PagedHeader, key: string): Promise<GgufValueType> {
   const id = await header.u32();
-  return GGUF_VALUE_TYPES[id] ?? fail(header, `key ${JSON.stringify(key)} has the unknown value type ${id}`);
+  return GGUF_VALUE_TYPES[id] ?? fail(header, `key ${quoteName(key)} has the unknown value type ${id}`);
 }
 
 /** Moves past a value, checking every length against the file before anything is allocated. */
@@ -90,14 +96,16 @@ async function walkValue(
     await skip(header, await header.u64());
     return null;
   }
-  if (depth === MAX_GGUF_ARRAY_DEPTH) fail(header, `key ${JSON.stringify(key)} nests arrays deeper than ${depth}`);
+  if (depth === MAX_GGUF_ARRAY_DEPTH) fail(header, `key ${quoteName(key)} nests arrays deeper than ${depth}`);
   const itemType = await readType(header, key);
   const count = await header.u64();
   const smallest = isScalar(itemType) ? scalarBytes(itemType) : itemType === 'string' ? 8 : 12;
   if (!(count * smallest <= header.left)) {
     const fact = `${count} items claimed, ${header.left} bytes are left in the file`;
-    fail(header, `key ${JSON.stringify(key)}: ${fact}`, 'COUNT_LIMIT');
+    fail(header, `key ${quoteName(key)}: ${fact}`, 'COUNT_LIMIT');
   }
+  const limit = itemType === 'array' ? MAX_GGUF_NESTED_ARRAYS : MAX_GGUF_ARRAY_ITEMS;
+  if (count > limit) fail(header, `key ${quoteName(key)}: ${count} items, limit ${limit}`, 'COUNT_LIMIT');
   if (isScalar(itemType)) await skip(header, count * smallest);
   else if (itemType === 'string') await walkStrings(header, count);
   else for (let index = 0; index < count; index++) await walkValue(header, itemType, key, depth + 1);

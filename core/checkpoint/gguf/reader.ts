@@ -2,12 +2,13 @@
 
 import { basename, dirname, join } from 'node:path';
 import { QuantscopeError } from '../../base/errors.ts';
-import { MAX_SHARDS, MAX_TENSORS, MAX_TOTAL_HEADER_BYTES } from '../../base/limits.ts';
+import { MAX_NAME_BYTES, MAX_SHARDS, MAX_TENSORS, MAX_TOTAL_HEADER_BYTES } from '../../base/limits.ts';
 import { pathExists } from '../../io/folder.ts';
 import { NO_CONFIG } from '../config.ts';
 import type { FormatReader, ReadCheckpoint } from '../format.ts';
 import { mapBounded } from '../mapBounded.ts';
 import { parseShardName, sameCheckpoint, shardName } from '../shardName.ts';
+import { quoteName } from '../tensorName.ts';
 import type { GgufKeyValue } from './details.ts';
 import { GGUF_MAGIC, type GgufFile, readGgufFile } from './file.ts';
 
@@ -104,7 +105,7 @@ function merge(name: string, files: readonly GgufFile[]): ReadCheckpoint {
       version: first.version,
       alignment: first.alignment,
       keyValues: first.keyValues,
-      architecture: architecture?.type === 'string' ? String(architecture.value) : null,
+      architecture: architecture?.type === 'string' ? String(architecture.value).slice(0, MAX_NAME_BYTES) : null,
     },
   };
 }
@@ -114,7 +115,7 @@ function refuseDuplicates(opened: string, files: readonly GgufFile[]): void {
   for (const { tensors, file } of files) {
     for (const { name } of tensors) {
       if (names.has(name)) {
-        const fact = `tensor ${JSON.stringify(name)} is also in another part`;
+        const fact = `tensor ${quoteName(name)} is also in another part`;
         throw new QuantscopeError('DUPLICATE_NAME', `${opened}: ${basename(file.path)}: ${fact}`);
       }
       names.add(name);

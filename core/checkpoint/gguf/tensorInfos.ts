@@ -4,6 +4,7 @@ import { type ErrorCode, QuantscopeError } from '../../base/errors.ts';
 import { GGML_MAX_DIMENSIONS, MAX_NAME_BYTES, MAX_TENSORS } from '../../base/limits.ts';
 import { type DType, dtypeInfo, dtypeOfGgml } from '../../tensor/dtype.ts';
 import type { StoredTensor } from '../format.ts';
+import { quoteName } from '../tensorName.ts';
 import { countBytes, countElements } from '../tensorSize.ts';
 import { readName } from './keyValues.ts';
 import type { PagedHeader } from './pagedHeader.ts';
@@ -24,9 +25,9 @@ export async function readTensorInfos(header: PagedHeader, count: number): Promi
   const names = new Set<string>();
   for (let index = 0; index < count; index++) {
     const name = await readName(header, MAX_NAME_BYTES, `the name of tensor ${index}`);
-    const where = (): string => `${header.source.name}: tensor ${JSON.stringify(name)}`;
+    const where = (): string => `${header.source.name}: tensor ${quoteName(name)}`;
     names.add(name);
-    if (names.size === index) fail(header, `tensor ${JSON.stringify(name)} appears twice`, 'DUPLICATE_NAME');
+    if (names.size === index) fail(header, `tensor ${quoteName(name)} appears twice`, 'DUPLICATE_NAME');
     const shape = await readShape(header, where);
     const dtype = await readDType(header, where);
     const offset = await header.u64();

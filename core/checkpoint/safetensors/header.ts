@@ -3,7 +3,7 @@
 import { MAX_NAME_BYTES, MAX_TENSOR_RANK, MAX_TENSORS } from '../../base/limits.ts';
 import { type DType, dtypeInfo, isDType } from '../../tensor/dtype.ts';
 import type { StoredTensor } from '../format.ts';
-import { limitName } from '../tensorName.ts';
+import { limitName, quoteName } from '../tensorName.ts';
 import { countBytes, countElements } from '../tensorSize.ts';
 import { JsonScanner } from './jsonScanner.ts';
 
@@ -35,17 +35,18 @@ export function parseSafetensorsHeader(
       metadata = parseMetadata(scanner);
       return;
     }
-    const where = (): string => `${fileName}: tensor ${JSON.stringify(name.slice(0, MAX_NAME_BYTES))}`;
+    const label = (): string => `tensor ${quoteName(name)}`;
+    const where = (): string => `${fileName}: ${label()}`;
     if (name.length * 3 > MAX_NAME_BYTES) limitName(Buffer.byteLength(name), MAX_NAME_BYTES, where);
     names.add(name);
-    if (names.size === tensors.length) scanner.fail(`tensor ${JSON.stringify(name)} appears twice`, 'DUPLICATE_NAME');
+    if (names.size === tensors.length) scanner.fail(`${label()} appears twice`, 'DUPLICATE_NAME');
     if (names.size > MAX_TENSORS) scanner.fail(`more than ${MAX_TENSORS} tensors`, 'COUNT_LIMIT');
-    const { dtype, shape, begin, end } = parseEntry(scanner, where);
+    const { dtype, shape, begin, end } = parseEntry(scanner, label);
     const elements = countElements(shape, where);
     const stored = countBytes(dtype, elements, where);
     if (stored !== end - begin) {
       const need = `${dtype} [${shape.join(', ')}] needs ${stored} bytes`;
-      scanner.fail(`tensor ${JSON.stringify(name)}: ${need}, data_offsets hold ${end - begin}`, 'SHAPE_INVALID');
+      scanner.fail(`${label()}: ${need}, data_offsets hold ${end - begin}`, 'SHAPE_INVALID');
     }
     tensors.push({ name, dtype, shape, elements, bytes: stored, file, offset: dataBegin + begin });
   });
@@ -60,47 +61,47 @@ interface Entry {
   end: number;
 }
 
-function parseEntry(scanner: JsonScanner, where: () => string): Entry {
+function parseEntry(scanner: JsonScanner, label: () => string): Entry {
   let dtype: DType | undefined;
   let shape: number[] | undefined;
   let offsets: number[] | undefined;
   scanner.object((key) => {
     if (key === 'dtype') {
-      if (dtype !== undefined) scanner.fail(`${where()} has two dtypes`);
-      dtype = parseDType(scanner, where);
+      if (dtype !== undefined) scanner.fail(`${label()} has two dtypes`);
+      dtype = parseDType(scanner, label);
     } else if (key === 'shape') {
-      if (shape !== undefined) scanner.fail(`${where()} has two shapes`);
+      if (shape !== undefined) scanner.fail(`${label()} has two shapes`);
       shape = scanner.integers(MAX_TENSOR_RANK);
     } else if (key === 'data_offsets') {
-      if (offsets !== undefined) scanner.fail(`${where()} has two data_offsets`);
+      if (offsets !== undefined) scanner.fail(`${label()} has two data_offsets`);
       offsets = scanner.integers(2);
     } else scanner.skip();
   });
   if (dtype === undefined || shape === undefined || offsets === undefined) {
     return scanner.fail(
-      `${where()} lacks ${dtype === undefined ? 'dtype' : shape === undefined ? 'shape' : 'data_offsets'}`,
+      `${label()} lacks ${dtype === undefined ? 'dtype' : shape === undefined ? 'shape' : 'data_offsets'}`,
     );
   }
   const [begin, end] = offsets;
   if (begin === undefined || end === undefined || Number.isNaN(begin) || Number.isNaN(end)) {
-    return scanner.fail(`${where()}: data_offsets are not two non-negative integers`);
+    return scanner.fail(`${label()}: data_offsets are not two non-negative integers`);
   }
-  if (begin > end) return scanner.fail(`${where()}: data_offsets end (${end}) before they begin (${begin})`);
-  if (end === Number.POSITIVE_INFINITY) return scanner.fail(`${where()} ends beyond 2^53 bytes`, 'TENSOR_OVERRUN');
+  if (begin > end) return scanner.fail(`${label()}: data_offsets end (${end}) before they begin (${begin})`);
+  if (end === Number.POSITIVE_INFINITY) return scanner.fail(`${label()} ends beyond 2^53 bytes`, 'TENSOR_OVERRUN');
   return { dtype, shape, begin, end };
 }
 
-function parseDType(scanner: JsonScanner, where: () => string): DType {
+function parseDType(scanner: JsonScanner, label: () => string): DType {
   const name = scanner.string();
   if (isDType(name) && dtypeInfo(name).kind !== 'block') return name;
-  return scanner.fail(`${where()} has the unknown dtype ${JSON.stringify(name.slice(0, 40))}`, 'DTYPE_UNKNOWN');
+  return scanner.fail(`${label()} has the unknown dtype ${quoteName(name)}`, 'DTYPE_UNKNOWN');
 }
 
 function parseMetadata(scanner: JsonScanner): Readonly<Record<string, string>> {
   if (scanner.acceptNull()) return {};
   const entries = new Map<string, string>();
   scanner.object((key) => {
-    if (entries.has(key)) scanner.fail(`metadata key ${JSON.stringify(key)} appears twice`, 'DUPLICATE_NAME');
+    if (entries.has(key)) scanner.fail(`metadata key ${quoteName(key)} appears twice`, 'DUPLICATE_NAME');
     entries.set(key, scanner.string());
   });
   // fromEntries defines properties, so that a key "__proto__" stays data.

@@ -8,6 +8,7 @@ import { NO_CONFIG, readModelConfig } from '../config.ts';
 import type { FormatReader, ReadCheckpoint, StoredTensor } from '../format.ts';
 import { mapBounded } from '../mapBounded.ts';
 import { parseShardName, sameCheckpoint, shardName } from '../shardName.ts';
+import { quoteName } from '../tensorName.ts';
 import { readSafetensorsFile, type SafetensorsFile } from './file.ts';
 import { readShardIndex, type ShardIndex } from './shardIndex.ts';
 
@@ -118,7 +119,7 @@ function refuseDuplicates(parts: readonly SafetensorsFile[]): void {
     for (const { name } of tensors) {
       const other = fileOf.get(name);
       if (other !== undefined) {
-        const fact = `tensor ${JSON.stringify(name)} is also in ${basename(other)}`;
+        const fact = `tensor ${quoteName(name)} is also in ${basename(other)}`;
         throw new QuantscopeError('DUPLICATE_NAME', `${basename(file.path)}: ${fact}`);
       }
       fileOf.set(name, file.path);
@@ -134,7 +135,7 @@ function compareIndex(name: string, index: ShardIndex, tensors: readonly StoredT
     const file = found.get(tensor);
     if (file === shard) continue;
     const where = file === undefined ? 'which does not hold it' : `but it is in ${index.shards[file]}`;
-    const fact = `tensor ${JSON.stringify(tensor)} should be in ${index.shards[shard]}, ${where}`;
+    const fact = `tensor ${quoteName(tensor)} should be in ${index.shards[shard]}, ${where}`;
     throw new QuantscopeError('SHARD_MISMATCH', `${name}: ${fact}`);
   }
   const unlisted = tensors.length - index.weightMap.size;

@@ -2,8 +2,9 @@
 
 import { isAbsolute } from 'node:path';
 import { QuantscopeError } from '../../base/errors.ts';
-import { MAX_INDEX_BYTES, MAX_SHARDS, MAX_TENSORS } from '../../base/limits.ts';
+import { MAX_INDEX_BYTES, MAX_NAME_BYTES, MAX_SHARDS, MAX_TENSORS } from '../../base/limits.ts';
 import { openByteSource } from '../../io/byteSource.ts';
+import { limitName, quoteName } from '../tensorName.ts';
 import { JsonScanner } from './jsonScanner.ts';
 
 export interface ShardIndex {
@@ -16,7 +17,7 @@ export interface ShardIndex {
   readonly bytesRead: number;
 }
 
-/** @throws HEADER_TOO_LARGE, HEADER_INVALID, DUPLICATE_NAME, COUNT_LIMIT, PATH_ESCAPE */
+/** @throws HEADER_TOO_LARGE, HEADER_INVALID, DUPLICATE_NAME, COUNT_LIMIT, NAME_INVALID, PATH_ESCAPE */
 export async function readShardIndex(path: string, signal: AbortSignal | undefined): Promise<ShardIndex> {
   await using source = await openByteSource(path, signal);
   const { name, sizeBytes } = source;
@@ -57,7 +58,7 @@ function parseWeightMap(scanner: JsonScanner, fileOf: Map<string, string>): void
   const shared = new Map<string, string>();
   scanner.object((tensor) => {
     const shard = scanner.string();
-    if (fileOf.has(tensor)) scanner.fail(`tensor ${JSON.stringify(tensor)} appears twice`, 'DUPLICATE_NAME');
+    if (fileOf.has(tensor)) scanner.fail(`tensor ${quoteName(tensor)} appears twice`, 'DUPLICATE_NAME');
     if (fileOf.size === MAX_TENSORS) scanner.fail(`more than ${MAX_TENSORS} tensors`, 'COUNT_LIMIT');
     const known = shared.get(shard);
     if (known === undefined) shared.set(shard, shard);
@@ -77,6 +78,7 @@ function parseTotalSize(scanner: JsonScanner): number | null {
 
 /** A shard lies in the index's folder or below it, by its spelling; links in caches may point anywhere. */
 function refuseEscape(index: string, shard: string): void {
+  limitName(shard.length, MAX_NAME_BYTES, () => `${index}: the shard path ${quoteName(shard)}`);
   const escapes =
     shard === '' ||
     isAbsolute(shard) ||
@@ -85,6 +87,8 @@ function refuseEscape(index: string, shard: string): void {
     shard.includes('\0') ||
     shard.split('/').some((part) => part === '..');
   if (!escapes) return;
-  const shown = JSON.stringify(shard.slice(0, 200));
-  throw new QuantscopeError('PATH_ESCAPE', `${index}: the shard path ${shown} leaves the folder of the index`);
+  throw new QuantscopeError(
+    'PATH_ESCAPE',
+    `${index}: the shard path ${quoteName(shard)} leaves the folder of the index`,
+  );
 }
