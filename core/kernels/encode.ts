@@ -8,7 +8,7 @@ import type { EncodeKernel } from './legacyQuantExports.ts';
 import type { Kernels } from './wasm.ts';
 
 /** One line per type. */
-const ENCODERS: Readonly<Partial<Record<GgufTarget, (run: KernelExports) => EncodeKernel>>> = {
+const ENCODERS: Readonly<Record<GgufTarget, (run: KernelExports) => EncodeKernel>> = {
   F32: (run) => run.encodeF32,
   F16: (run) => run.encodeF16,
   BF16: (run) => run.encodeBF16,
@@ -26,10 +26,6 @@ const ENCODERS: Readonly<Partial<Record<GgufTarget, (run: KernelExports) => Enco
   Q6_K: (run) => run.quantizeQ6_K,
 };
 
-export function canEncode(type: GgufTarget): boolean {
-  return ENCODERS[type] !== undefined;
-}
-
 /**
  * Quantizes as llama-quantize does: the same bytes as ggml_quantize_chunk on x86-64 without FMA contraction.
  *
@@ -37,7 +33,7 @@ export function canEncode(type: GgufTarget): boolean {
  * @param dst     pointer to `targetBytes(type, rows, columns)` bytes
  * @param weights pointer to `columns` float32 importance weights (an imatrix row), or 0 for none;
  *                F32, F16, BF16 and Q8_0 have nothing to weight and ignore it, as ggml does
- * @throws SHAPE_INVALID when rows are not whole blocks; TYPE_UNKNOWN for a type without a kernel
+ * @throws SHAPE_INVALID when rows are not whole blocks
  */
 export function encodeFromF32(
   kernels: Kernels,
@@ -54,7 +50,5 @@ export function encodeFromF32(
       'SHAPE_INVALID',
       `${type}: rows of ${columns} elements are not whole blocks of ${blockElements}`,
     );
-  const encoder = ENCODERS[type];
-  if (encoder === undefined) throw new QuantscopeError('TYPE_UNKNOWN', `${type} has no quantizer`);
-  encoder(kernels.run)(src, dst, rows, columns, weights);
+  ENCODERS[type](kernels.run)(src, dst, rows, columns, weights);
 }

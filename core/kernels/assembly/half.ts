@@ -17,6 +17,11 @@ export function halfBits(value: f32): u32 {
   return ((bits & 0x80000000) >> 16) | (twice > 0xff000000 ? 0x7e00 : magnitude);
 }
 
+/** `halfBits`, but the sign of a NaN that arithmetic produced is x86's on every machine. */
+export function scaleBits(d: f32): u32 {
+  return d != d ? 0xfe00 : halfBits(d);
+}
+
 /** `halfBits` of four values, each in the low 16 bits of its lane. */
 // @ts-ignore: decorator
 @inline

@@ -2,9 +2,8 @@
 
 export { encodeBF16, encodeF16, encodeF32 } from './encodeFloat';
 export { quantizeIQ4_NL, quantizeIQ4_XS } from './iq4';
-export { quantizeQ4_1, quantizeQ5_1 } from './affineQuants';
 export { quantizeQ8_0 } from './roundQuants';
-export { quantizeQ4_0, quantizeQ5_0 } from './symmetricQuants';
+export { quantizeQ4_0, quantizeQ4_1, quantizeQ5_0, quantizeQ5_1 } from './weightedQuants';
 
 /** First byte after static data; everything from here on belongs to the host's arena. */
 export function heapBase(): usize {

@@ -1,13 +1,12 @@
 // IQ4_NL and IQ4_XS: quantize_row_iq4_nl_impl of ggml-quants.c with ntry 7, bit for bit.
 // The sixteen candidate scales of a sub-block are sixteen SIMD lanes; each lane adds up in ggml's element order.
 
-import { halfBits } from './half';
+import { signedMaximum32 } from './extremes';
+import { scaleBits } from './half';
 import { levels16, levelValues, nearestLevels16, position4 } from './iq4Levels';
+import { GROUP_MAX_EPS } from './makeQpQuants';
 import { nibbles } from './quantCodes';
-import { signedMaximum32 } from './roundQuants';
 
-// @ts-ignore: decorator
-@inline const GROUP_MAX_EPS: f32 = 1e-15;
 // @ts-ignore: decorator
 @inline const FIRST_LEVEL: f32 = -127;
 // @ts-ignore: decorator
@@ -78,11 +77,6 @@ function scaleCode(v: f32): i32 {
   if (v != v) return 0;
   const rounded = nearest(v);
   return rounded < -32 ? -32 : rounded > 31 ? 31 : <i32>rounded;
-}
-
-/** The sign of a NaN that arithmetic produced is x86's on every machine. */
-function scaleBits(d: f32): u32 {
-  return d != d ? 0xfe00 : halfBits(d);
 }
 
 function sumOfSquares(at: usize, count: usize): f32 {

@@ -1,10 +1,11 @@
 // Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 by round to nearest: quantize_row_*_ref of ggml-quants.c, bit for bit.
 // A block whose 1/d or d is not finite (subnormal or overflowing input) gets zero codes: what x86 conversions leave there.
 
+import { maximum32, minimum32, signedMaximum32 } from './extremes';
 import { halfBits } from './half';
 import { bytes16, fifthBits, finite, integral4, nibbles } from './quantCodes';
 
-/** Rounds 32 floats to bytes 0…15 with `scale`·(x − `shift`) + `bias` truncated; results in LOW and HIGH. */
+/** `scale`·(x − `shift`) + `bias` truncated, as int32. */
 // @ts-ignore: decorator
 @inline
 function codes4(at: usize, offset: usize, shift: v128, scale: v128, bias: v128): v128 {
@@ -20,40 +21,6 @@ function codes16(at: usize, shift: v128, scale: v128, bias: v128): v128 {
     codes4(at, 32, shift, scale, bias),
     codes4(at, 48, shift, scale, bias),
   );
-}
-
-// @ts-ignore: decorator
-@inline
-function minimum32(at: usize): f32 {
-  let m = v128.load(at);
-  for (let i: usize = 16; i < 128; i += 16) m = f32x4.pmin(m, v128.load(at + i));
-  m = f32x4.pmin(m, i8x16.shuffle(m, m, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-  const a = f32x4.extract_lane(m, 0);
-  const b = f32x4.extract_lane(m, 1);
-  return b < a ? b : a;
-}
-
-// @ts-ignore: decorator
-@inline
-function maximum32(at: usize): f32 {
-  let m = v128.load(at);
-  for (let i: usize = 16; i < 128; i += 16) m = f32x4.pmax(m, v128.load(at + i));
-  m = f32x4.pmax(m, i8x16.shuffle(m, m, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-  const a = f32x4.extract_lane(m, 0);
-  const b = f32x4.extract_lane(m, 1);
-  return a < b ? b : a;
-}
-
-/** The element of largest magnitude, sign kept; of two with equal magnitude the first. */
-export function signedMaximum32(at: usize): f32 {
-  const low = minimum32(at);
-  const high = maximum32(at);
-  if (high != -low) return high > -low ? high : low;
-  for (let i: usize = 0; i < 128; i += 4) {
-    const v = load<f32>(at + i);
-    if (abs<f32>(v) == high) return v;
-  }
-  return high;
 }
 
 export function roundQ4_0(src: usize, dst: usize, rows: i32, columns: i32): void {
