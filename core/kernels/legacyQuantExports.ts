@@ -15,7 +15,9 @@ export type LegacyQuantExports = Readonly<
     | 'quantizeQ4_0'
     | 'quantizeQ4_1'
     | 'quantizeQ5_0'
-    | 'quantizeQ5_1',
+    | 'quantizeQ5_1'
+    | 'quantizeIQ4_NL'
+    | 'quantizeIQ4_XS',
     EncodeKernel
   >
 >;
