@@ -1,14 +1,13 @@
 // float32 rows → the bytes of a GGUF type: picks the kernel by type.
 
 import { QuantscopeError } from '../base/errors.ts';
-import type { GgufTarget } from '../quant/ggufTypes.ts';
-import { dtypeInfo } from '../tensor/dtype.ts';
+import { type DType, dtypeInfo } from '../tensor/dtype.ts';
 import type { KernelExports } from './exports.ts';
 import type { EncodeKernel } from './legacyQuantExports.ts';
 import type { Kernels } from './wasm.ts';
 
 /** One line per type. */
-const ENCODERS: Readonly<Record<GgufTarget, (run: KernelExports) => EncodeKernel>> = {
+const ENCODERS = {
   F32: (run) => run.encodeF32,
   F16: (run) => run.encodeF16,
   BF16: (run) => run.encodeBF16,
@@ -24,20 +23,23 @@ const ENCODERS: Readonly<Record<GgufTarget, (run: KernelExports) => EncodeKernel
   Q4_K: (run) => run.quantizeQ4_K,
   Q5_K: (run) => run.quantizeQ5_K,
   Q6_K: (run) => run.quantizeQ6_K,
-};
+} as const satisfies Partial<Record<DType, (run: KernelExports) => EncodeKernel>>;
+
+/** The dtypes that can be written: every GGUF target. */
+export type EncodableType = keyof typeof ENCODERS;
 
 /**
  * Quantizes as llama-quantize does: the same bytes as ggml_quantize_chunk on x86-64 without FMA contraction.
  *
  * @param src     pointer to rows × columns float32, row-major, finite
- * @param dst     pointer to `targetBytes(type, rows, columns)` bytes
+ * @param dst     pointer to `storedBytes(type, rows · columns)` bytes
  * @param weights pointer to `columns` float32 importance weights (an imatrix row), or 0 for none;
  *                F32, F16, BF16 and Q8_0 have nothing to weight and ignore it, as ggml does
  * @throws SHAPE_INVALID when rows are not whole blocks
  */
 export function encodeFromF32(
   kernels: Kernels,
-  type: GgufTarget,
+  type: EncodableType,
   src: number,
   dst: number,
   rows: number,

@@ -1,6 +1,6 @@
 // The quantizers in plain TypeScript, by type: what the WASM kernels are compared with.
 
-import type { GgufTarget } from '../../quant/ggufTypes.ts';
+import type { EncodableType } from '../encode.ts';
 import { encodeBF16, encodeF16, encodeF32 } from './encodePlain.ts';
 import { quantizeIQ4_NL, quantizeIQ4_XS } from './quantizeIq4.ts';
 import { quantizeQ4_0, quantizeQ4_1, quantizeQ5_0, quantizeQ5_1, quantizeQ8_0 } from './quantizeLegacy.ts';
@@ -17,7 +17,7 @@ import { quantizeQ6_K } from './quantizeQ6_K.ts';
  */
 export type Quantizer = (src: Float32Array, rows: number, columns: number, weights: Float32Array | null) => Uint8Array;
 
-export const REFERENCE_QUANTIZERS: Readonly<Record<GgufTarget, Quantizer>> = {
+export const REFERENCE_QUANTIZERS: Readonly<Record<EncodableType, Quantizer>> = {
   F32: encodeF32,
   F16: encodeF16,
   BF16: encodeBF16,
