@@ -44,7 +44,7 @@ export interface AllocationProblem {
   readonly items: readonly AllocationItem[];
   readonly fixedBytes: number;
   readonly targetBytes: number;
-  /** Elements of the whole model, planned or not; the divisor of bits per weight. */
+  /** Parameters of the whole model, planned or not; the divisor of bits per weight. */
   readonly parameters: number;
   /** The types of the request, for uniform landmarks. */
   readonly types: readonly GgufTarget[];

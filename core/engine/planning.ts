@@ -1,8 +1,8 @@
 // Plans for an open model: its sensitivity and its exact output size, put to the solver.
 
-import { frontierOf } from '../allocation/frontier.ts';
+import { type Frontier, frontierOf } from '../allocation/frontier.ts';
 import { paretoCurve, uniformLandmarks } from '../allocation/pareto.ts';
-import { buildProblem, type SizeModel } from '../allocation/problem.ts';
+import { type AllocationProblem, buildProblem, type SizeModel } from '../allocation/problem.ts';
 import { planSolution } from '../allocation/solution.ts';
 import { QuantscopeError } from '../base/errors.ts';
 import { ggufSize } from '../export/gguf/layout.ts';
@@ -12,31 +12,50 @@ import type { OpenModel } from './session.ts';
 
 /** @throws BUDGET_INFEASIBLE, LOCK_MATCHED_NOTHING, PATTERN_INVALID, and PLAN_INVALID before sensitivity is complete */
 export async function solveFor(model: OpenModel, request: PlanRequest): Promise<Solved> {
-  return planSolution(await problemOf(model, request));
+  const { problem, frontier } = await prepare(model, request);
+  return planSolution({ ...problem, targetBytes: request.targetBytes }, frontier);
 }
 
 export async function paretoOf(
   model: OpenModel,
   request: PlanRequest,
 ): Promise<{ points: ParetoPoint[]; landmarks: Landmark[] }> {
-  const problem = await problemOf(model, request);
-  return { points: paretoCurve(problem, frontierOf(problem.items)), landmarks: uniformLandmarks(problem) };
+  const { problem, frontier } = await prepare(model, request);
+  return { points: paretoCurve(problem, frontier), landmarks: uniformLandmarks(problem) };
 }
 
-async function problemOf(model: OpenModel, request: PlanRequest) {
+interface Prepared {
+  /** What the problem depends on, as text: everything of a request but its budget. */
+  readonly key: string;
+  readonly problem: AllocationProblem;
+  readonly frontier: Frontier;
+}
+
+const prepared = new WeakMap<OpenModel, Prepared>();
+
+/** Dragging the budget changes nothing but the target: the problem and its hulls are kept between calls. */
+async function prepare(model: OpenModel, { targetBytes, ...rules }: PlanRequest): Promise<Prepared> {
   const { checkpoint, sensitivity } = model;
   const needed = checkpoint.tensors.filter(isQuantizable).length;
+  const { name } = checkpoint;
   if (needed === 0)
     throw new QuantscopeError(
       'PLAN_INVALID',
-      `${checkpoint.name}: no tensor can be quantized: none is a float matrix of two or more dimensions`,
+      `${name}: nothing to plan: no tensor is a float matrix of two or more dimensions`,
     );
   if (sensitivity.size < needed)
     throw new QuantscopeError(
       'PLAN_INVALID',
-      `${checkpoint.name}: sensitivity is known for ${sensitivity.size} of ${needed} tensors; run it first`,
+      `${name}: sensitivity is known for ${sensitivity.size} of ${needed} tensors; run it first`,
     );
-  return buildProblem(checkpoint.tensors, sensitivity.values(), await sizeOf(model), request);
+  const key = JSON.stringify(rules);
+  const known = prepared.get(model);
+  if (known?.key === key) return known;
+  const size = await sizeOf(model);
+  const problem = buildProblem(checkpoint.tensors, sensitivity.values(), size, { targetBytes, ...rules });
+  const fresh = { key, problem, frontier: frontierOf(problem.items) };
+  prepared.set(model, fresh);
+  return fresh;
 }
 
 const sizes = new WeakMap<OpenModel, Promise<SizeModel>>();

@@ -4,9 +4,17 @@ import { encodeTensor } from '../export/encodeTensor.ts';
 import { compareTensor } from '../export/verify/compareTensor.ts';
 import { serveTasks } from '../kernels/task.ts';
 import { weightErrorTask } from '../sensitivity/weightErrorTask.ts';
+import { channelTask } from '../stats/channel.ts';
+import { statisticsLookTask, statisticsPartTask, statisticsTask } from '../stats/statisticsTasks.ts';
+import { tileTask } from '../stats/tile.ts';
 
 serveTasks({
   encodeTensor,
   compareTensor,
   weightError: weightErrorTask,
+  statistics: statisticsTask,
+  statisticsPart: statisticsPartTask,
+  statisticsLook: statisticsLookTask,
+  tile: tileTask,
+  channel: channelTask,
 });

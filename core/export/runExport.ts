@@ -2,6 +2,7 @@
 
 import { throwIfCancelled } from '../base/cancellation.ts';
 import { QuantscopeError } from '../base/errors.ts';
+import { countParameters } from '../checkpoint/checkpoint.ts';
 import { openCheckpoint } from '../checkpoint/open.ts';
 import { createAtomicFile } from '../io/atomicFile.ts';
 import { checkUnchanged } from '../io/fileIdentity.ts';
@@ -29,7 +30,7 @@ export async function runExport(format: ExportFormat, input: ExportInput, run: E
   await checkUnchanged(input.checkpoint.files);
   throwIfCancelled(run.signal, 'export');
   await file.commit();
-  const parameters = input.checkpoint.tensors.reduce((sum, { elements }) => sum + elements, 0);
+  const parameters = countParameters(input.checkpoint.tensors);
   return {
     output: input.output,
     bytes: draft.totalBytes,
