@@ -13,7 +13,10 @@ export function countElements(shape: readonly number[], where: () => string): nu
   let elements = 1;
   for (const dimension of shape) {
     if (!Number.isSafeInteger(dimension) || dimension < 0) {
-      throw new QuantscopeError('SHAPE_INVALID', `${where()} has the shape [${shape.join(', ')}]`);
+      throw new QuantscopeError(
+        'SHAPE_INVALID',
+        `${where()} has the shape [${shape.map(shown).join(', ')}], limit 2^53 − 1`,
+      );
     }
     elements *= dimension;
   }
@@ -39,4 +42,9 @@ export function countBytes(dtype: DType, elements: number, where: () => string):
     throw new QuantscopeError('SHAPE_INVALID', `${where()} needs ${exact} bytes, limit 2^53`);
   }
   return bytes;
+}
+
+function shown(dimension: number): string {
+  if (Number.isSafeInteger(dimension) && dimension >= 0) return String(dimension);
+  return dimension > 0 ? 'beyond 2^53' : 'negative or fractional';
 }

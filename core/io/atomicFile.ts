@@ -34,7 +34,10 @@ let created = 0;
  * @param expectedBytes when known, the free space is compared before the first byte
  * @throws OUTPUT_INVALID when the folder is missing, DISK_FULL, FILE_UNREADABLE
  */
-export async function createAtomicFile(path: string, options: { expectedBytes?: number } = {}): Promise<AtomicFile> {
+export async function createAtomicFile(
+  path: string,
+  options: { expectedBytes?: number | undefined } = {},
+): Promise<AtomicFile> {
   await checkOutputFolder(path);
   const { expectedBytes } = options;
   const folder = dirname(resolve(path));

@@ -78,7 +78,7 @@ async function readVersion(header: PagedHeader): Promise<number> {
   if (version === 2 || version === 3) return version;
   // A version in the upper half word is a small number written in the other byte order.
   const fact =
-    (version & 0xffff) === 0
+    version !== 0 && (version & 0xffff) === 0
       ? 'is big endian, only little-endian files are read'
       : `has version ${version}, only 2 and 3 are read`;
   throw new QuantscopeError('VERSION_UNSUPPORTED', `${name}: the GGUF file ${fact}`);
