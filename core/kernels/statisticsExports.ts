@@ -1,3 +1,35 @@
-// WASM exports of the statistics kernels.
+// WASM exports of the statistics kernels; layouts are described beside the code in assembly/.
 
-export type StatisticsExports = {};
+/** rowState: 6 float64 per row; columnState: 6 arrays `columnStep` bytes apart: n, mean, M2, M3, M4, absMax. */
+type Moments = (
+  src: number,
+  stride: number,
+  rows: number,
+  columns: number,
+  rowState: number,
+  columnState: number,
+  columnStep: number,
+  scratch: number,
+) => void;
+
+export type StatisticsExports = {
+  momentsF32: Moments;
+  momentsBF16: Moments;
+  /** tables: 4 × 65,536 uint32. */
+  countPatterns16(src: number, count: number, tables: number): void;
+  /** tables: 4 × 256 uint32. */
+  countPatterns8(src: number, count: number, tables: number): void;
+  /** out: sum, sum|x|, min, max, zeros, NaN, +∞, −∞ as float64. */
+  firstLook(src: number, count: number, out: number): void;
+  /** histogram: 4 × 512 uint32; beyond: 6 uint32. */
+  secondLook(src: number, count: number, limits: number, histogram: number, beyond: number, careful: number): void;
+  extremesOfRow(
+    src: number,
+    edges: number,
+    cells: number,
+    row: number,
+    best: number,
+    places: number,
+    fresh: number,
+  ): void;
+};

@@ -21,16 +21,16 @@ export interface TensorStatistics {
   readonly nan: number;
   readonly inf: number;
   /** Share of elements with |x| > M · mean|x| for M = 3, 5, 7, 10 (OwLore, arXiv:2405.18380, eq. 3). */
-  readonly layerOutlierDistribution: readonly [number, number, number, number];
+  readonly layerOutlierDistribution: [number, number, number, number];
 }
 
 /** The longer rows behind the figures; drawn on demand. */
 export interface TensorProfile {
   /** 256 equal bins over [min, max]; the last bin is closed. */
-  readonly histogram: Float64Array;
+  readonly histogram: Float64Array<ArrayBuffer>;
   /** Per row (output channel) and per column (input channel) of the matrix view. */
-  readonly rowAbsMax: Float32Array;
-  readonly rowKurtosis: Float32Array;
-  readonly columnAbsMax: Float32Array;
-  readonly columnKurtosis: Float32Array;
+  readonly rowAbsMax: Float32Array<ArrayBuffer>;
+  readonly rowKurtosis: Float32Array<ArrayBuffer>;
+  readonly columnAbsMax: Float32Array<ArrayBuffer>;
+  readonly columnKurtosis: Float32Array<ArrayBuffer>;
 }

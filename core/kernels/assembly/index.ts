@@ -37,3 +37,4 @@ export { countPatterns16, countPatterns8 } from './counts';
 export { firstLook, secondLook } from './looks';
 export { momentsBF16, momentsF32 } from './moments';
 export { squaredError, sumOfSquares } from './squaredError';
+export { extremesOfRow } from './tileExtremes';
