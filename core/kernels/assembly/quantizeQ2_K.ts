@@ -4,7 +4,7 @@ import { FIT_BYTES, FIT_MIN, FIT_SCALE, FIT_WEIGHT, keptCodes } from './affineFi
 import { halfBits } from './half';
 import { interleave4 } from './lanes';
 import { makeQkx2QuantsAbsolute } from './makeQkx2Quants';
-import { makeQkx3Quants } from './makeQkx3Quants';
+import { makeQkx3Quants8 } from './makeQkx3Quants';
 import { makeQpQuants } from './makeQpQuants';
 import { nearestInt } from './nearestInt';
 import {
@@ -36,8 +36,8 @@ function quantizeBlock(x: usize, weights: usize, dst: usize): void {
   if (weights != 0) {
     for (let at: usize = 0; at < BLOCK_BYTES; at += 256) interleave4(weights + at, SUB, LANES_W + at);
     mixWeights(LANES_X, LANES_W, sumOfSquares(x) / 256);
-    for (let at: usize = 0; at < BLOCK_BYTES; at += 256) {
-      makeQkx3Quants(LANES_X + at, LANES_W + at, LANES_L, SUB, 3, FIT + (at >> 4));
+    for (let at: usize = 0; at < BLOCK_BYTES; at += 512) {
+      makeQkx3Quants8(LANES_X + at, LANES_W + at, LANES_L, SUB, 3, FIT + (at >> 4));
     }
     d = makeQpQuants(<i32>SUBS, 15, FIT + FIT_SCALE, FIT + FIT_WEIGHT, SCALE_CODES);
     dmin = makeQpQuants(<i32>SUBS, 15, FIT + FIT_MIN, FIT + FIT_WEIGHT, MIN_CODES);
@@ -45,7 +45,7 @@ function quantizeBlock(x: usize, weights: usize, dst: usize): void {
     for (let at: usize = 0; at < BLOCK_BYTES; at += 16) {
       v128.store(LANES_W + at, f32x4.abs(v128.load(LANES_X + at)));
     }
-    for (let at: usize = 0; at < BLOCK_BYTES; at += 256) {
+    for (let at: usize = 0; at < BLOCK_BYTES; at += 512) {
       makeQkx2QuantsAbsolute(LANES_X + at, LANES_W + at, LANES_L, SUB, 3, -0.5, 0.1, 15, FIT + (at >> 4));
     }
     d = scaleByLargest(FIT + FIT_SCALE, SCALE_CODES);

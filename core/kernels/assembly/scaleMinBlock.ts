@@ -4,7 +4,7 @@ import { FIT_BYTES, FIT_MIN, FIT_SCALE, FIT_WEIGHT, keptCodes } from './affineFi
 import { halfBits } from './half';
 import { interleave4 } from './lanes';
 import { makeQkx2Quants } from './makeQkx2Quants';
-import { makeQkx3Quants } from './makeQkx3Quants';
+import { makeQkx3Quants8 } from './makeQkx3Quants';
 import { makeQpQuants } from './makeQpQuants';
 import { nearestInt } from './nearestInt';
 import {
@@ -33,16 +33,13 @@ export function quantizeScaleMinBlock(
     interleave4(weights, SUB, LANES_W);
     interleave4(weights + GROUP, SUB, LANES_W + GROUP);
     mixWeights(LANES_X, LANES_W, (2 * sumOfSquares(x)) / 256);
-    makeQkx3Quants(LANES_X, LANES_W, LANES_L, SUB, nmax, FIT);
-    makeQkx3Quants(LANES_X + GROUP, LANES_W + GROUP, LANES_L, SUB, nmax, FIT + 16);
+    makeQkx3Quants8(LANES_X, LANES_W, LANES_L, SUB, nmax, FIT);
     d = makeQpQuants(8, 63, FIT + FIT_SCALE, FIT + FIT_WEIGHT, SCALE_CODES);
     dmin = makeQpQuants(8, 63, FIT + FIT_MIN, FIT + FIT_WEIGHT, MIN_CODES);
   } else {
-    for (let group: usize = 0; group < 2; group++) {
-      const at = group * GROUP;
-      valueWeights(LANES_X + at, LANES_W + at);
-      makeQkx2Quants(LANES_X + at, LANES_W + at, LANES_L, SUB, nmax, rmin, rdelta, steps, FIT + group * 16);
-    }
+    valueWeights(LANES_X, LANES_W);
+    valueWeights(LANES_X + GROUP, LANES_W + GROUP);
+    makeQkx2Quants(LANES_X, LANES_W, LANES_L, SUB, nmax, rmin, rdelta, steps, FIT);
     d = scaleByLargest(FIT + FIT_SCALE, SCALE_CODES);
     dmin = scaleByLargest(FIT + FIT_MIN, MIN_CODES);
   }
