@@ -16,16 +16,23 @@ interface Llama {
 }
 interface LlamaModel {
   tokenize(text: string, specialTokens?: boolean): number[];
-  createContext(options: Readonly<Record<string, unknown>>): Promise<{ getSequence(): unknown }>;
+  createContext(options: Readonly<Record<string, unknown>>): Promise<{ getSequence(): Sequence }>;
   readonly fileInfo: { readonly metadata: Readonly<Record<string, unknown>> };
   readonly fileInsights: { readonly totalLayers: number };
   dispose(): Promise<void>;
+}
+interface Sequence {
+  controlledEvaluate(
+    input: readonly (readonly [number, { generateNext: { probabilities: true } }])[],
+  ): Promise<readonly ({ next: { probabilities?: ReadonlyMap<number, number> } } | undefined)[]>;
 }
 interface Completion {
   generateCompletion(prompt: string, options: Readonly<Record<string, unknown>>): Promise<string>;
 }
 
 export interface Generated {
+  /** Mean of −ln p(next token) over `passage`, nats; NaN without one. */
+  readonly meanNll: number;
   readonly text: string;
   /** Ids of each text, in order, without begin or end tokens. */
   readonly tokens: readonly (readonly number[])[];
@@ -44,34 +51,39 @@ export function llamaModule(): string | null {
   return null;
 }
 
+/** @param passage a text whose tokens are predicted one from another, at most 250 tokens; '' for none */
 export async function generate(
   model: string,
   prompt: string,
   texts: readonly string[],
-  maxTokens = 24,
+  { maxTokens = 24, passage = '' } = {},
 ): Promise<Generated> {
   const path = llamaModule();
   if (path === null) throw new Error('node-llama-cpp is not installed');
   const { getLlama, LlamaCompletion } = (await import(path)) as NodeLlamaCpp;
-  const llama = await getLlama({
-    build: 'never',
-    gpu: false,
-    skipDownload: true,
-    logLevel: 'error',
-    progressLogs: false,
-  });
+  const options = { build: 'never', gpu: false, skipDownload: true, logLevel: 'error', progressLogs: false };
+  const llama = await getLlama(options);
   try {
     const loaded = await llama.loadModel({ modelPath: model });
     const tokens = texts.map((text) => loaded.tokenize(text));
-    const context = await loaded.createContext({ contextSize: 128, threads: 2 });
+    const context = await loaded.createContext({ contextSize: 256, sequences: 2, threads: 2 });
+    const meanNll = await negativeLogLikelihood(context.getSequence(), loaded.tokenize(passage));
     const completion = new LlamaCompletion({ contextSequence: context.getSequence() });
-    return { text: await completion.generateCompletion(prompt, { maxTokens, temperature: 0 }), tokens };
+    const text = await completion.generateCompletion(prompt, { maxTokens, temperature: 0 });
+    return { text, tokens, meanNll };
   } finally {
     await llama.dispose();
   }
 }
 
+async function negativeLogLikelihood(sequence: Sequence, tokens: readonly number[]): Promise<number> {
+  const input = tokens.map((token) => [token, { generateNext: { probabilities: true } }] as const);
+  const outputs = input.length === 0 ? [] : await sequence.controlledEvaluate(input);
+  const losses = tokens.slice(1).map((token, at) => -Math.log(outputs[at]?.next.probabilities?.get(token) ?? 0));
+  return losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+}
+
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const [, , model = '', prompt = 'Once upon a time', ...texts] = process.argv;
-  console.log(await generate(model, prompt, texts));
+  const [, , model = '', prompt = 'Once upon a time', passage = ''] = process.argv;
+  console.log(await generate(model, prompt, [], { passage }));
 }
