@@ -55,10 +55,7 @@ export function makeQ3Quants(x: usize, w: usize, wx: usize, l: usize, n: i32, nm
       if (!v128.any_true(moved)) continue;
       const newlx = f32x4.add(slx, f32x4.mul(weighted, code));
       const newl2 = f32x4.add(sl2, f32x4.mul(f32x4.mul(weight, code), code));
-      const larger = f32x4.gt(
-        f32x4.mul(f32x4.mul(newlx, newlx), suml2),
-        f32x4.mul(f32x4.mul(sumlx, sumlx), newl2),
-      );
+      const larger = f32x4.gt(f32x4.mul(f32x4.mul(newlx, newlx), suml2), f32x4.mul(f32x4.mul(sumlx, sumlx), newl2));
       const take = v128.and(v128.and(moved, larger), f32x4.gt(newl2, zero));
       if (!v128.any_true(take)) continue;
       v128.store(l + at, v128.bitselect(code, old, take));

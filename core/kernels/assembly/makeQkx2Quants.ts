@@ -3,14 +3,30 @@
 import { fitLanes } from './affineLanes';
 
 export function makeQkx2Quants(
-  x: usize, w: usize, l: usize, n: i32, nmax: i32, rmin: f32, rdelta: f32, steps: i32, fit: usize,
+  x: usize,
+  w: usize,
+  l: usize,
+  n: i32,
+  nmax: i32,
+  rmin: f32,
+  rdelta: f32,
+  steps: i32,
+  fit: usize,
 ): void {
   fitLanes(x, w, l, n, nmax, rmin, rdelta, steps, false, false, 2, fit);
 }
 
 /** With `use_mad`: weighted absolute errors decide. */
 export function makeQkx2QuantsAbsolute(
-  x: usize, w: usize, l: usize, n: i32, nmax: i32, rmin: f32, rdelta: f32, steps: i32, fit: usize,
+  x: usize,
+  w: usize,
+  l: usize,
+  n: i32,
+  nmax: i32,
+  rmin: f32,
+  rdelta: f32,
+  steps: i32,
+  fit: usize,
 ): void {
   fitLanes(x, w, l, n, nmax, rmin, rdelta, steps, true, false, 2, fit);
 }
