@@ -2,6 +2,7 @@
 
 import { QuantscopeError } from '../../base/errors.ts';
 import type { Checkpoint, TensorInfo } from '../../checkpoint/checkpoint.ts';
+import { checkShapes } from './checkShapes.ts';
 import type { GgufContents, GgufTensor } from './contents.ts';
 import { f32, type KeyValue, text, u32 } from './keyValues.ts';
 import { ggufArchitecture, type ModelConfig, readModelConfig } from './modelConfig.ts';
@@ -27,7 +28,7 @@ export function huggingFaceBlocker({ config, tensors }: Checkpoint): string | nu
   return null;
 }
 
-/** @throws UNSUPPORTED_ARCHITECTURE, TOKENIZER_UNSUPPORTED, HEADER_INVALID, SHAPE_INVALID */
+/** @throws UNSUPPORTED_ARCHITECTURE, TOKENIZER_UNSUPPORTED, HEADER_INVALID, SHAPE_INVALID, TENSOR_NOT_FOUND */
 export async function contentsFromHuggingFace(checkpoint: Checkpoint, fileType: number): Promise<GgufContents> {
   const blocker = huggingFaceBlocker(checkpoint);
   const architecture = ggufArchitecture(checkpoint.config ?? {});
@@ -40,6 +41,7 @@ export async function contentsFromHuggingFace(checkpoint: Checkpoint, fileType: 
     .filter(({ name }) => !isComputedBuffer(name))
     .map((tensor) => outputTensor(tensor, config, toGguf))
     .toSorted((a, b) => fileOrder(a.source) - fileOrder(b.source));
+  checkShapes(tensors, config);
   if (rope.frequencyFactors !== null) tensors.push(constantTensor('rope_freqs.weight', rope.frequencyFactors));
   const tokenizer = tokenizerKeyValues(await readTokenizerFiles(checkpoint), embeddingRows(tensors, config));
   return {
@@ -111,11 +113,9 @@ function fileOrder(source: TensorInfo | Float32Array): number {
   return source.role === 'embedding' ? -1 : Number.MAX_SAFE_INTEGER - 1;
 }
 
+/** Checked to be there. */
 function embeddingRows(tensors: readonly GgufTensor[], config: ModelConfig): number {
-  const embedding = tensors.find(({ name }) => name === 'token_embd.weight');
-  if (embedding === undefined)
-    throw new QuantscopeError('UNSUPPORTED_ARCHITECTURE', 'there is no token embedding among the tensors');
-  return embedding.shape[0] ?? config.vocabularySize;
+  return tensors.find(({ name }) => name === 'token_embd.weight')?.shape[0] ?? config.vocabularySize;
 }
 
 function namesOf(tensors: readonly TensorInfo[]): Set<string> {

@@ -42,7 +42,7 @@ export function ggufBlocker(checkpoint: Checkpoint): string | null {
   return checkpoint.format === 'gguf' ? null : huggingFaceBlocker(checkpoint);
 }
 
-/** @throws UNSUPPORTED_ARCHITECTURE, TOKENIZER_UNSUPPORTED, HEADER_INVALID, SHAPE_INVALID */
+/** @throws UNSUPPORTED_ARCHITECTURE, TOKENIZER_UNSUPPORTED, HEADER_INVALID, SHAPE_INVALID, TENSOR_NOT_FOUND */
 export function contentsOf(checkpoint: Checkpoint, fileType: number): Promise<GgufContents> {
   return checkpoint.format === 'gguf'
     ? contentsFromGguf(checkpoint, fileType)
@@ -55,6 +55,7 @@ const EXPECTED: ReadonlySet<QuantscopeError['code']> = new Set([
   'HEADER_INVALID',
   'HEADER_TOO_LARGE',
   'SHAPE_INVALID',
+  'TENSOR_NOT_FOUND',
   'FILE_EMPTY',
 ]);
 

@@ -1,11 +1,12 @@
 // A Hugging Face folder becomes the GGUF llama.cpp expects: keys, names, row order, rope factors.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../../core/checkpoint/open.ts';
 import { runExport } from '../../../core/export/runExport.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
+import { writeShardedSafetensors } from '../../fixtures/writeSafetensors.ts';
 import {
   type FolderOptions,
   HEADS,
@@ -141,5 +142,42 @@ describe('GGUF from Hugging Face', () => {
       'llama.attention.key_length': 32,
       'llama.rope.dimension_count': 32,
     });
+  });
+
+  it('keeps the head norms of a Qwen3', async () => {
+    const norms = [0, 1].flatMap((layer) =>
+      ['q_norm', 'k_norm'].map((norm) => tensor(`model.layers.${layer}.self_attn.${norm}.weight`, [HIDDEN / HEADS])),
+    );
+    const config = { architectures: ['Qwen3ForCausalLM'], model_type: 'qwen3' };
+    const file = await exported('qwen3', { config, tensors: [...llamaTensors(), ...norms] });
+    expect(values(file, 'blk.1.attn_k_norm.weight')).toEqual(norms[3]?.data);
+    expect(file.result.verify).toMatchObject({ ok: true, compared: 25 });
+  });
+
+  it('reads a sharded folder', async () => {
+    const whole = await exported('whole');
+    const parts = writeLlamaFolder(folder, 'sharded');
+    rmSync(join(parts, 'model.safetensors'));
+    const tensors = llamaTensors();
+    writeShardedSafetensors(parts, [tensors.slice(0, 5), tensors.slice(5)]);
+    const checkpoint = await openCheckpoint(parts);
+    expect(checkpoint.files).toHaveLength(2);
+    const output = join(folder, 'sharded.gguf');
+    await runExport('gguf', { checkpoint, plan: planFor(checkpoint, () => 'F32'), output, overwrite: false }, { pool });
+    const joined = await openCheckpoint(output);
+    const other = { checkpoint: joined, result: whole.result, bytes: readFileSync(output) };
+    for (const { name } of whole.checkpoint.tensors) expect(values(other, name), name).toEqual(values(whole, name));
+  });
+
+  it.each([
+    ['a layer is missing', { num_hidden_layers: 3 }, 'TENSOR_NOT_FOUND', /blk\.2\.attn_norm/],
+    ['there is a layer too many', { num_hidden_layers: 1 }, 'SHAPE_INVALID', /blk\.1/],
+    ['heads do not fit', { num_key_value_heads: 4 }, 'SHAPE_INVALID', /attn_k.*\[32, 64\].*\[64, 64\]/],
+    ['a width is missing', { intermediate_size: undefined }, 'HEADER_INVALID', /intermediate_size is missing/],
+    ['a count is no number', { num_attention_heads: 'four' }, 'HEADER_INVALID', /num_attention_heads is "four"/],
+    ['rope scaling is unknown', { rope_scaling: { type: 'longrope' } }, 'UNSUPPORTED_ARCHITECTURE', /longrope/],
+  ])('refuses a config.json where %s', async (name, config, code, message) => {
+    const attempt = exported(name, { config });
+    await expect(attempt).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
   });
 });
