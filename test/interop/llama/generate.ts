@@ -65,7 +65,8 @@ export async function generate(
   const llama = await getLlama(options);
   try {
     const loaded = await llama.loadModel({ modelPath: model });
-    const tokens = texts.map((text) => loaded.tokenize(text));
+    // Names of special tokens are read as such, as the tokenizers library does.
+    const tokens = texts.map((text) => loaded.tokenize(text, true));
     const context = await loaded.createContext({ contextSize: 256, sequences: 2, threads: 2 });
     const meanNll = await negativeLogLikelihood(context.getSequence(), loaded.tokenize(passage));
     const completion = new LlamaCompletion({ contextSequence: context.getSequence() });

@@ -10,7 +10,9 @@ import { runExport } from '../../../core/export/runExport.ts';
 import { GGUF_TARGETS, type GgufTarget } from '../../../core/quant/ggufTypes.ts';
 import { sharedData } from '../../fixtures/sharedData.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
+import type { FixtureTensor } from '../../fixtures/writeSafetensors.ts';
 import { planFor, testPool } from '../../unit/export/exportFixtures.ts';
+import { dressAs, headNorms, zeroBiases } from './familySamples.ts';
 import { generate, llamaModule } from './generate.ts';
 import golden from './goldenTokens.json' with { type: 'json' };
 import { loadLlamaQuantize } from './quantize.ts';
@@ -79,7 +81,7 @@ describe.skipIf(!installed)('llama.cpp', () => {
 
   it('tokenizes byte-level BPE as tokenizer.json does', async () => {
     const output = await exportAs(SAMPLE, 'sample-tokens', () => 'Q8_0');
-    const cases = golden.models['sample-llama'].filter(({ text }) => !text.includes('</s>'));
+    const cases = golden.models['sample-llama'];
     const texts = cases.map(({ text }) => text);
     const { tokens } = await generate(output, 'A', texts, { maxTokens: 1 });
     expect(tokens).toEqual(cases.map(({ ids }) => ids));
@@ -103,6 +105,46 @@ describe.skipIf(!installed)('llama.cpp', () => {
     const { text, meanNll } = await generate(output, 'Once upon a time', [], { passage: STORY });
     expect(text.length).toBeGreaterThan(20);
     expect(meanNll).toBeLessThan(2); // an unread vocabulary of 512 scores 6.2
+  });
+});
+
+describe.skipIf(!installed)('relatives of the sample in llama.cpp', () => {
+  async function nllOf(
+    name: string,
+    settings: Readonly<Record<string, unknown>>,
+    further: readonly FixtureTensor[] = [],
+  ) {
+    const source = await dressAs(SAMPLE, join(folder, name), settings, further);
+    const output = await exportAs(source, name, () => 'F16');
+    return (await generate(output, 'ROMEO:', [], { maxTokens: 1, passage: UNSEEN })).meanNll;
+  }
+
+  it('computes the same function as Mistral, and as a Qwen2 with zero biases', async () => {
+    const llama = await nllOf('as-llama', {});
+    const mistral = await nllOf('as-mistral', { architectures: ['MistralForCausalLM'], model_type: 'mistral' });
+    expect(mistral).toBe(llama);
+    const qwen2 = { architectures: ['Qwen2ForCausalLM'], model_type: 'qwen2' };
+    // Qwen2 rotates halves, Llama neighbours: only the right row order makes them agree.
+    expect(await nllOf('as-qwen2', qwen2, zeroBiases())).toBeCloseTo(llama, 2);
+  });
+
+  it('loads a Qwen3 and every rope scaling', async () => {
+    const qwen3 = { architectures: ['Qwen3ForCausalLM'], model_type: 'qwen3' };
+    expect(await nllOf('as-qwen3', qwen3, headNorms())).toBeGreaterThan(0);
+    const llama = await nllOf('no-scaling', {});
+    const llama3 = {
+      rope_type: 'llama3',
+      low_freq_factor: 1,
+      high_freq_factor: 4,
+      original_max_position_embeddings: 256,
+    };
+    expect(await nllOf('llama3-none', { rope_scaling: { ...llama3, factor: 1 } })).toBeCloseTo(llama, 6);
+    const scaled = await nllOf('llama3-eight', { rope_scaling: { ...llama3, factor: 8 } });
+    expect(scaled).not.toBe(llama);
+    expect(Math.abs(scaled - llama)).toBeLessThan(1);
+    expect(await nllOf('linear', { rope_scaling: { type: 'linear', factor: 4 } })).toBeGreaterThan(llama);
+    const yarn = { type: 'yarn', factor: 4, original_max_position_embeddings: 256 };
+    expect(Math.abs((await nllOf('yarn', { rope_scaling: yarn })) - llama)).toBeLessThan(1);
   });
 });
 
