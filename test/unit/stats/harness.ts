@@ -1,17 +1,21 @@
 // Tensors in temporary files, and tasks run on this thread.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { closeSync, mkdtempSync, openSync, rmSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
+import type { Checkpoint, TensorInfo } from '../../../core/checkpoint/checkpoint.ts';
+import { createPool, type Pool } from '../../../core/kernels/pool.ts';
 import type { TaskContext } from '../../../core/kernels/task.ts';
 import { loadKernels } from '../../../core/kernels/wasm.ts';
 import type { TensorSource } from '../../../core/stats/source.ts';
-import type { DType } from '../../../core/tensor/dtype.ts';
+import { type DType, storedBytes } from '../../../core/tensor/dtype.ts';
 import { xorshift32 } from '../../fixtures/randomBlocks.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'quantscope-stats-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+process.env.QUANTSCOPE_CACHE = join(folder, 'cache'); // never the user's own
 let files = 0;
 
 export function temporaryPath(): string {
@@ -50,4 +54,62 @@ export function normal(count: number, seed: number, mean = 0, sigma = 1): Float3
 export function bfloat16Bytes(values: Float32Array): Uint8Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
   return new Uint8Array(Uint16Array.from(words, (word) => word >>> 16).buffer);
+}
+
+/** Pools of test threads end with the test file. */
+export function testPool(threads: number): Pool {
+  const pool = createPool(new URL('./worker.ts', import.meta.url), threads);
+  afterAll(() => pool.close());
+  return pool;
+}
+
+/** A checkpoint of tensors lying one after another in one sparse file; what is not written is zero. */
+export function sparseCheckpoint(
+  tensors: readonly { dtype: DType; shape: readonly number[] }[],
+  writes: readonly { tensor: number; element: number; bytes: Uint8Array }[] = [],
+): Checkpoint {
+  const path = temporaryPath();
+  let offset = 0;
+  const infos = tensors.map(({ dtype, shape }, index): TensorInfo => {
+    const elements = shape.reduce((a, b) => a * b, 1);
+    const bytes = storedBytes(dtype, elements);
+    const info = {
+      index,
+      name: `tensor.${index}`,
+      dtype,
+      shape,
+      elements,
+      bytes,
+      file: 0,
+      offset,
+      role: 'other' as const,
+      layer: null,
+      stack: '',
+      module: `tensor.${index}`,
+    };
+    offset += bytes;
+    return info;
+  });
+  writeFileSync(path, '');
+  truncateSync(path, offset);
+  const file = openSync(path, 'r+');
+  for (const { tensor, element, bytes } of writes) {
+    const info = infos[tensor];
+    if (info === undefined) throw new Error(`no tensor ${tensor}`);
+    writeSync(file, bytes, 0, bytes.length, info.offset + storedBytes(info.dtype, element));
+  }
+  closeSync(file);
+  return {
+    format: 'safetensors',
+    path,
+    name: 'sparse',
+    files: [{ path, sizeBytes: offset, modifiedMs: 0 }],
+    metadata: {},
+    config: null,
+    model: { architecture: null, layers: 0 },
+    tensors: infos,
+    warnings: [],
+    bytesRead: 0,
+    fingerprint: createHash('sha256').update(path).digest('hex'),
+  };
 }
