@@ -1,6 +1,6 @@
 // Entry of the webview: registers the toolkit, connects to the host, draws.
 
-import * as z from 'zod';
+import './app/strictPolicy.ts';
 import { createRoot } from 'react-dom/client';
 import { App } from './app/App.tsx';
 import { createHostClient } from './app/hostClient.ts';
@@ -11,8 +11,6 @@ import './ui/theme.css';
 import './ui/layout.css';
 import './ui/charts.css';
 
-// zod would compile validators with `new Function`, which the content security policy forbids.
-z.config({ jitless: true });
 registerToolkit();
 
 const host = connectToVsCode();

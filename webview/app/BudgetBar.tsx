@@ -77,7 +77,7 @@ function Budget(): ReactNode {
             {shown.value}&thinsp;{shown.unit}
           </strong>
           <span>
-            of {bytes(target ?? 0)} · <b data-testid="plan-bpw">{solution === null ? '–' : bitsPerWeight(solution.bitsPerWeight)}</b> bits/weight
+            of {bytes(target ?? 0)} · <b data-testid="plan-bpw">{solution === null ? '–' : bitsPerWeight(solution.bitsPerWeight)}</b> b<span className="unit-long">its</span>/w<span className="unit-long">eight</span>
           </span>
         </p>
         {interval === null ? null : (

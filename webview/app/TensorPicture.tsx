@@ -2,6 +2,7 @@
 
 import { type ReactNode, useCallback, useState } from 'react';
 import { ChannelProfile } from '../charts/ChannelProfile.tsx';
+import { rampColor } from '../charts/colorScale.ts';
 import { around, type HeatWindow, sameWindow, tileSides, wholeTensor, zoomAbout } from '../charts/heatWindow.ts';
 import { exactFloat, figure, grouped } from '../charts/numberFormat.ts';
 import { extreme, type HeatPoint, TensorHeatmap } from '../charts/TensorHeatmap.tsx';
@@ -55,41 +56,9 @@ export function TensorPicture(props: { tensor: number }): ReactNode {
   const perCell = [(window.rows[1] - window.rows[0]) / height, (window.columns[1] - window.columns[0]) / width] as const;
   return (
     <div className="picture">
-      {tile.failure !== null ? (
-        <Failed failure={tile.failure} />
-      ) : (
-        <TensorHeatmap
-          label={`Weights, rows ${window.rows[0]} to ${window.rows[1] - 1}, columns ${window.columns[0]} to ${window.columns[1] - 1}. Plus and minus zoom, arrows move, Enter profiles the largest value.`}
-          tile={tile.value}
-          rows={rows}
-          columns={columns}
-          window={window}
-          sigma={sigma}
-          absMax={absMax}
-          marker={channel}
-          onWindow={show}
-          onHover={setHover}
-          onPick={(point, axis) =>
-            session.view.set({ channel: { axis, index: axis === 'column' ? point.column : point.row } })
-          }
-          onSize={onSize}
-        />
-      )}
-      <div className="picture-foot">
-        <p className="readout number" data-testid="hover-readout" aria-live="polite">
-          {hover !== null ? (
-            <>
-              row <b>{grouped(hover.row)}</b>, column <b>{grouped(hover.column)}</b> = <b>{exactFloat(hover.value)}</b>
-              {sigma > 0 ? <span className="hint"> ({figure(Math.abs(hover.value - (row?.mean ?? 0)) / sigma)} σ)</span> : null}
-              {hover.elements > 1 ? <span className="hint"> · largest of {grouped(hover.elements)}</span> : null}
-            </>
-          ) : tile.value === null && tile.failure === null ? (
-            <span className="hint">reading weights…</span>
-          ) : (
-            <span className="hint">
-              |w| maximum, {perCell[0] <= 1 && perCell[1] <= 1 ? 'one cell per weight' : `1 cell = ${trim(perCell[0])} × ${trim(perCell[1])} weights`}
-            </span>
-          )}
+      <div className="picture-head">
+        <p className="hint number">
+          |w| maximum, {perCell[0] <= 1 && perCell[1] <= 1 ? 'one cell per weight' : `1 cell = ${trim(perCell[0])} × ${trim(perCell[1])} weights`}
         </p>
         <div className="picture-tools">
           <Button
@@ -128,6 +97,42 @@ export function TensorPicture(props: { tensor: number }): ReactNode {
             Whole
           </Button>
         </div>
+      </div>
+      {tile.failure !== null ? (
+        <Failed failure={tile.failure} />
+      ) : (
+        <TensorHeatmap
+          label={`Weights, rows ${window.rows[0]} to ${window.rows[1] - 1}, columns ${window.columns[0]} to ${window.columns[1] - 1}. Plus and minus zoom, arrows move, Enter profiles the largest value.`}
+          tile={tile.value}
+          rows={rows}
+          columns={columns}
+          window={window}
+          sigma={sigma}
+          absMax={absMax}
+          marker={channel}
+          onWindow={show}
+          onHover={setHover}
+          onPick={(point, axis) =>
+            session.view.set({ channel: { axis, index: axis === 'column' ? point.column : point.row } })
+          }
+          onSize={onSize}
+        />
+      )}
+      <div className="picture-foot">
+        <p className="readout number" data-testid="hover-readout" aria-live="polite">
+          {hover !== null ? (
+            <>
+              row <b>{grouped(hover.row)}</b>, column <b>{grouped(hover.column)}</b> = <b>{exactFloat(hover.value)}</b>
+              {sigma > 0 ? <span className="hint"> ({figure(Math.abs(hover.value - (row?.mean ?? 0)) / sigma)} σ)</span> : null}
+              {hover.elements > 1 ? <span className="hint"> · largest of {grouped(hover.elements)}</span> : null}
+            </>
+          ) : tile.value === null && tile.failure === null ? (
+            <span className="hint">reading weights…</span>
+          ) : (
+            <span className="hint">hover for values, click for a channel</span>
+          )}
+        </p>
+        <HeatLegend top={Math.max(absMax, 8 * sigma)} />
       </div>
       {channel === null ? null : (
         <section className="channel" aria-label="Channel profile">
@@ -170,6 +175,16 @@ export function TensorPicture(props: { tensor: number }): ReactNode {
         </section>
       )}
     </div>
+  );
+}
+
+const LEGEND_STOPS = Array.from({ length: 16 }, (_, i) => rampColor('inferno', i / 15)).join(',');
+
+function HeatLegend(props: { top: number }): ReactNode {
+  return (
+    <span className="heat-legend number hint">
+      0 <span style={{ background: `linear-gradient(to right, ${LEGEND_STOPS})` }} /> {figure(props.top)}
+    </span>
   );
 }
 

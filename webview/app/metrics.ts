@@ -100,8 +100,8 @@ const header = (id: string, label: string, formula: string, unit: string, text: 
 });
 
 const HEADER: readonly Metric[] = [
-  header('parameters', 'parameters', 'elements of the tensor', '', count, 'cividis', ({ table }) => table.elements),
-  header('bytes', 'stored size', 'bytes of the tensor in the file', '', bytes, 'cividis', ({ table }) => table.bytes),
+  header('parameters', 'parameters', 'elements of the tensor', '', count, 'viridis', ({ table }) => table.elements),
+  header('bytes', 'stored size', 'bytes of the tensor in the file', '', bytes, 'viridis', ({ table }) => table.bytes),
   header('storedBits', 'stored bits per weight', '8 · bytes / elements', 'bits', (v) => v.toFixed(2), 'viridis', ({ table }) =>
     table.bytes.map((size, i) => (8 * size) / (table.elements[i] ?? 1)),
   ),

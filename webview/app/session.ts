@@ -71,6 +71,7 @@ export interface SessionState {
   readonly solution: Solution | null;
   readonly solvedRequest: PlanRequest | null;
   readonly solveFailure: Failure | null;
+  /** From asking to the answer, as the user feels it. */
   readonly solveMs: number;
   readonly pareto: { readonly points: readonly ParetoPoint[]; readonly landmarks: readonly Landmark[] } | null;
   readonly stale: string | null;
@@ -156,7 +157,7 @@ export function createSession(
       const model = modelId();
       if (model === null) throw new Error('no model is open');
       const began = performance.now();
-      const solution = await client.call('solve', { model, request }, signal);
+      const { solveMs: _, ...solution } = await client.call('solve', { model, request }, signal);
       return { solution, ms: performance.now() - began };
     },
     ({ solution, ms }, request) =>

@@ -31,18 +31,7 @@ export function ChannelProfile(props: { label: string; values: Float32Array; sig
         <line className="axis" x1={0} x2={width} y1={y(0)} y2={y(0)} />
         <path className="profile" d={path ?? ''} />
         {peak === null ? null : (
-          <>
-            <circle className="peak" cx={x(peak.index)} cy={y(peak.value)} r={3} />
-            <text
-              className="tick strong"
-              x={Math.min(Math.max(x(peak.index), 40), Math.max(40, width - 40))}
-              y={peak.value > 0 ? Math.max(10, y(peak.value) - 6) + (y(peak.value) < 14 ? 14 : 0) : y(peak.value) - 8}
-              textAnchor={x(peak.index) > width / 2 ? 'end' : 'start'}
-              dx={x(peak.index) > width / 2 ? -7 : 7}
-            >
-              {exactFloat(peak.value)} at {peak.index}
-            </text>
-          </>
+          <circle className="peak" cx={x(peak.index)} cy={y(peak.value)} r={3} />
         )}
         <text className="tick" x={0} y={HEIGHT - 3}>
           0
@@ -51,7 +40,7 @@ export function ChannelProfile(props: { label: string; values: Float32Array; sig
           {values.length - 1}
         </text>
         <text className="tick" x={width / 2} y={HEIGHT - 3} textAnchor="middle">
-          band: ±3σ = ±{cellFigure(3 * sigma)}
+          {peak === null ? '' : `largest ${exactFloat(peak.value)} at ${peak.index} · `}band ±3σ = ±{cellFigure(3 * sigma)}
         </text>
       </svg>
     </div>

@@ -1,18 +1,19 @@
 // What each type would cost one tensor: bits per weight against relative error. Click or Enter chooses.
 
 import { fewTicks } from './axisTicks.ts';
-import { extent, scaleLinear, scaleLog } from 'd3';
+import { extent, scaleLog } from 'd3';
 import type { ReactNode } from 'react';
 import type { Damage } from '../../core/protocol/objects.ts';
 import { useSize } from '../ui/useSize.ts';
+import { placeLabels } from './placeLabels.ts';
 import { bytes, cellFigure, decibels } from './numberFormat.ts';
 
-const HEIGHT = 190;
+const HEIGHT = 216;
 const LEFT = 46;
 const RIGHT = 16;
 const TOP = 12;
 const FOOT = 30;
-const LABEL_HEIGHT = 11;
+const BIT_TICKS = [2, 3, 4, 5, 6, 8, 12, 16, 32];
 
 export function CostScatter(props: {
   damages: readonly Damage[];
@@ -30,9 +31,14 @@ export function CostScatter(props: {
   if (points.length === 0) return <p className="hint">No type loses anything here.</p>;
   const [lowError = 1e-6, highError = 1] = extent(points, (p) => p.relativeError);
   const [, mostBits = 16] = extent(points, (p) => p.bits);
-  const x = scaleLinear([Math.min(...points.map((p) => p.bits)) - 0.4, mostBits + 0.6], [LEFT, width - RIGHT]);
+  // Logarithmic, or the quantized types would crowd in the left half and F16 stand alone.
+  const x = scaleLog([Math.min(...points.map((p) => p.bits)) / 1.08, (mostBits ?? 16) * 1.12], [LEFT, Math.max(LEFT + 1, width - RIGHT)]);
   const y = scaleLog([(lowError ?? 1e-6) / 1.6, (highError ?? 1) * 1.6], [HEIGHT - FOOT, TOP]);
-  const labels = spread(points.map((p) => ({ x: x(p.bits), y: y(p.relativeError), text: p.type })));
+  const labels = placeLabels(
+    points.map((p) => ({ x: x(p.bits), y: y(p.relativeError), text: p.type })),
+    { left: LEFT, right: width, top: 0, bottom: HEIGHT - FOOT },
+    points.findIndex((p) => p.type === chosen),
+  );
   const ticks = fewTicks(y, 4);
   return (
     <div ref={frame} className="chart" data-testid="cost-scatter">
@@ -48,7 +54,7 @@ export function CostScatter(props: {
         ))}
         <line className="axis" x1={LEFT} x2={LEFT} y1={TOP} y2={HEIGHT - FOOT} />
         <line className="axis" x1={LEFT} x2={width - RIGHT} y1={HEIGHT - FOOT} y2={HEIGHT - FOOT} />
-        {x.ticks(7).map((tick) => (
+        {BIT_TICKS.filter((tick) => tick >= (x.domain()[0] ?? 0) && tick <= (x.domain()[1] ?? 0)).map((tick) => (
           <text key={tick} className="tick" x={x(tick)} y={HEIGHT - FOOT + 13} textAnchor="middle">
             {tick}
           </text>
@@ -84,8 +90,8 @@ export function CostScatter(props: {
               <title>{about}</title>
               <circle className="hit" cx={x(p.bits)} cy={y(p.relativeError)} r={11} />
               <circle className="mark" cx={x(p.bits)} cy={y(p.relativeError)} r={isChosen ? 6 : 4} />
-              {label === undefined ? null : (
-                <text className="point-label" x={label.x} y={label.y}>
+              {label === undefined || label === null ? null : (
+                <text className="point-label" x={label.x} y={label.y} textAnchor={label.anchor}>
                   {p.type}
                 </text>
               )}
@@ -95,30 +101,4 @@ export function CostScatter(props: {
       </svg>
     </div>
   );
-}
-
-interface Label {
-  x: number;
-  y: number;
-  text: string;
-}
-
-/** Moves labels down until none covers another: types of equal size sit on one vertical line. */
-export function spread(points: readonly Label[]): Label[] {
-  const order = points.map((_, i) => i).sort((a, b) => (points[a]?.y ?? 0) - (points[b]?.y ?? 0));
-  const placed: (Label & { width: number })[] = [];
-  const result: Label[] = points.map((p) => ({ ...p }));
-  for (const i of order) {
-    const point = points[i];
-    if (point === undefined) continue;
-    const width = point.text.length * 6.4;
-    const label = { text: point.text, x: point.x + 9, y: point.y - 3, width };
-    for (const other of placed) {
-      const apart = label.x + width < other.x || other.x + other.width < label.x;
-      if (!apart && Math.abs(label.y - other.y) < LABEL_HEIGHT) label.y = other.y + LABEL_HEIGHT;
-    }
-    placed.push(label);
-    result[i] = label;
-  }
-  return result;
 }

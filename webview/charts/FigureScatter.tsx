@@ -3,7 +3,7 @@
 import { scaleLinear, scaleLog, scaleOrdinal, scaleSymlog, schemeTableau10 } from 'd3';
 import { type MouseEvent, type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
 import { useSize } from '../ui/useSize.ts';
-import { fewTicks } from './axisTicks.ts';
+import { apart } from './axisTicks.ts';
 import { cellFigure } from './numberFormat.ts';
 import { shownName } from './visibleText.ts';
 
@@ -101,7 +101,7 @@ export function FigureScatter(props: {
               </text>
             </g>
           ))}
-        {fewTicks(x, 5).map((tick) => (
+        {apart(x.ticks(12), x, 46).map((tick) => (
           <text key={tick} className="tick" x={x(tick)} y={HEIGHT - FOOT + 13} textAnchor="middle">
             {cellFigure(tick)}
           </text>

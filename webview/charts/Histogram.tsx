@@ -24,7 +24,9 @@ export function Histogram(props: {
   const value = scaleLinear([min, most], [0, width]);
   const y = scaleSqrt([0, max(bins) ?? 1], [0, HEIGHT - FOOT - 4]);
   const base = HEIGHT - FOOT;
-  const sigmas = [-6, -3, 3, 6].map((k) => ({ k, at: value(mean + k * std) })).filter((s) => s.at > 0 && s.at < width);
+  // Beside a far outlier 3σ and 6σ fall together: then 6σ alone is marked.
+  const crowded = value(mean + 6 * std) - value(mean + 3 * std) < 30;
+  const sigmas = (crowded ? [-6, 6] : [-6, -3, 3, 6]).map((k) => ({ k, at: value(mean + k * std) })).filter((s) => s.at > 0 && s.at < width);
   const bars: ReactNode[] = [];
   bins.forEach((n, i) => {
     if (n === 0) return;

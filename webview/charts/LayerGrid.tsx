@@ -96,7 +96,7 @@ export function LayerGrid(props: LayerGridProps): ReactNode {
   }
 
   const inView = rowsInView(geometry, scroll.top - OVERSCAN_PX, scroll.top + size.height + OVERSCAN_PX);
-  const stuck = geometry.blocks.findLast((b) => b.headerTop < scroll.top && b.end > scroll.top);
+  const stuck = geometry.blocks.findLast((b) => b.headerTop < scroll.top && b.end > scroll.top && b.headerHeight > 0);
   const stuckBlock = stuck === undefined ? undefined : layout.blocks[stuck.index];
 
   return (

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import { type ColorScale, type Ramp, rampColor } from './colorScale.ts';
 
 const STEPS = 48;
-const TICKS = [0, 0.25, 0.5, 0.75, 1];
+const TICKS = [0, 1 / 3, 2 / 3, 1];
 
 export function Legend(props: { scale: ColorScale; ramp: Ramp; text(value: number): string; title: string }): ReactNode {
   const { scale, ramp, text, title } = props;

@@ -1,10 +1,10 @@
 // Damage against size: the best any plan can do, where this plan is, and the mixes every engineer knows.
 
-import { bisector, line, scaleLinear, scaleLog } from 'd3';
+import { bisector, line, scaleLog } from 'd3';
 import { type PointerEvent, type ReactNode, useState } from 'react';
 import type { Landmark, ParetoPoint } from '../../core/protocol/plan.ts';
 import { useSize } from '../ui/useSize.ts';
-import { fewTicks } from './axisTicks.ts';
+import { apart, fewTicks } from './axisTicks.ts';
 import { bytes, cellFigure } from './numberFormat.ts';
 
 const LEFT = 44;
@@ -30,7 +30,8 @@ export function ParetoChart(props: {
   if (first === undefined || last === undefined || width === 0) return <div ref={frame} className="chart pareto" />;
   const low = Math.min(...everything.map((p) => p.damage));
   const high = Math.max(...everything.map((p) => p.damage));
-  const x = scaleLinear([first.bytes, Math.max(last.bytes, first.bytes + 1)], [LEFT, width - RIGHT]);
+  // Logarithmic: half of what there is to decide happens in the smallest third of the sizes.
+  const x = scaleLog([first.bytes, Math.max(last.bytes, first.bytes + 1)], [LEFT, width - RIGHT]);
   const y = scaleLog([low / 1.4, high * 1.4], [height - FOOT, TOP]);
   const path = line<ParetoPoint>(
     (p) => x(p.bytes),
@@ -63,7 +64,7 @@ export function ParetoChart(props: {
           </g>
         ))}
         <line className="axis" x1={LEFT} x2={width - RIGHT} y1={height - FOOT} y2={height - FOOT} />
-        {x.ticks(Math.max(2, Math.floor(width / 110))).map((tick) => (
+        {apart(x.ticks(20), x, 62).map((tick) => (
           <text key={tick} className="tick" x={x(tick)} y={height - 5} textAnchor="middle">
             {bytes(tick)}
           </text>

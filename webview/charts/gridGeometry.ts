@@ -31,19 +31,19 @@ export interface GridGeometry {
 }
 
 const HEADER_HEIGHT = 26;
-const NAMED_ROW_HEIGHT = 42;
+const NAMED_ROW_HEIGHT = 36;
 const STRIP_ROW_HEIGHT = 20;
 const LEAST_ROW_HEIGHT = 20;
 const MOST_ROW_HEIGHT = 30;
 const LEAST_COLUMN_WIDTH = 46;
-const MOST_COLUMN_WIDTH = 128;
+const MOST_COLUMN_WIDTH = 168;
 const LABEL_WIDTH = 34;
-const BLOCK_GAP = 12;
+const BLOCK_GAP = 10;
 
 export function gridGeometry(layout: GridLayout, width: number, height: number): GridGeometry {
   const named = layout.blocks.filter((block) => block.kind === 'named');
   const layered = layout.blocks.filter((block) => block.kind === 'layers');
-  const namedHeight = named.reduce((sum, b) => sum + HEADER_HEIGHT + b.rows.length * NAMED_ROW_HEIGHT + BLOCK_GAP, 0);
+  const namedHeight = named.reduce((sum, b) => sum + b.rows.length * NAMED_ROW_HEIGHT + BLOCK_GAP, 0);
   const layerRows = layered.reduce((sum, b) => sum + b.rows.length, 0);
   const room = height - namedHeight - layered.length * (HEADER_HEIGHT + BLOCK_GAP);
   const fitted = layerRows === 0 ? 0 : Math.floor(room / layerRows);
@@ -58,13 +58,15 @@ export function gridGeometry(layout: GridLayout, width: number, height: number):
     const fit = Math.floor(room0 / Math.max(1, block.columnCount));
     const most = block.kind === 'named' ? 220 : MOST_COLUMN_WIDTH;
     const columnWidth = Math.max(LEAST_COLUMN_WIDTH, Math.min(most, fit));
+    // Named cells say what they are.
+    const headerHeight = block.kind === 'named' ? 0 : HEADER_HEIGHT;
     const headerTop = top;
-    const firstRowTop = top + HEADER_HEIGHT;
+    const firstRowTop = top + headerHeight;
     const end = firstRowTop + block.rows.length * rowHeight;
-    const firstAriaRow = aria + 1;
+    const firstAriaRow = aria + (headerHeight > 0 ? 1 : 0);
     top = end + BLOCK_GAP;
     aria = firstAriaRow + block.rows.length;
-    return { index, headerTop, headerHeight: HEADER_HEIGHT, firstRowTop, rowHeight, columnWidth, end, firstAriaRow };
+    return { index, headerTop, headerHeight, firstRowTop, rowHeight, columnWidth, end, firstAriaRow };
   });
   const columnCount = Math.max(1, ...layout.blocks.map((block) => block.columnCount));
   const widest = Math.max(0, ...blocks.map((b, i) => b.columnWidth * (layout.blocks[i]?.columnCount ?? 0)));

@@ -1,4 +1,4 @@
-// Colours of a heatmap: magnitude in standard deviations on a logarithmic ramp, so that bulk and outliers both show.
+// Colours of a heatmap: magnitude in standard deviations on a compressed ramp, so that bulk and outliers both show.
 
 import { rgb } from 'd3';
 import { rampColor } from './colorScale.ts';
@@ -9,11 +9,15 @@ export const NAN_COLOR = '#2dd4bf';
 const LEVELS = 256;
 let table: Uint32Array | undefined;
 
-/** log1p(|w|/σ) against its value at the tensor's largest magnitude: 0…1. */
+/** Below 1 so that the bulk is not black beside one extreme weight. */
+const COMPRESSION = 0.6;
+/** A tensor without outliers stays dim: its largest weight is not drawn as if it were one. */
+const LEAST_SIGMAS = 8;
+
+/** (|w| / top)^0.6 with top = the largest magnitude, at least 8σ: 0…1. */
 export function heatPosition(value: number, sigma: number, absMax: number): number {
-  const unit = sigma > 0 ? sigma : absMax;
-  if (!(unit > 0)) return 0;
-  return Math.min(1, Math.log1p(Math.abs(value) / unit) / Math.log1p(absMax / unit));
+  const top = Math.max(absMax, LEAST_SIGMAS * sigma);
+  return top > 0 ? Math.min(1, (Math.abs(value) / top) ** COMPRESSION) : 0;
 }
 
 /** Fills RGBA pixels, one per tile cell. */

@@ -25,13 +25,16 @@ export const TYPE_BITS: Readonly<Record<Target, number>> = {
 };
 
 const LEAST_BITS = 2;
-const MOST_BITS = 16;
+/** Most types lie between 2 and 8.5 bits: they get nearly the whole ramp, floats its end. */
+const MOST_QUANTIZED_BITS = 8.5;
+const QUANTIZED_SHARE = 0.86;
 
-/** One ramp for every place that shows bits: more bits, lighter. Logarithmic, since 2 → 4 matters more than 14 → 16. */
+/** One ramp for every place that shows bits: more bits, lighter. */
 export function bitsColor(bits: number): string {
   return rampColor('viridis', bitsPosition(bits));
 }
 
 export function bitsPosition(bits: number): number {
-  return Math.min(1, Math.max(0, Math.log(bits / LEAST_BITS) / Math.log(MOST_BITS / LEAST_BITS)));
+  if (bits > MOST_QUANTIZED_BITS) return 1;
+  return Math.max(0, (QUANTIZED_SHARE * (bits - LEAST_BITS)) / (MOST_QUANTIZED_BITS - LEAST_BITS));
 }

@@ -70,7 +70,11 @@ export function fakeEngine(model: FakeModel, emit: Emit, scanMs: number): Handle
         return profile(model, tensor);
       }
       case 'solve':
-        return solve(model, sensitivity(), (params as Params<'solve'>).request);
+        {
+        const began = performance.now();
+        const solution = solve(model, sensitivity(), (params as Params<'solve'>).request);
+        return { ...solution, solveMs: performance.now() - began };
+      }
       case 'pareto':
         return pareto(model, sensitivity(), (params as Params<'pareto'>).request);
       case 'preflight':

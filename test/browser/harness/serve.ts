@@ -108,9 +108,11 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
       response.end(readFileSync(join(ROOT, 'dist/webview', url.pathname)));
     } else if (url.pathname === '/theme.css') {
       response.writeHead(200, { 'content-type': 'text/css' }).end(themeCss(themeOf(url)));
+    } else if (url.pathname === '/favicon.ico') {
+      response.writeHead(204).end();
     } else if (url.pathname === '/') {
       // As strict as the extension's policy; connect-src is what the harness itself needs.
-      const policy = `default-src 'none'; script-src 'nonce-${NONCE}'; style-src 'self'; img-src 'self' data:; connect-src 'self'`;
+      const policy = `default-src 'none'; script-src 'nonce-${NONCE}'; style-src 'self' 'nonce-${NONCE}'; img-src 'self' data:; connect-src 'self'`;
       response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', 'content-security-policy': policy });
       response.end(pageHtml(themeOf(url)));
     } else response.writeHead(404).end();

@@ -5,7 +5,7 @@ import { useModel, useSession, useView } from '../../app/context.ts';
 import { TARGETS, type Target } from '../../app/tensorFigures.ts';
 import { Dropdown } from '../../ui/toolkit.tsx';
 
-const NONE = 'no minimum';
+const NONE = 'none';
 const TYPES = [{ value: NONE, label: NONE }, ...TARGETS.map((type) => ({ value: type as string, label: `≥ ${type}` }))];
 
 export function Minimums(): ReactNode {
