@@ -1,4 +1,4 @@
-// A minimal runner for steps that build on each other: named, timed, counted; a failure ends its chain.
+// A minimal runner: named, timed, counted checks, either building on each other or each for itself.
 
 export interface Check {
   readonly name: string;
@@ -12,23 +12,33 @@ export class Checks {
   /** Runs the steps in order. After a failed one the rest of the chain counts as failed too: it never ran. */
   async chain(title: string, steps: readonly Check[], onFailure?: (name: string) => Promise<void>): Promise<void> {
     let broken = false;
-    for (const { name, run } of steps) {
+    for (const step of steps) {
       if (broken) {
         this.failed++;
-        console.log(`✗ ${title}: ${name} (not reached)`);
-        continue;
+        console.log(`✗ ${title}: ${step.name} (not reached)`);
+      } else {
+        broken = !(await this.#one(title, step, onFailure));
       }
-      const began = performance.now();
-      try {
-        await run();
-        this.passed++;
-        console.log(`✓ ${title}: ${name} (${Math.round(performance.now() - began)} ms)`);
-      } catch (error) {
-        this.failed++;
-        broken = true;
-        console.log(`✗ ${title}: ${name}\n${indented(error)}`);
-        await onFailure?.(name).catch(() => {});
-      }
+    }
+  }
+
+  /** Runs every check, whatever became of the others. */
+  async each(title: string, checks: readonly Check[], onFailure?: (name: string) => Promise<void>): Promise<void> {
+    for (const check of checks) await this.#one(title, check, onFailure);
+  }
+
+  async #one(title: string, { name, run }: Check, onFailure?: (name: string) => Promise<void>): Promise<boolean> {
+    const began = performance.now();
+    try {
+      await run();
+      this.passed++;
+      console.log(`✓ ${title}: ${name} (${Math.round(performance.now() - began)} ms)`);
+      return true;
+    } catch (error) {
+      this.failed++;
+      console.log(`✗ ${title}: ${name}\n${indented(error)}`);
+      await onFailure?.(name).catch(() => {});
+      return false;
     }
   }
 }

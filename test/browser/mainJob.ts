@@ -13,7 +13,7 @@ import { screenshot } from './screenshots.ts';
 import type { WorkbenchPage } from './workbenchPage.ts';
 
 const ENGINE = fileURLToPath(new URL('../../dist/engine.js', import.meta.url));
-const WORK_MS = 120_000;
+const WORK_MS = 60_000;
 const OUTPUT_NAME = 'sample-quantized.gguf';
 
 export function mainJob(workbench: WorkbenchPage, folder: string): Check[] {

@@ -28,7 +28,7 @@ try {
     const onFailure = (name: string): Promise<void> => screenshot(window.page, `failed-${name.replace(/\W+/g, '-')}`);
     await checks.chain('main job', mainJob(window, folder), onFailure);
     await checks.chain('broken files', brokenFiles(window), onFailure);
-    await checks.chain('appearance', appearance(window, folder), onFailure);
+    await checks.each('appearance', appearance(window, folder), onFailure);
   } finally {
     await browser.close();
     await workbench.stop();

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Browser, ConsoleMessage, Frame, Locator, Page } from 'playwright-core';
 
 const SLOW_MS = 60_000;
+const MENU_DEAF_MS = 400;
 
 export class WorkbenchPage {
   readonly page: Page;
@@ -48,7 +49,12 @@ export class WorkbenchPage {
   /** Right-click in the Explorer and choose. */
   async chooseInContextMenu(row: string, item: string): Promise<void> {
     await this.row(row).click({ button: 'right' });
-    await this.page.getByRole('menuitem', { name: item }).click();
+    const entry = this.page.getByRole('menuitem', { name: item });
+    await entry.waitFor();
+    // A menu ignores the button for a moment after it opens, so that the opening click chooses nothing.
+    await this.page.waitForTimeout(MENU_DEAF_MS);
+    await entry.click();
+    await entry.waitFor({ state: 'detached' });
   }
 
   /** Runs a command by its title in the command palette. */
