@@ -22,7 +22,6 @@ export function modelSummary(checkpoint: Checkpoint, model: number, openMs: numb
   const parameters = countParameters(tensors);
   const bytes = sum(tensors, (t) => t.bytes);
   const parameterBytes = sum(tensors.filter(isParameter), (t) => t.bytes);
-  const metadata = Object.entries(checkpoint.metadata);
   return {
     model,
     path: checkpoint.path,
@@ -38,8 +37,7 @@ export function modelSummary(checkpoint: Checkpoint, model: number, openMs: numb
     bitsPerWeight: parameters === 0 ? 0 : (parameterBytes * 8) / parameters,
     dtypes: mix(tensors, (t) => t.dtype).map(({ key, ...rest }) => ({ dtype: key, ...rest })),
     roles: mix(tensors, (t) => t.role).map(({ key, ...rest }) => ({ role: key, ...rest })),
-    metadata: metadata.slice(0, MAX_METADATA_ENTRIES).map(([key, value]) => ({ key, value: shortText(value) })),
-    metadataCount: metadata.length,
+    ...shownMetadata(checkpoint),
     warnings: [...checkpoint.warnings],
     fingerprint: checkpoint.fingerprint,
     bytesRead: checkpoint.bytesRead,
@@ -87,10 +85,27 @@ function mix<K extends string>(tensors: readonly TensorInfo[], keyOf: (tensor: T
     .sort((a, b) => b.bytes - a.bytes || (a.key < b.key ? -1 : 1));
 }
 
-function shortText(value: MetadataValue): string {
+/** GGUF values are looked at by their first items: decoding whole vocabularies would take longer than opening the file. */
+function shownMetadata({ gguf, metadata }: Checkpoint): Pick<ModelSummary, 'metadata' | 'metadataCount'> {
+  if (gguf !== undefined)
+    return {
+      metadata: gguf.keyValues
+        .slice(0, MAX_METADATA_ENTRIES)
+        .map(({ key, items, preview }) => ({ key, value: shortText(preview(MAX_ARRAY_ITEMS), items?.count) })),
+      metadataCount: gguf.keyValues.length,
+    };
+  const entries = Object.entries(metadata);
+  return {
+    metadata: entries.slice(0, MAX_METADATA_ENTRIES).map(([key, value]) => ({ key, value: shortText(value) })),
+    metadataCount: entries.length,
+  };
+}
+
+/** @param length items of the whole array, of which `value` may hold the first ones only */
+function shortText(value: MetadataValue, length?: number): string {
   if (!Array.isArray(value)) return cut(String(value));
   const items = value.slice(0, MAX_ARRAY_ITEMS).map((item: MetadataValue) => shortText(item));
-  const rest = value.length - items.length;
+  const rest = (length ?? value.length) - items.length;
   return cut(`[${items.join(', ')}${rest > 0 ? `, … ${rest} more` : ''}]`);
 }
 

@@ -4,7 +4,7 @@ import { QuantscopeError } from '../../base/errors.ts';
 import { compilePattern } from '../../base/pattern.ts';
 import { tensorProfile } from '../../stats/profile.ts';
 import { scanStatistics } from '../../stats/scan.ts';
-import type { TensorStatistics } from '../../stats/statisticsTypes.ts';
+import type { TensorProfile, TensorStatistics } from '../../stats/statisticsTypes.ts';
 import { progressReporter } from '../progress.ts';
 import type { Command } from './command.ts';
 import { figureText, printable, table } from './text.ts';
@@ -34,7 +34,8 @@ export const stats: Command = {
       onRow: (index, statistics) => found.set(index, statistics),
       onProgress: report,
     });
-    const tensors = [];
+    const tensors: ({ name: string; dtype: string; shape: readonly number[] } & TensorStatistics &
+      Partial<TensorProfile>)[] = [];
     for (const t of wanted) {
       const statistics = found.get(t.index);
       if (statistics === undefined) continue;
