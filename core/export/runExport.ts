@@ -24,7 +24,7 @@ export async function runExport(format: ExportFormat, input: ExportInput, run: E
   throwIfFailed(await preflight(exporter, input, run.pool.threads));
   const draft = await exporter.draft(input);
   await using file = await createAtomicFile(input.output, { expectedBytes: draft.totalBytes });
-  await writeDraft(input.checkpoint, draft, file, run);
+  await writeDraft(input.checkpoint, draft, file, withVerification(input, run));
   await file.sync();
   const report = await verifyWritten(input, draft, file.partialPath, run);
   await checkUnchanged(input.checkpoint.files);
@@ -38,6 +38,14 @@ export async function runExport(format: ExportFormat, input: ExportInput, run: E
     seconds: (performance.now() - began) / 1000,
     verify: { ...report, exported: input.output },
   };
+}
+
+/** One bar for both halves: bytes written, then bytes of the original compared. */
+function withVerification({ checkpoint }: ExportInput, run: ExportRun): ExportRun {
+  const toVerify = checkpoint.tensors.reduce((sum, { bytes }) => sum + bytes, 0);
+  const { onProgress } = run;
+  if (onProgress === undefined) return run;
+  return { ...run, onProgress: (doneBytes, totalBytes, name) => onProgress(doneBytes, totalBytes + toVerify, name) };
 }
 
 async function verifyWritten(
@@ -59,7 +67,8 @@ async function verifyWritten(
   }
   const report = await verifyExport(checkpoint, exported, run.pool, {
     signal: run.signal,
-    onProgress: (done, total, name) => run.onProgress?.(done, total, `verifying ${name}`),
+    onProgress: (doneBytes, totalBytes, name) =>
+      run.onProgress?.(draft.totalBytes + doneBytes, draft.totalBytes + totalBytes, `verifying ${name}`),
   });
   if (!report.ok) throw new QuantscopeError('VERIFY_FAILED', `${input.output}: ${fault(report)}`);
   return report;

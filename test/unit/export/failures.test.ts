@@ -135,6 +135,14 @@ describe('a failing export', () => {
   });
 });
 
+it('reports progress that only grows and ends complete', async () => {
+  const seen: [number, number][] = [];
+  await runExport('gguf', await job(), { pool, onProgress: (done, total) => seen.push([done, total]) });
+  expect(new Set(seen.map(([, total]) => total)).size).toBe(1);
+  expect(seen.map(([done]) => done)).toEqual(seen.map(([done]) => done).toSorted((a, b) => a - b));
+  expect(seen.at(-1)?.[0]).toBe(seen.at(-1)?.[1]);
+});
+
 describe('preflight', () => {
   it('predicts the size and lists what is well', async () => {
     const input = await job();
