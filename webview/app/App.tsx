@@ -2,7 +2,7 @@
 
 import { type ReactNode, useEffect } from 'react';
 import { visibleText } from '../charts/visibleText.ts';
-import { Failed, TaskBar, Working } from '../ui/states.tsx';
+import { Failed, Working } from '../ui/states.tsx';
 import { Button } from '../ui/toolkit.tsx';
 import { BudgetBar } from './BudgetBar.tsx';
 import { SessionContext, useModel, useSession } from './context.ts';
@@ -10,6 +10,7 @@ import { GridPane } from './GridPane.tsx';
 import { Header } from './Header.tsx';
 import { Inspector } from './Inspector.tsx';
 import { LensTabs } from './LensTabs.tsx';
+import { RunningTasks } from './RunningTasks.tsx';
 import type { Session } from './session.ts';
 
 export function App(props: { session: Session }): ReactNode {
@@ -51,7 +52,10 @@ function Screen(): ReactNode {
   return (
     <div className="screen" data-testid="screen">
       <Header />
-      <LensTabs />
+      <nav className="lens-row" aria-label="Lenses and running work">
+        <LensTabs />
+        <RunningTasks />
+      </nav>
       <Notices />
       <main className="work">
         <section className="grid-pane" aria-label="Model grid">
@@ -71,7 +75,6 @@ function Notices(): ReactNode {
   const stale = useModel((s) => s.stale);
   const notice = useModel((s) => s.notice);
   const statistics = useModel((s) => s.tasks.statistics);
-  const sensitivity = useModel((s) => s.tasks.sensitivity);
   const ready = useModel((s) => s.phase === 'ready');
   return (
     <div className="notices">
@@ -89,22 +92,6 @@ function Notices(): ReactNode {
           <Button onClick={() => session.dismissNotice()}>Dismiss</Button>
         </div>
       )}
-      {ready && statistics.status === 'running' ? (
-        <TaskBar
-          task={statistics}
-          title="Measuring statistics"
-          testId="task-statistics"
-          onCancel={() => session.cancel('statistics')}
-        />
-      ) : null}
-      {ready && sensitivity.status === 'running' ? (
-        <TaskBar
-          task={sensitivity}
-          title="Estimating sensitivity"
-          testId="task-sensitivity"
-          onCancel={() => session.cancel('sensitivity')}
-        />
-      ) : null}
       {ready && (statistics.status === 'cancelled' || statistics.status === 'failed') ? (
         <div className="notice warning" role="alert" data-testid="statistics-stopped">
           <span>

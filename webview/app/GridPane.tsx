@@ -243,7 +243,7 @@ function GridFoot(props: { figures: LensFigures; hovered: readonly number[] | nu
       </div>
       {isType ? (
         <TypeLegend />
-      ) : scale.domain[0] < scale.domain[1] ? (
+      ) : values.some(Number.isFinite) && scale.domain[0] < scale.domain[1] ? (
         <Legend scale={scale} ramp={metric.ramp} text={(v) => `${metric.text(v)}${metric.unit === '%' ? ' %' : ''}`} title={metric.label} />
       ) : null}
     </div>

@@ -17,8 +17,8 @@ export function Header(): ReactNode {
   const facts = [
     summary.format,
     summary.architecture ?? 'unknown architecture',
-    summary.layers > 0 ? `${grouped(summary.layers)} layers` : 'no layers',
-    `${grouped(summary.tensorCount)} tensors`,
+    summary.layers > 0 ? `${grouped(summary.layers)} ${summary.layers === 1 ? 'layer' : 'layers'}` : 'no layers',
+    `${grouped(summary.tensorCount)} ${summary.tensorCount === 1 ? 'tensor' : 'tensors'}`,
     ...(summary.files > 1 ? [`${grouped(summary.files)} files`] : []),
   ];
   return (

@@ -57,6 +57,7 @@ export function Inspector(): ReactNode {
         tabIndex={0}
         data-testid="inspector-body"
       >
+        {inspector === 'model' ? <h2 className="visually-hidden">{title}</h2> : null}
         {inspector === 'model' ? <View /> : <TensorPanel />}
       </div>
     </>

@@ -7,6 +7,7 @@ import { bytes, count, figure, percent, shapeText } from '../charts/numberFormat
 import { visibleText } from '../charts/visibleText.ts';
 import { Empty, Failed, Working } from '../ui/states.tsx';
 import { useModel, useView } from './context.ts';
+import { CellSiblings } from './CellSiblings.tsx';
 import { TensorCosts } from './TensorCosts.tsx';
 import { TensorPicture } from './TensorPicture.tsx';
 import { useCall } from './useCall.ts';
@@ -33,6 +34,7 @@ export function TensorPanel(): ReactNode {
       <h2 className="tensor-name" title={visibleText(name)} data-testid="tensor-name">
         {visibleText(name)}
       </h2>
+      <CellSiblings tensor={selected} />
       <p className="hint number">
         {shapeText(table.shapes[selected] ?? [])} · {table.dtypes[selected]} · {bytes(table.bytes[selected] ?? 0)} ·{' '}
         {count(elements)} weights · {table.roles[selected]}

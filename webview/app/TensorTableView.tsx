@@ -45,7 +45,7 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
         text: (t) => (Number.isNaN(values[t]) ? '·' : metric.text(values[t] ?? 0)),
         order: (t) => values[t] ?? Number.NaN,
       },
-      { key: 'plan', label: 'plan', numeric: false, text: (t) => solution?.tensors[table.names[t] ?? '']?.type ?? 'kept', order: (t) => solution?.tensors[table.names[t] ?? '']?.type ?? '' },
+      { key: 'plan', label: 'plan', numeric: false, text: (t) => (solution === null ? '' : (solution.tensors[table.names[t] ?? '']?.type ?? 'kept')), order: (t) => solution?.tensors[table.names[t] ?? '']?.type ?? '' },
     ];
   }, [table, metric, values, solution]);
 

@@ -13,6 +13,7 @@ const RIGHT = 10;
 const TOP = 8;
 const FOOT = 30;
 const REACH_PX = 12;
+const Y_TICKS = [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10_000, 100_000];
 
 export interface ScatterPoint {
   readonly tensor: number;
@@ -91,9 +92,11 @@ export function FigureScatter(props: {
       onClick={() => near !== null && onPick(near.tensor)}
     >
       <svg width={width} height={HEIGHT} role="img" aria-label={`${points.length} tensors: ${xLabel} against ${yLabel}`}>
-        {[0, 1, 10, 100, 1000, 10_000]
-          .filter((tick) => tick <= (y.domain()[1] ?? 0))
-          .map((tick) => (
+        {apart(
+          Y_TICKS.filter((tick) => tick <= (y.domain()[1] ?? 0)),
+          y,
+          22,
+        ).map((tick) => (
             <g key={tick}>
               <line className="grid-line" x1={LEFT} x2={width - RIGHT} y1={y(tick)} y2={y(tick)} />
               <text className="tick" x={LEFT - 6} y={y(tick) + 3} textAnchor="end">

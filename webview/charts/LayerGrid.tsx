@@ -204,7 +204,9 @@ function BlockHeader(props: {
         <>
           {/* biome-ignore lint/a11y/useSemanticElements: see LayerGrid. */}
           {/* biome-ignore lint/a11y/useFocusableInteractive: as above. */}
-          <div role="columnheader" className="grid-corner" style={{ width: labelWidth }} title={title} aria-label={`layer of ${title}`} />
+          <div role="columnheader" className="grid-corner" style={{ width: labelWidth }} title={title}>
+            layer
+          </div>
           {block.columns.map((module, c) => (
             // biome-ignore lint/a11y/useSemanticElements: see LayerGrid.
             // biome-ignore lint/a11y/useFocusableInteractive: as above.
@@ -276,14 +278,14 @@ const Row = memo(function Row(props: RowProps): ReactNode {
         data-testid={`grid-cell-${first}`}
         tabIndex={c === props.cursorColumn ? 0 : -1}
         aria-selected={c === props.selectedColumn || cell.marked}
-        aria-label={grid.describe(tensors)}
+        aria-label={named ? `${shownName(grid.name(first), 60)} ${cell.text}, ${grid.describe(tensors)}` : grid.describe(tensors)}
         style={{ ...style, background: cell.color ?? undefined, color: ink }}
         onClick={(event) => grid.onSelect(tensors, pressed(event))}
         onMouseEnter={() => grid.onHover(tensors)}
         onFocus={() => grid.onHover(tensors)}
         onKeyDown={undefined}
       >
-        {named ? <span className="cell-name">{shownName(grid.name(first), 60)}</span> : null}
+        {named ? <span className="cell-name">{shownName(grid.name(first), 60)} </span> : null}
         {columnWidth >= MIN_TEXT_WIDTH ? <span className="cell-text">{cell.text}</span> : null}
         {cell.locked ? <LockIcon /> : null}
         {tensors.length > 1 && columnWidth >= 70 ? <span className="cell-count">×{tensors.length}</span> : null}

@@ -26,7 +26,7 @@ export function LayerLines(props: {
   const [frame, { width }] = useSize<HTMLDivElement>();
   const [lit, setLit] = useState<string | null>(null);
   const all = series.flatMap((s) => s.points);
-  if (all.length === 0) return <p className="hint">No layers: see the table below.</p>;
+  if (all.length === 0) return null;
   const layers = Math.max(...all.map((p) => p.layer));
   const low = Math.min(0, ...all.map((p) => p.value));
   const high = Math.max(1, ...all.map((p) => p.value));

@@ -45,10 +45,14 @@ export function KurtosisView(): ReactNode {
         Excess kurtosis near 0 is a Gaussian, easy to quantize to 4 bits; large values point at few channels far from the rest.{' '}
         <strong>Neither kurtosis nor max/mean alone predicts damage</strong>: see Sensitivity for what quantizing does.
       </p>
-      <h3>Excess kurtosis by layer</h3>
-      <LayerLines series={kurtosis} label="Excess kurtosis by layer and role" text={cellFigure} onPick={open} />
-      <h3>Max / mean by layer</h3>
-      <LayerLines series={ratio} label="Max to mean ratio by layer and role" text={cellFigure} onPick={open} />
+      {kurtosis.length === 0 ? null : (
+        <>
+          <h3>Excess kurtosis by layer</h3>
+          <LayerLines series={kurtosis} label="Excess kurtosis by layer and role" text={cellFigure} onPick={open} />
+          <h3>Max / mean by layer</h3>
+          <LayerLines series={ratio} label="Max to mean ratio by layer and role" text={cellFigure} onPick={open} />
+        </>
+      )}
       <h3>Both, one dot per tensor</h3>
       <FigureScatter points={points} xLabel={`${metricById('maxToMeanRatio')?.label} →`} yLabel="↑ excess kurtosis" onPick={open} />
       <h3>By role</h3>
