@@ -26,15 +26,13 @@ interface Figures {
   tensors: { name: string; kurtosis: number | null; maxToMeanRatio: number | null; outlierFraction6: number }[];
 }
 interface Planned {
-  solution: {
-    bytes: number;
-    bitsPerWeight: number;
-    damage: number;
-    gap: number;
-    solveMs: number;
-    feasible: { minBytes: number; maxBytes: number };
-    tensors: Record<string, { type: string }>;
-  };
+  bytes: number;
+  bitsPerWeight: number;
+  damage: number;
+  gap: number;
+  solveMs: number;
+  feasible: { minBytes: number; maxBytes: number };
+  tensors: { type: string }[];
 }
 interface Exported {
   output: string;
@@ -73,14 +71,14 @@ function mainJob(path: string): void {
 
   const stem = join(OUTPUT_FOLDER, `${basename(path).replace(/\.[^.]+$/, '')}-${TARGET_BITS_PER_WEIGHT}bpw`);
   const plan = `${stem}.quantplan.json`;
-  const { solution } = quantscope<Planned>('plan', path, '--target-bpw', String(TARGET_BITS_PER_WEIGHT), '-o', plan);
+  const planned = quantscope<Planned>('plan', path, '--target-bpw', String(TARGET_BITS_PER_WEIGHT), '-o', plan);
   console.log(
-    `Plan: ${bytesText(solution.bytes)} = ${solution.bitsPerWeight.toFixed(3)} bits per weight ` +
-      `(possible: ${bytesText(solution.feasible.minBytes)} to ${bytesText(solution.feasible.maxBytes)}), ` +
-      `damage ${figureText(solution.damage)} (estimated from the weights alone), gap to optimum ${figureText(solution.gap)}, solved in ${solution.solveMs.toFixed(1)} ms`,
+    `Plan: ${bytesText(planned.bytes)} = ${planned.bitsPerWeight.toFixed(3)} bits per weight ` +
+      `(possible: ${bytesText(planned.feasible.minBytes)} to ${bytesText(planned.feasible.maxBytes)}), ` +
+      `damage ${figureText(planned.damage)} (estimated from the weights alone), gap to optimum ${figureText(planned.gap)}, solved in ${planned.solveMs.toFixed(1)} ms`,
   );
   const mix = new Map<string, number>();
-  for (const { type } of Object.values(solution.tensors)) mix.set(type, (mix.get(type) ?? 0) + 1);
+  for (const { type } of planned.tensors) mix.set(type, (mix.get(type) ?? 0) + 1);
   console.log(
     `      ${[...mix]
       .sort((a, b) => b[1] - a[1])

@@ -34,7 +34,7 @@ export function installWorkbench(): string {
  * @throws Error saying why there is none and what to do
  */
 export function installBrowser(): string {
-  const named = process.env['QUANTSCOPE_BROWSER'];
+  const named = process.env.QUANTSCOPE_BROWSER;
   const found = [...(named ? [named] : []), ...BROWSERS].find(existsSync);
   if (found) return found;
   if (process.platform !== 'linux' || !existsSync('/usr/bin/apt-get')) {

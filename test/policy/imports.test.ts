@@ -11,7 +11,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   model: ['tensor', 'base'],
   checkpoint: ['model', 'io', 'tensor', 'base'],
   kernels: ['io', 'tensor', 'base'],
-  stats: ['kernels', 'checkpoint', 'model', 'io', 'tensor', 'base'],
+  stats: ['kernels', 'checkpoint', 'model', 'io', 'tensor', 'base', 'protocol'],
   quant: ['kernels', 'model', 'tensor', 'base'],
   sensitivity: ['quant', 'stats', 'kernels', 'checkpoint', 'model', 'io', 'tensor', 'base', 'protocol'],
   allocation: ['quant', 'checkpoint', 'model', 'io', 'tensor', 'base', 'protocol'],

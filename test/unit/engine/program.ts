@@ -1,6 +1,9 @@
 // Runs the engine's program from source, as a user's shell or the editor would.
 
 import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   createMessageConnection,
@@ -12,6 +15,9 @@ import {
 const MAIN = fileURLToPath(new URL('../../../core/engine/main.ts', import.meta.url));
 export const SAMPLE = fileURLToPath(new URL('../../fixtures/sample-llama', import.meta.url));
 
+/** Nothing remembered from an earlier run may make a test faster than a user's first time. */
+const env = { ...process.env, QUANTSCOPE_CACHE: mkdtempSync(join(tmpdir(), 'quantscope-cache-')) };
+
 export interface Ended {
   readonly code: number | null;
   readonly stdout: string;
@@ -20,7 +26,7 @@ export interface Ended {
 
 export function quantscope(args: readonly string[], onStart: (child: ChildProcess) => void = () => {}): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => {
@@ -40,7 +46,7 @@ export interface Engine extends AsyncDisposable {
 }
 
 export function startEngine(): Engine {
-  const child = fork(MAIN, ['rpc'], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const child = fork(MAIN, ['rpc'], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'], env });
   const connection = createMessageConnection(new IPCMessageReader(child), new IPCMessageWriter(child));
   connection.listen();
   return {
