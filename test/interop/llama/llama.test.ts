@@ -1,6 +1,6 @@
 // Exports load, tokenize and generate in real llama.cpp, and hold the bytes its own quantizer writes.
 
-import { readFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -8,16 +8,17 @@ import type { Checkpoint } from '../../../core/checkpoint/checkpoint.ts';
 import { openCheckpoint } from '../../../core/checkpoint/open.ts';
 import { runExport } from '../../../core/export/runExport.ts';
 import { GGUF_TARGETS, type GgufTarget } from '../../../core/quant/ggufTypes.ts';
+import golden from '../../fixtures/golden/llamaTokens.json' with { type: 'json' };
 import { sharedData } from '../../fixtures/sharedData.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
 import type { FixtureTensor } from '../../fixtures/writeSafetensors.ts';
 import { planFor, testPool } from '../../unit/export/exportFixtures.ts';
 import { dressAs, headNorms, zeroBiases } from './familySamples.ts';
 import { generate, llamaModule } from './generate.ts';
-import golden from './goldenTokens.json' with { type: 'json' };
 import { loadLlamaQuantize } from './quantize.ts';
 
 const SAMPLE = fileURLToPath(new URL('../../fixtures/sample-llama', import.meta.url));
+const BYTE_FALLBACK = fileURLToPath(new URL('../../fixtures/byteFallbackTokenizer.json', import.meta.url));
 const TINYSTORIES = sharedData('models/tinystories-656K-safetensors/models/story');
 const STORIES = sharedData('models/stories260K-gguf/testdata/stories260K.gguf');
 const folder = temporaryFolder();
@@ -79,9 +80,27 @@ describe.skipIf(!installed)('llama.cpp', () => {
     expect(Math.abs(meanNll - SAMPLE_NLL), `${meanNll} nats a token`).toBeLessThan(NEARBY);
   });
 
-  it('tokenizes byte-level BPE as tokenizer.json does', async () => {
-    const output = await exportAs(SAMPLE, 'sample-tokens', () => 'Q8_0');
-    const cases = golden.models['sample-llama'];
+  it.each(Object.entries(golden.splitters))(
+    'tokenizes byte-level BPE split by %s as tokenizer.json does',
+    async (name, splitter) => {
+      const source = await dressAs(SAMPLE, join(folder, `split-${name}`), {});
+      const tokenizer = JSON.parse(readFileSync(join(SAMPLE, 'tokenizer.json'), 'utf8'));
+      tokenizer.pre_tokenizer = splitter.pre_tokenizer;
+      tokenizer.model.ignore_merges = splitter.ignore_merges;
+      writeFileSync(join(source, 'tokenizer.json'), JSON.stringify(tokenizer));
+      const output = await exportAs(source, `split-${name}`, () => 'Q8_0');
+      expect((await openCheckpoint(output)).metadata['tokenizer.ggml.pre']).toBe(name);
+      const texts = splitter.cases.map(({ text }) => text);
+      const { tokens } = await generate(output, 'A', texts, { maxTokens: 1 });
+      expect(tokens).toEqual(splitter.cases.map(({ ids }) => ids));
+    },
+  );
+
+  it('tokenizes with byte fallback as tokenizer.json does', async () => {
+    const source = await dressAs(SAMPLE, join(folder, 'byte-fallback-source'), {});
+    cpSync(BYTE_FALLBACK, join(source, 'tokenizer.json'));
+    const output = await exportAs(source, 'byte-fallback', () => 'Q8_0');
+    const cases = golden.byteFallback;
     const texts = cases.map(({ text }) => text);
     const { tokens } = await generate(output, 'A', texts, { maxTokens: 1 });
     expect(tokens).toEqual(cases.map(({ ids }) => ids));
@@ -91,7 +110,7 @@ describe.skipIf(!installed)('llama.cpp', () => {
     'tokenizes SentencePiece-like BPE as tokenizer.json does, and reads a story',
     async () => {
       const output = await exportAs(TINYSTORIES ?? '', 'tinystories', () => 'Q4_K');
-      const cases = golden.models['tinystories-656K'];
+      const cases = golden.tinystories;
       const texts = cases.map(({ text }) => text);
       const { tokens, text, meanNll } = await generate(output, 'Once upon a time', texts, { passage: STORY });
       expect(tokens).toEqual(cases.map(({ ids }) => ids));
