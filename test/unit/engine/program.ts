@@ -16,7 +16,7 @@ const MAIN = fileURLToPath(new URL('../../../core/engine/main.ts', import.meta.u
 export const SAMPLE = fileURLToPath(new URL('../../fixtures/sample-llama', import.meta.url));
 
 /** Nothing remembered from an earlier run may make a test faster than a user's first time. */
-const env = { ...process.env, QUANTSCOPE_CACHE: mkdtempSync(join(tmpdir(), 'quantscope-cache-')) };
+const env = () => ({ ...process.env, QUANTSCOPE_CACHE: mkdtempSync(join(tmpdir(), 'quantscope-cache-')) });
 
 export interface Ended {
   readonly code: number | null;
@@ -26,7 +26,7 @@ export interface Ended {
 
 export function quantscope(args: readonly string[], onStart: (child: ChildProcess) => void = () => {}): Promise<Ended> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
+    const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: env() });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => {
@@ -46,7 +46,11 @@ export interface Engine extends AsyncDisposable {
 }
 
 export function startEngine(): Engine {
-  const child = fork(MAIN, ['rpc'], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'], env });
+  const child = fork(MAIN, ['rpc'], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    env: env(),
+  });
   const connection = createMessageConnection(new IPCMessageReader(child), new IPCMessageWriter(child));
   connection.listen();
   return {
