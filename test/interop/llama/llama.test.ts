@@ -12,7 +12,8 @@ import golden from '../../fixtures/golden/llamaTokens.json' with { type: 'json' 
 import { sharedData } from '../../fixtures/sharedData.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
 import type { FixtureTensor } from '../../fixtures/writeSafetensors.ts';
-import { planFor, testPool } from '../../unit/export/exportFixtures.ts';
+import { testPool } from '../../unit/export/exportFixtures.ts';
+import { planFor } from '../../unit/export/plans.ts';
 import { dressAs, headNorms, zeroBiases } from './familySamples.ts';
 import { generate, llamaModule } from './generate.ts';
 import { loadLlamaQuantize } from './quantize.ts';

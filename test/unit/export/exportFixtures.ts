@@ -1,12 +1,9 @@
-// A tiny Llama in Hugging Face layout, plans that give every tensor one type, and the pool exports run on.
+// A tiny Llama in Hugging Face layout, and the pool exports run on.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
-import type { Checkpoint } from '../../../core/checkpoint/checkpoint.ts';
 import { createPool, type Pool } from '../../../core/kernels/pool.ts';
-import type { Plan } from '../../../core/protocol/plan.ts';
-import { type GgufTarget, isQuantizable } from '../../../core/quant/ggufTypes.ts';
 import { type FixtureTensor, writeSafetensors } from '../../fixtures/writeSafetensors.ts';
 
 export const HIDDEN = 64;
@@ -98,25 +95,4 @@ export function tensor(name: string, shape: readonly number[]): FixtureTensor {
     return state / 2 ** 31 - 1;
   });
   return { name, dtype: 'F32', shape, data };
-}
-
-/** @param typeOf the type of each quantizable tensor, in file order */
-export function planFor(checkpoint: Checkpoint, typeOf: (name: string, at: number) => GgufTarget): Plan {
-  const named = checkpoint.tensors.filter(isQuantizable).map(({ name }, at) => {
-    return [name, { type: typeOf(name, at), bytes: 0, relativeError: 0, why: 'test' }] as const;
-  });
-  return {
-    kind: 'quantscope.plan',
-    version: 1,
-    model: { name: checkpoint.name, fingerprint: checkpoint.fingerprint },
-    request: { targetBytes: 1, choices: ['Q8_0'], locks: [], pins: [], minimums: [] },
-    solution: {
-      bytes: 0,
-      bitsPerWeight: 0,
-      damage: 0,
-      gap: 0,
-      feasible: { minBytes: 0, maxBytes: 0 },
-      tensors: Object.fromEntries(named),
-    },
-  };
 }

@@ -10,7 +10,8 @@ import { EXPORTERS } from '../../../core/export/registry.ts';
 import { runExport } from '../../../core/export/runExport.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
 import { writeSafetensors } from '../../fixtures/writeSafetensors.ts';
-import { llamaTensors, planFor, tensor, testPool, writeLlamaFolder } from './exportFixtures.ts';
+import { llamaTensors, tensor, testPool, writeLlamaFolder } from './exportFixtures.ts';
+import { planFor } from './plans.ts';
 
 const folder = temporaryFolder();
 const pool = testPool();

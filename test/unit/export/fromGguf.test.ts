@@ -10,7 +10,8 @@ import { isGgufTarget } from '../../../core/quant/ggufTypes.ts';
 import { sharedData } from '../../fixtures/sharedData.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
 import { writeGguf } from '../../fixtures/writeGguf.ts';
-import { planFor, tensor, testPool } from './exportFixtures.ts';
+import { tensor, testPool } from './exportFixtures.ts';
+import { planFor } from './plans.ts';
 
 const folder = temporaryFolder();
 const pool = testPool();

@@ -12,7 +12,8 @@ import { GGUF_TARGETS, isQuantizable } from '../../../core/quant/ggufTypes.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
 import { writeGguf } from '../../fixtures/writeGguf.ts';
 import { writeSafetensors } from '../../fixtures/writeSafetensors.ts';
-import { planFor, tensor, testPool, writeLlamaFolder } from './exportFixtures.ts';
+import { tensor, testPool, writeLlamaFolder } from './exportFixtures.ts';
+import { planFor } from './plans.ts';
 
 const folder = temporaryFolder();
 const pool = testPool();

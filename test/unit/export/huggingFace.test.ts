@@ -13,12 +13,12 @@ import {
   HIDDEN,
   KEY_VALUE_HEADS,
   llamaTensors,
-  planFor,
   tensor,
   testPool,
   VOCABULARY,
   writeLlamaFolder,
 } from './exportFixtures.ts';
+import { planFor } from './plans.ts';
 
 const folder = temporaryFolder();
 const pool = testPool();

@@ -8,7 +8,8 @@ import { runExport } from '../../../core/export/runExport.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
 import { writeGguf } from '../../fixtures/writeGguf.ts';
 import { writeSafetensors } from '../../fixtures/writeSafetensors.ts';
-import { planFor, tensor, testPool } from './exportFixtures.ts';
+import { tensor, testPool } from './exportFixtures.ts';
+import { planFor } from './plans.ts';
 
 const folder = temporaryFolder();
 const pool = testPool();

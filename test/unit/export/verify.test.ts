@@ -9,7 +9,8 @@ import { zVerifyReport } from '../../../core/protocol/objects.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
 import { writeGguf } from '../../fixtures/writeGguf.ts';
 import { type FixtureTensor, writeSafetensors } from '../../fixtures/writeSafetensors.ts';
-import { llamaTensors, planFor, tensor, testPool, writeLlamaFolder } from './exportFixtures.ts';
+import { llamaTensors, tensor, testPool, writeLlamaFolder } from './exportFixtures.ts';
+import { planFor } from './plans.ts';
 
 const folder = temporaryFolder();
 const pool = testPool();
