@@ -179,7 +179,7 @@ class Pass {
     };
   }
 
-  /** Consecutive elements: counted or looked at, and given back as float32 (or as stored, for BF16). */
+  /** Consecutive elements: counted or looked at, and given back as float32; or as stored, yet to be counted. */
   #load(first: number, count: number, asStored = false): number {
     const { kernels } = this.#context;
     const { run } = kernels;
@@ -187,9 +187,9 @@ class Pass {
     if (patterns > 0) {
       const range = storedRange(this.#source.dtype, first, count);
       const stored = readStored(kernels, this.#source, range.at, range.bytes);
+      if (asStored) return stored;
       if (patterns === 256) run.countPatterns8(stored, count, this.#tables);
       else run.countPatterns16(stored, count, this.#tables);
-      if (asStored) return stored;
       const values = kernels.arena.alloc(count * 4 + 64);
       decodeToF32(kernels, this.#source.dtype, stored, values, count);
       return values;
@@ -209,21 +209,17 @@ class Pass {
   #momentsOf(values: number, rows: number, columns: number, stride: number, bf16 = false): void {
     const { run, arena } = this.#context.kernels;
     arena.f64(this.#rowState, rows * CHANNEL_NUMBERS).fill(0);
-    const moments = bf16 ? run.momentsBF16 : run.momentsF32;
     const size = bf16 ? 2 : 4;
     for (let row = 0; row < rows; row += TILE_ROWS) {
       const height = Math.min(TILE_ROWS, rows - row);
       for (let column = 0; column < columns; column += STRIP_COLUMNS) {
-        moments(
-          values + row * stride + column * size,
-          stride,
-          height,
-          Math.min(STRIP_COLUMNS, columns - column),
-          this.#rowState + row * 8 * CHANNEL_NUMBERS,
-          this.#columnState + column * 8,
-          this.#padded * 8,
-          this.#scratch,
-        );
+        const at = values + row * stride + column * size;
+        const width = Math.min(STRIP_COLUMNS, columns - column);
+        const rowState = this.#rowState + row * 8 * CHANNEL_NUMBERS;
+        const columnState = this.#columnState + column * 8;
+        const [step, scratch] = [this.#padded * 8, this.#scratch];
+        if (bf16) run.countedMomentsBF16(at, stride, height, width, rowState, columnState, step, scratch, this.#tables);
+        else run.momentsF32(at, stride, height, width, rowState, columnState, step, scratch);
       }
     }
   }

@@ -6,12 +6,13 @@ import { type Beyond, BINS, type Limits, noBeyond } from './figures.ts';
 import { chunkRows, chunkVector, type Layout, type Rect } from './layout.ts';
 import { readElements, readWindow, type TensorSource } from './source.ts';
 
-/** One histogram table: 256 bins, and one for x = max. */
-const TABLE = 512;
+/** Below this, clearing and adding up 65,536 counts of pairs costs more than they save. */
+const FEWEST_FOR_PAIRS = 1 << 18;
+const PAIRS = BINS * BINS;
 
 /** Looks again at elements still in scratch. */
 export function lookAgain(context: TaskContext, values: number, count: number, limits: Limits): Beyond {
-  return withCounters(context.kernels, limits, (look) => {
+  return withCounters(context.kernels, limits, count, (look) => {
     for (let at = 0; at < count; at += chunkVector()) {
       context.checkpoint();
       look(values + at * 4, Math.min(chunkVector(), count - at));
@@ -29,7 +30,8 @@ export function secondPass(
 ): Beyond {
   const { kernels } = context;
   const width = part.column1 - part.column0;
-  return withCounters(kernels, limits, (look) => {
+  const elements = (part.row1 - part.row0) * width;
+  return withCounters(kernels, limits, elements, (look) => {
     if (layout.kind === 'vector') {
       for (let at = part.column0; at < part.column1; at += chunkVector()) {
         context.checkpoint();
@@ -56,28 +58,39 @@ export function secondPass(
 function withCounters(
   kernels: Kernels,
   limits: Limits,
+  elements: number,
   body: (look: (values: number, count: number) => void) => void,
 ): Beyond {
   const { run, arena } = kernels;
   return arena.scoped(() => {
     const packed = arena.alloc(64);
-    const histogram = arena.alloc(TABLE * 16);
+    const single = limits.hasNonFinite || elements < FEWEST_FOR_PAIRS;
+    const pairs = arena.alloc(single ? 0 : PAIRS * 4);
+    const bins = arena.alloc(BINS * 4);
     const beyond = arena.alloc(24);
     arena.f64(packed, 2).set([limits.min, limits.scale]);
     arena.f32(packed + 16, 9).set(thresholds(limits));
-    arena.u32(histogram, TABLE * 4).fill(0);
+    arena.u32(pairs, single ? 0 : PAIRS).fill(0);
+    arena.u32(bins, BINS).fill(0);
     arena.u32(beyond, 6).fill(0);
-    body((values, count) => run.secondLook(values, count, packed, histogram, beyond, limits.hasNonFinite ? 1 : 0));
+    body((values, count) => run.secondLook(values, count, packed, pairs, bins, beyond, single ? 1 : 0));
     const found = noBeyond();
-    arena.u32(histogram, TABLE * 4).forEach((count, i) => {
-      const bin = Math.min(BINS - 1, i % TABLE);
-      found.histogram[bin] = (found.histogram[bin] ?? 0) + count;
-    });
+    found.histogram.set(arena.u32(bins, BINS));
+    if (!single) addPairs(arena.u32(pairs, PAIRS), found.histogram);
     arena.u32(beyond, 6).forEach((count, i) => {
       found.beyond[i] = count;
     });
     return found;
   });
+}
+
+function addPairs(pairs: Uint32Array, histogram: Float64Array): void {
+  for (let first = 0; first < BINS; first++)
+    for (let second = 0; second < BINS; second++) {
+      const count = pairs[first + BINS * second] ?? 0;
+      histogram[first] = (histogram[first] ?? 0) + count;
+      histogram[second] = (histogram[second] ?? 0) + count;
+    }
 }
 
 /** float32 x > t exactly when x > the largest float32 not above t; the kernel compares with those. */

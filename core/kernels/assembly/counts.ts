@@ -4,22 +4,24 @@
 export function countPatterns16(src: usize, count: i32, tables: usize): void {
   let i = 0;
   for (; i + 8 <= count; i += 8) {
-    const low = load<u64>(src);
-    const high = load<u64>(src, 8);
-    bump(tables + (<usize>(low & 0xffff) << 2));
-    bump(tables + 0x40000 + (<usize>((low >> 16) & 0xffff) << 2));
-    bump(tables + 0x80000 + (<usize>((low >> 32) & 0xffff) << 2));
-    bump(tables + 0xc0000 + (<usize>(low >> 48) << 2));
-    bump(tables + (<usize>(high & 0xffff) << 2));
-    bump(tables + 0x40000 + (<usize>((high >> 16) & 0xffff) << 2));
-    bump(tables + 0x80000 + (<usize>((high >> 32) & 0xffff) << 2));
-    bump(tables + 0xc0000 + (<usize>(high >> 48) << 2));
+    countFour(load<u64>(src), tables);
+    countFour(load<u64>(src, 8), tables);
     src += 16;
   }
   for (; i < count; i++) {
     bump(tables + (<usize>load<u16>(src) << 2));
     src += 2;
   }
+}
+
+/** Four 16-bit patterns, each into its own table. */
+// @ts-ignore: decorator
+@inline
+export function countFour(patterns: u64, tables: usize): void {
+  bump(tables + (<usize>(patterns & 0xffff) << 2));
+  bump(tables + 0x40000 + (<usize>((patterns >> 16) & 0xffff) << 2));
+  bump(tables + 0x80000 + (<usize>((patterns >> 32) & 0xffff) << 2));
+  bump(tables + 0xc0000 + (<usize>(patterns >> 48) << 2));
 }
 
 /** tables: 4 × 256 uint32, updated. */
@@ -38,6 +40,6 @@ export function countPatterns8(src: usize, count: i32, tables: usize): void {
 
 // @ts-ignore: decorator
 @inline
-function bump(at: usize): void {
+export function bump(at: usize): void {
   store<u32>(at, load<u32>(at) + 1);
 }

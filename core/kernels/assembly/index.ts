@@ -35,6 +35,6 @@ export { quantizeQ5_K } from './quantizeQ5_K';
 export { quantizeQ6_K } from './quantizeQ6_K';
 export { countPatterns16, countPatterns8 } from './counts';
 export { firstLook, secondLook } from './looks';
-export { momentsBF16, momentsF32 } from './moments';
+export { countedMomentsBF16, momentsF32 } from './moments';
 export { squaredError, sumOfSquares } from './squaredError';
 export { extremesOfRow } from './tileExtremes';

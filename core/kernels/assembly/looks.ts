@@ -1,5 +1,7 @@
 // The two looks at float32 elements: sums and range first; then, knowing them, the histogram and the outlier counts.
 
+import { bump } from './counts';
+
 // @ts-ignore: decorator
 @inline const BLOCK: i32 = 128;
 
@@ -83,22 +85,25 @@ function carefulLook(src: usize, count: i32, out: usize): void {
 }
 
 /**
- * Adds to `histogram` (4 × 512 uint32 tables) bin trunc((x − min) · scale), which is 256 for x = max, and to `beyond`
- * (6 uint32) how many elements lie outside ±3σ, ±6σ and beyond M · mean|x| for M = 3, 5, 7, 10.
+ * Adds to `pairs` (65,536 uint32) at bin(first) + 256 · bin(second) for every two neighbours: half the counting of one by
+ * one, and neighbours that are equal rarely wait for each other; to `bins` (256 uint32) what has no partner; and to
+ * `beyond` (6 uint32) how many elements lie outside ±3σ, ±6σ and beyond M · mean|x| for M = 3, 5, 7, 10.
+ * bin(x) = min(255, ⌊(x − min) · scale⌋).
  * @param limits float64 min, scale; then float32 high3, low3, high6, low6, m3, m5, m7, m10, and the least |x| that can
  * be beyond any of them
- * @param careful not 0 where some elements are NaN or infinite: they are left out
+ * @param single not 0 to count one by one: for few elements, or where some are NaN or infinite (they are left out)
  */
 export function secondLook(
-  src: usize, count: i32, limits: usize, histogram: usize, beyond: usize, careful: i32,
+  src: usize, count: i32, limits: usize, pairs: usize, bins: usize, beyond: usize, single: i32,
 ): void {
   const low = load<f64>(limits);
   const scale = load<f64>(limits, 8);
   const least = v128.load32_splat(limits, 48);
   const lows = f64x2.splat(low);
   const scales = f64x2.splat(scale);
+  const nine = i32x4.splat(511);
   let i = 0;
-  if (careful == 0) {
+  if (single == 0) {
     for (; i + 8 <= count; i += 8) {
       const x = v128.load(src);
       const y = v128.load(src, 16);
@@ -107,10 +112,19 @@ export function secondLook(
         countBeyond(x, limits, beyond);
         countBeyond(y, limits, beyond);
       }
-      binTwo(x, lows, scales, histogram);
-      binTwo(v128.shuffle<i32>(x, x, 2, 3, 2, 3), lows, scales, histogram + 4096);
-      binTwo(y, lows, scales, histogram);
-      binTwo(v128.shuffle<i32>(y, y, 2, 3, 2, 3), lows, scales, histogram + 4096);
+      const a = placed(x, lows, scales);
+      const b = placed(v128.shuffle<i32>(x, x, 2, 3, 2, 3), lows, scales);
+      const c = placed(y, lows, scales);
+      const d = placed(v128.shuffle<i32>(y, y, 2, 3, 2, 3), lows, scales);
+      const ab = v128.and(i32x4.shr_u(v128.shuffle<i32>(a, b, 1, 3, 5, 7), 11), nine);
+      const cd = v128.and(i32x4.shr_u(v128.shuffle<i32>(c, d, 1, 3, 5, 7), 11), nine);
+      const words = i16x8.narrow_i32x4_u(ab, cd);
+      // Narrowing clamps bin 256, x = max, to the last one.
+      const bytes = <u64>i64x2.extract_lane(i8x16.narrow_i16x8_u(words, words), 0);
+      bump(pairs + (<usize>(bytes & 0xffff) << 2));
+      bump(pairs + (<usize>((bytes >> 16) & 0xffff) << 2));
+      bump(pairs + (<usize>((bytes >> 32) & 0xffff) << 2));
+      bump(pairs + (<usize>(bytes >> 48) << 2));
       src += 32;
     }
   }
@@ -120,25 +134,16 @@ export function secondLook(
     if (!isFinite(x)) continue;
     // NaN, in the other lanes, is beyond nothing.
     countBeyond(f32x4.replace_lane(f32x4.splat(f32.NaN), 0, x), limits, beyond);
-    bump(histogram, reinterpret<u64>((<f64>x - low) * scale + 512));
+    const bin = min(255, <i32>((reinterpret<u64>((<f64>x - low) * scale + 512) >> 43) & 511));
+    bump(bins + (<usize>bin << 2));
   }
 }
 
-/** v + 512 has 43 bits of fraction below a fixed exponent: its bits hold ⌊v⌋, to 2^−44, without a conversion. */
+/** v + 512 has 43 bits of fraction below a fixed exponent: nine bits of its upper word are ⌊v⌋, to 2^−44. */
 // @ts-ignore: decorator
 @inline
-function binTwo(x: v128, low: v128, scale: v128, histogram: usize): void {
-  const placed = f64x2.mul(f64x2.sub(f64x2.promote_low_f32x4(x), low), scale);
-  const fixed = f64x2.add(placed, f64x2.splat(512));
-  bump(histogram, i64x2.extract_lane(fixed, 0));
-  bump(histogram + 2048, i64x2.extract_lane(fixed, 1));
-}
-
-// @ts-ignore: decorator
-@inline
-function bump(table: usize, fixed: u64): void {
-  const at = table + ((<usize>(fixed >> 41)) & 0x7fc);
-  store<u32>(at, load<u32>(at) + 1);
+function placed(x: v128, low: v128, scale: v128): v128 {
+  return f64x2.add(f64x2.mul(f64x2.sub(f64x2.promote_low_f32x4(x), low), scale), f64x2.splat(512));
 }
 
 function countBeyond(x: v128, limits: usize, beyond: usize): void {

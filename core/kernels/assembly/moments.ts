@@ -2,6 +2,7 @@
 // become central moments in float64 and are merged (Pébay 2008, SAND2008-6212, eq. 3.1), so that nothing cancels.
 // Where float32 sums would not do (a mean beyond σ, tiny or huge values, NaN, infinity) the run is summed in float64.
 
+import { bump, countFour } from './counts';
 import { load1, load4 } from './element';
 
 /** Bytes of one row's state: n, mean, M2, M3, M4, absMax as float64. */
@@ -216,11 +217,14 @@ function finishColumns<T>(
  * @param rowState rows × 6 float64, updated
  * @param columnState this strip's first column in six float64 arrays lying `columnStep` bytes apart, updated
  * @param scratch 12,288 bytes
+ * @param tables 4 × 65,536 uint32 counts of bit patterns, updated; for BF16 only: the loads and stores of counting fit
+ * between the arithmetic of the moments
  */
 function tileMoments<T>(
   src: usize, stride: usize, rows: i32, columns: i32, rowState: usize, columnState: usize, columnStep: usize,
-  scratch: usize,
+  scratch: usize, tables: usize,
 ): void {
+  const magnitude = i32x4.splat(0x7fffffff); // magnitudes compare as integers; NaN, the largest, leads to exactRun
   const groups = (columns + 3) >> 2;
   const zeroRow = scratch + 10240;
   memory.fill(scratch, 0, <usize>groups * GROUP);
@@ -246,14 +250,18 @@ function tileMoments<T>(
     for (let i: usize = 0; i < whole; i += 4 * sizeof<T>()) {
       const x = load4<T>(a + i);
       const y = load4<T>(b + i);
+      if (!isFloat<T>()) {
+        countFour(load<u64>(a + i), tables);
+        countFour(load<u64>(b + i), tables);
+      }
       const x2 = f32x4.mul(x, x);
       const y2 = f32x4.mul(y, y);
       const x3 = f32x4.mul(x2, x);
       const y3 = f32x4.mul(y2, y);
       const x4 = f32x4.mul(x2, x2);
       const y4 = f32x4.mul(y2, y2);
-      const xMax = f32x4.abs(x);
-      const yMax = f32x4.abs(y);
+      const xMax = v128.and(x, magnitude);
+      const yMax = v128.and(y, magnitude);
       a1 = f32x4.add(a1, x);
       b1 = f32x4.add(b1, y);
       a2 = f32x4.add(a2, x2);
@@ -262,18 +270,24 @@ function tileMoments<T>(
       b3 = f32x4.add(b3, y3);
       a4 = f32x4.add(a4, x4);
       b4 = f32x4.add(b4, y4);
-      aMax = f32x4.pmax(aMax, xMax);
-      bMax = f32x4.pmax(bMax, yMax);
+      aMax = i32x4.max_s(aMax, xMax);
+      bMax = i32x4.max_s(bMax, yMax);
       v128.store(group, f32x4.add(v128.load(group), f32x4.add(x, y)));
       v128.store(group, f32x4.add(v128.load(group, 16), f32x4.add(x2, y2)), 16);
       v128.store(group, f32x4.add(v128.load(group, 32), f32x4.add(x3, y3)), 32);
       v128.store(group, f32x4.add(v128.load(group, 48), f32x4.add(x4, y4)), 48);
-      v128.store(group, f32x4.pmax(v128.load(group, 64), f32x4.pmax(xMax, yMax)), 64);
+      v128.store(group, i32x4.max_s(v128.load(group, 64), i32x4.max_s(xMax, yMax)), 64);
       group += GROUP;
     }
     if (rest != 0) {
       const x = v128.and(load4<T>(a + whole), mask);
       const y = v128.and(load4<T>(b + whole), mask);
+      if (!isFloat<T>()) {
+        for (let i: usize = 0; i < <usize>rest * sizeof<T>(); i += sizeof<T>()) {
+          bump(tables + (<usize>load<u16>(a + whole + i) << 2));
+          if (paired) bump(tables + (<usize>load<u16>(b + whole + i) << 2));
+        }
+      }
       const x2 = f32x4.mul(x, x);
       const y2 = f32x4.mul(y, y);
       a1 = f32x4.add(a1, x);
@@ -284,11 +298,18 @@ function tileMoments<T>(
       b3 = f32x4.add(b3, f32x4.mul(y2, y));
       a4 = f32x4.add(a4, f32x4.mul(x2, x2));
       b4 = f32x4.add(b4, f32x4.mul(y2, y2));
-      aMax = f32x4.pmax(aMax, f32x4.abs(x));
-      bMax = f32x4.pmax(bMax, f32x4.abs(y));
+      aMax = i32x4.max_s(aMax, v128.and(x, magnitude));
+      bMax = i32x4.max_s(bMax, v128.and(y, magnitude));
     }
     finishRow<T>(a1, a2, a3, a4, aMax, a, columns, rowState + <usize>r * ROW_STATE);
     if (paired) finishRow<T>(b1, b2, b3, b4, bMax, b, columns, rowState + <usize>(r + 1) * ROW_STATE);
+  }
+  if (!isFloat<T>() && (rows & 1) != 0) {
+    // The row of zeros that stood in for a partner was counted, too.
+    for (let lane: usize = 0; lane < 4; lane++) {
+      const zero = tables + (lane << 18);
+      store<u32>(zero, load<u32>(zero) - <u32>(columns >> 2));
+    }
   }
   finishColumns<T>(src, stride, rows, columns, columnState, columnStep, scratch);
 }
@@ -297,12 +318,12 @@ export function momentsF32(
   src: usize, stride: usize, rows: i32, columns: i32, rowState: usize, columnState: usize, columnStep: usize,
   scratch: usize,
 ): void {
-  tileMoments<f32>(src, stride, rows, columns, rowState, columnState, columnStep, scratch);
+  tileMoments<f32>(src, stride, rows, columns, rowState, columnState, columnStep, scratch, 0);
 }
 
-export function momentsBF16(
+export function countedMomentsBF16(
   src: usize, stride: usize, rows: i32, columns: i32, rowState: usize, columnState: usize, columnStep: usize,
-  scratch: usize,
+  scratch: usize, tables: usize,
 ): void {
-  tileMoments<u16>(src, stride, rows, columns, rowState, columnState, columnStep, scratch);
+  tileMoments<u16>(src, stride, rows, columns, rowState, columnState, columnStep, scratch, tables);
 }
