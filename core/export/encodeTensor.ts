@@ -1,7 +1,7 @@
 // Worker task: some rows of a tensor, read, permuted and encoded to the bytes the file will hold.
 
 import { QuantscopeError } from '../base/errors.ts';
-import { closeReaders, readInto } from '../io/fileReader.ts';
+import { readInto } from '../io/fileReader.ts';
 import { decodeToF32 } from '../kernels/decode.ts';
 import { encodeFromF32 } from '../kernels/encode.ts';
 import type { Task } from '../kernels/task.ts';
@@ -30,11 +30,7 @@ export interface EncodeRows {
 /** @throws NON_FINITE naming tensor and element, FILE_TRUNCATED, FILE_UNREADABLE */
 export const encodeTensor: Task<EncodeRows, Uint8Array> = (input, { kernels, checkpoint }) => {
   checkpoint();
-  try {
-    return isCopy(input) ? copyRows(input) : encodeRows(input, kernels);
-  } finally {
-    closeReaders(); // a path may name another file by the time the next task asks for it
-  }
+  return isCopy(input) ? copyRows(input) : encodeRows(input, kernels);
 };
 
 function isCopy({ steps, dtype }: EncodeRows): boolean {

@@ -1,6 +1,6 @@
 // Worker task: round trips of one tensor through several types, and the squared error of each.
 
-import { closeReaders, readInto } from '../io/fileReader.ts';
+import { readInto } from '../io/fileReader.ts';
 import { decodeToF32 } from '../kernels/decode.ts';
 import { encodeFromF32 } from '../kernels/encode.ts';
 import type { Task, TaskContext } from '../kernels/task.ts';
@@ -34,14 +34,6 @@ export interface WeightErrorOutput {
 
 /** @throws CANCELLED, FILE_TRUNCATED, FILE_UNREADABLE, MEMORY_LIMIT */
 export const weightErrorTask: Task<WeightErrorInput, WeightErrorOutput> = (input, context) => {
-  try {
-    return roundTrips(input, context);
-  } finally {
-    closeReaders(); // a path may name another file by the time the next task asks for it
-  }
-};
-
-function roundTrips(input: WeightErrorInput, context: TaskContext): WeightErrorOutput {
   const { columns, sample, types, dtype } = input;
   const { kernels, checkpoint, progress } = context;
   const groupElements = sample.groupRows * columns;
@@ -83,7 +75,7 @@ function roundTrips(input: WeightErrorInput, context: TaskContext): WeightErrorO
     if (!measure(groups * groupElements, columns)) return { signal: Number.NaN, noise };
   }
   return { signal, noise };
-}
+};
 
 interface Scratch {
   readonly source: number;

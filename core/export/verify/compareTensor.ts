@@ -1,7 +1,7 @@
 // Worker task: some rows of an original and an exported tensor, decoded and compared in float64.
 
 import { QuantscopeError } from '../../base/errors.ts';
-import { closeReaders, readInto } from '../../io/fileReader.ts';
+import { readInto } from '../../io/fileReader.ts';
 import { canDecode, decodeToF32 } from '../../kernels/decode.ts';
 import type { Task } from '../../kernels/task.ts';
 import type { Kernels } from '../../kernels/wasm.ts';
@@ -40,13 +40,9 @@ export interface RowsCompared {
 /** @throws DTYPE_UNKNOWN for types without real values that differ in dtype, FILE_TRUNCATED, FILE_UNREADABLE */
 export const compareTensor: Task<CompareRows, RowsCompared> = (input, { kernels, checkpoint }) => {
   checkpoint();
-  try {
-    return canDecode(input.original.dtype) && canDecode(input.exported.dtype)
-      ? compareValues(values(input, input.original, kernels), values(input, input.exported, kernels))
-      : compareBytes(input);
-  } finally {
-    closeReaders(); // a path may name another file by the time the next task asks for it
-  }
+  return canDecode(input.original.dtype) && canDecode(input.exported.dtype)
+    ? compareValues(values(input, input.original, kernels), values(input, input.exported, kernels))
+    : compareBytes(input);
 };
 
 /** A copy outside the arena: the other side's decoding may move it. */
