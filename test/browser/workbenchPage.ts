@@ -6,6 +6,7 @@ import type { Browser, ConsoleMessage, Frame, Locator, Page } from 'playwright-c
 
 const SLOW_MS = 60_000;
 const MENU_DEAF_MS = 400;
+const DIALOG_SETTLES_MS = 500;
 
 export class WorkbenchPage {
   readonly page: Page;
@@ -70,7 +71,11 @@ export class WorkbenchPage {
     const widget = this.page.locator('.quick-input-widget');
     const input = widget.locator('input[type="text"]');
     await input.waitFor({ timeout: SLOW_MS });
-    await input.fill(path);
+    // The dialog proposes its own name a moment after it appears, over whatever was typed before.
+    do {
+      await input.fill(path);
+      await this.page.waitForTimeout(DIALOG_SETTLES_MS);
+    } while ((await input.inputValue()) !== path);
     await widget.getByRole('button', { name: /^(Export|OK|Save)/ }).click();
   }
 
