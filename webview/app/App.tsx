@@ -45,7 +45,9 @@ function Screen(): ReactNode {
       <main className="screen-state">
         <Notices />
         <h1 className="visually-hidden">Quantscope</h1>
-        <Working what={path === '' ? 'Connecting to the extension' : `Reading headers of ${visibleText(baseName(path))}`} />
+        <Working
+          what={path === '' ? 'Connecting to the extension' : `Reading headers of ${visibleText(baseName(path))}`}
+        />
       </main>
     );
   }

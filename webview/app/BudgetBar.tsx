@@ -1,13 +1,14 @@
 // Always there: the budget, what it buys, where it sits on the curve, and the way to a file.
 
 import { type ReactNode, useMemo, useState } from 'react';
-import { ParetoChart } from '../charts/ParetoChart.tsx';
 import { bitsPerWeight, byteParts, bytes, count, figure } from '../charts/numberFormat.ts';
+import { ParetoChart } from '../charts/ParetoChart.tsx';
 import { visibleText } from '../charts/visibleText.ts';
 import { Button, TextField } from '../ui/toolkit.tsx';
 import { useModel, useSession, useView } from './context.ts';
-import { AUTO_SENSITIVITY_PARAMETERS, feasibleInterval } from './session.ts';
 import { parseBudget } from './parseBudget.ts';
+import { AUTO_SENSITIVITY_PARAMETERS } from './session.ts';
+import { feasibleInterval } from './sessionState.ts';
 import { WhyDialog } from './WhyDialog.tsx';
 
 const SLIDER_STEPS = 2000;
@@ -18,9 +19,9 @@ export function BudgetBar(): ReactNode {
   const pareto = useModel((s) => s.pareto);
   const ready = solution !== null || pareto !== null;
   return (
-    <footer className="budget" aria-label="Budget" data-testid="budget-bar">
+    <section className="budget" aria-label="Budget" data-testid="budget-bar">
       {ready ? <Budget /> : <BudgetWaiting />}
-    </footer>
+    </section>
   );
 }
 
@@ -33,11 +34,13 @@ function BudgetWaiting(): ReactNode {
   const stopped = sensitivity.failure ?? failure;
   const large = (summary?.parameters ?? 0) >= AUTO_SENSITIVITY_PARAMETERS;
   let text = 'Before bits can be planned, every tensor is quantized to every type and compared (no data needed).';
-  if (sensitivity.status === 'running') text = 'Estimating what each type costs each tensor; the budget opens when this is done.';
+  if (sensitivity.status === 'running')
+    text = 'Estimating what each type costs each tensor; the budget opens when this is done.';
   else if (sensitivity.status === 'done') text = 'Solving the first plan.';
   else if (statistics.status === 'running') text = 'Planning follows once statistics are measured.';
   else if (stopped !== null) text = `${stopped.code}: ${visibleText(stopped.message)}`;
-  else if (large) text += ` With ${count(summary?.parameters ?? 0)} parameters this takes a while; it can be cancelled.`;
+  else if (large)
+    text += ` With ${count(summary?.parameters ?? 0)} parameters this takes a while; it can be cancelled.`;
   const idle = sensitivity.status !== 'running' && sensitivity.status !== 'done' && statistics.status !== 'running';
   return (
     <div className="budget-waiting">
@@ -67,7 +70,9 @@ function Budget(): ReactNode {
   const setTarget = (wanted: number): void => session.view.set({ targetBytes: Math.max(1, Math.round(wanted)) });
   const shown = byteParts(solution?.bytes ?? target ?? 0);
   const here =
-    solution === null ? null : { bytes: solution.bytes, bitsPerWeight: solution.bitsPerWeight, damage: solution.damage };
+    solution === null
+      ? null
+      : { bytes: solution.bytes, bitsPerWeight: solution.bitsPerWeight, damage: solution.damage };
   return (
     <>
       <div className="budget-size">
@@ -77,7 +82,9 @@ function Budget(): ReactNode {
             {shown.value}&thinsp;{shown.unit}
           </strong>
           <span>
-            of {bytes(target ?? 0)} · <b data-testid="plan-bpw">{solution === null ? '–' : bitsPerWeight(solution.bitsPerWeight)}</b> b<span className="unit-long">its</span>/w<span className="unit-long">eight</span>
+            of {bytes(target ?? 0)} ·{' '}
+            <b data-testid="plan-bpw">{solution === null ? '–' : bitsPerWeight(solution.bitsPerWeight)}</b> b
+            <span className="unit-long">its</span>/w<span className="unit-long">eight</span>
           </span>
         </p>
         {interval === null ? null : (
@@ -131,7 +138,8 @@ function Budget(): ReactNode {
         </Button>
         {solution === null ? null : (
           <p className="hint number" data-testid="solve-time">
-            {solution.gap === 0 ? 'optimal' : `within ${figure(solution.gap * 100)} %`} · {Math.max(1, Math.round(solveMs))} ms
+            {solution.gap === 0 ? 'optimal' : `within ${figure(solution.gap * 100)} %`} ·{' '}
+            {Math.max(1, Math.round(solveMs))} ms
           </p>
         )}
       </div>
@@ -200,7 +208,7 @@ function Comparison(): ReactNode {
           </tr>
           {near.map((mark) => (
             <tr key={mark.label}>
-              <th scope="row">{mark.label}</th>
+              <th scope="row">{/^[A-Z0-9_]+$/.test(mark.label) ? `uniform ${mark.label}` : mark.label}</th>
               <td>{bytes(mark.bytes)}</td>
               <td>{bitsPerWeight(mark.bitsPerWeight)}</td>
               <td>{figure(mark.damage)}</td>

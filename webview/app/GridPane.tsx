@@ -13,8 +13,8 @@ import { type LensFigures, useLayout, useLensFigures, useModel, useSession, useV
 import { LENS_METRICS, metricById } from './metrics.ts';
 import { matchNames } from './nameFilter.ts';
 import { TensorTableView } from './TensorTableView.tsx';
-import { TARGETS } from './tensorFigures.ts';
 import { TypeLegend } from './TypeLegend.tsx';
+import { TARGETS } from './tensorFigures.ts';
 import { pin, SCALE_KINDS, select, toggleMark } from './viewState.ts';
 
 export function GridPane(): ReactNode {
@@ -70,7 +70,10 @@ function GridToolbar(props: { figures: LensFigures }): ReactNode {
           testId="scale"
           className="short"
           value={scale.kind}
-          options={SCALE_KINDS.map((kind) => ({ value: kind, label: kind === 'percentile' ? 'percentile' : `${kind} scale` }))}
+          options={SCALE_KINDS.map((kind) => ({
+            value: kind,
+            label: kind === 'percentile' ? 'percentile' : `${kind} scale`,
+          }))}
           onChange={(kind) => session.view.set((v) => ({ scales: { ...v.scales, [metric.id]: kind } }))}
         />
       )}
@@ -148,7 +151,8 @@ function Grid(props: { figures: LensFigures; onHover(tensors: readonly number[] 
     (tensors: readonly number[]): string => {
       const worst = worstOf(tensors, values);
       const value = values[worst] ?? Number.NaN;
-      const shown = metric.id === 'chosenBits' ? (solution?.tensors[names[worst] ?? '']?.type ?? 'kept') : metric.text(value);
+      const shown =
+        metric.id === 'chosenBits' ? (solution?.tensors[names[worst] ?? '']?.type ?? 'kept') : metric.text(value);
       return `${shownName(names[worst] ?? '', 120)}: ${metric.label} ${Number.isNaN(value) ? 'not known' : shown}`;
     },
     [values, metric, names, solution],
@@ -244,7 +248,12 @@ function GridFoot(props: { figures: LensFigures; hovered: readonly number[] | nu
       {isType ? (
         <TypeLegend />
       ) : values.some(Number.isFinite) && scale.domain[0] < scale.domain[1] ? (
-        <Legend scale={scale} ramp={metric.ramp} text={(v) => `${metric.text(v)}${metric.unit === '%' ? ' %' : ''}`} title={metric.label} />
+        <Legend
+          scale={scale}
+          ramp={metric.ramp}
+          text={(v) => `${metric.text(v)}${metric.unit === '%' ? ' %' : ''}`}
+          title={metric.label}
+        />
       ) : null}
     </div>
   );

@@ -44,10 +44,23 @@ export function Header(): ReactNode {
   );
 }
 
-function Provenance(props: { stale: boolean; task: { status: string; provenance: { kind: string; method: string; at: string } | null } }): ReactNode {
+function Provenance(props: {
+  stale: boolean;
+  task: { status: string; provenance: { kind: string; method: string; at: string } | null };
+}): ReactNode {
   const { stale, task } = props;
-  if (stale) return <span className="pill warning" data-testid="provenance">stale</span>;
-  if (task.provenance === null) return <span className="pill quiet" data-testid="provenance">headers only</span>;
+  if (stale)
+    return (
+      <span className="pill warning" data-testid="provenance">
+        stale
+      </span>
+    );
+  if (task.provenance === null)
+    return (
+      <span className="pill quiet" data-testid="provenance">
+        headers only
+      </span>
+    );
   const { kind, method, at } = task.provenance;
   return (
     <span className="pill" data-testid="provenance" title={`${visibleText(method)}, ${visibleText(at)}`}>

@@ -48,12 +48,12 @@ export function Inspector(): ReactNode {
           </button>
         </fieldset>
       </div>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard. */}
       <div
         className="inspector-body"
         id="inspector-body"
         role="tabpanel"
         aria-label={inspector === 'model' ? title : 'Selected tensor'}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
         tabIndex={0}
         data-testid="inspector-body"
       >

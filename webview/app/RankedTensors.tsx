@@ -23,10 +23,16 @@ export function RankedTensors(props: {
         const position = scale.position(value);
         return (
           <li key={tensor}>
-            <button type="button" data-testid={`ranked-${tensor}`} onClick={() => session.view.set((v) => select(v, tensor))}>
+            <button
+              type="button"
+              data-testid={`ranked-${tensor}`}
+              onClick={() => session.view.set((v) => select(v, tensor))}
+            >
               <span className="ranked-name">{shownName(names[tensor] ?? '', 80)}</span>
               <span className="ranked-bar">
-                <span style={{ width: `${Math.max(1, position * 100)}%`, background: rampColor(metric.ramp, position) }} />
+                <span
+                  style={{ width: `${Math.max(1, position * 100)}%`, background: rampColor(metric.ramp, position) }}
+                />
               </span>
               <span className="ranked-value number">
                 {metric.text(value)}

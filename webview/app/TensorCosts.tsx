@@ -30,7 +30,9 @@ export function TensorCosts(props: { tensor: number }): ReactNode {
     return (
       <>
         <h3>What each type would cost here</h3>
-        <p className="hint">Kept as stored: norms, biases and routers are small and fragile, so plans never touch them.</p>
+        <p className="hint">
+          Kept as stored: norms, biases and routers are small and fragile, so plans never touch them.
+        </p>
       </>
     );
   }
@@ -108,7 +110,9 @@ export function TensorCosts(props: { tensor: number }): ReactNode {
           <p>
             {pinned === undefined ? 'The plan gives ' : 'Locked to '}
             <strong data-testid="chosen-type">{chosen}</strong>
-            {assigned === undefined ? '' : ` · ${bytes(assigned.bytes)} · relative error ${figure(assigned.relativeError)}`}
+            {assigned === undefined
+              ? ''
+              : ` · ${bytes(assigned.bytes)} · relative error ${figure(assigned.relativeError)}`}
           </p>
           <Button
             testId="lock-tensor"
@@ -120,7 +124,9 @@ export function TensorCosts(props: { tensor: number }): ReactNode {
         </div>
       )}
       {assigned === undefined ? null : <p className="hint why">{assigned.why}</p>}
-      <p className="hint">Relative squared error, estimated without data. Click a type to choose it, again to free it.</p>
+      <p className="hint">
+        Relative squared error, estimated without data. Click a type to choose it, again to free it.
+      </p>
     </section>
   );
 }

@@ -6,8 +6,8 @@ import { Histogram } from '../charts/Histogram.tsx';
 import { bytes, count, figure, percent, shapeText } from '../charts/numberFormat.ts';
 import { visibleText } from '../charts/visibleText.ts';
 import { Empty, Failed, Working } from '../ui/states.tsx';
-import { useModel, useView } from './context.ts';
 import { CellSiblings } from './CellSiblings.tsx';
+import { useModel, useView } from './context.ts';
 import { TensorCosts } from './TensorCosts.tsx';
 import { TensorPicture } from './TensorPicture.tsx';
 import { useCall } from './useCall.ts';
@@ -23,9 +23,15 @@ export function TensorPanel(): ReactNode {
     void version;
     return selected === null ? undefined : statistics.rows[selected];
   }, [statistics, selected, version]);
-  const profile = useCall('profile', model === null || selected === null ? null : { model, tensor: selected }, selected);
+  const profile = useCall(
+    'profile',
+    model === null || selected === null ? null : { model, tensor: selected },
+    selected,
+  );
   if (selected === null || table === null) {
-    return <Empty>Select a cell of the grid to see its weights, their distribution and what each type would cost.</Empty>;
+    return (
+      <Empty>Select a cell of the grid to see its weights, their distribution and what each type would cost.</Empty>
+    );
   }
   const name = table.names[selected] ?? '';
   const elements = table.elements[selected] ?? 0;

@@ -53,12 +53,18 @@ export function TensorPicture(props: { tensor: number }): ReactNode {
     });
   }
 
-  const perCell = [(window.rows[1] - window.rows[0]) / height, (window.columns[1] - window.columns[0]) / width] as const;
+  const perCell = [
+    (window.rows[1] - window.rows[0]) / height,
+    (window.columns[1] - window.columns[0]) / width,
+  ] as const;
   return (
     <div className="picture">
       <div className="picture-head">
         <p className="hint number">
-          |w| maximum, {perCell[0] <= 1 && perCell[1] <= 1 ? 'one cell per weight' : `1 cell = ${trim(perCell[0])} × ${trim(perCell[1])} weights`}
+          |w| maximum,{' '}
+          {perCell[0] <= 1 && perCell[1] <= 1
+            ? 'one cell per weight'
+            : `1 cell = ${trim(perCell[0])} × ${trim(perCell[1])} weights`}
         </p>
         <div className="picture-tools">
           <Button
@@ -93,7 +99,13 @@ export function TensorPicture(props: { tensor: number }): ReactNode {
           >
             Largest
           </Button>
-          <Button appearance="secondary" className="small" testId="zoom-all" disabled={!zoomed} onClick={() => show(limit)}>
+          <Button
+            appearance="secondary"
+            className="small"
+            testId="zoom-all"
+            disabled={!zoomed}
+            onClick={() => show(limit)}
+          >
             Whole
           </Button>
         </div>
@@ -123,7 +135,9 @@ export function TensorPicture(props: { tensor: number }): ReactNode {
           {hover !== null ? (
             <>
               row <b>{grouped(hover.row)}</b>, column <b>{grouped(hover.column)}</b> = <b>{exactFloat(hover.value)}</b>
-              {sigma > 0 ? <span className="hint"> ({figure(Math.abs(hover.value - (row?.mean ?? 0)) / sigma)} σ)</span> : null}
+              {sigma > 0 ? (
+                <span className="hint"> ({figure(Math.abs(hover.value - (row?.mean ?? 0)) / sigma)} σ)</span>
+              ) : null}
               {hover.elements > 1 ? <span className="hint"> · largest of {grouped(hover.elements)}</span> : null}
             </>
           ) : tile.value === null && tile.failure === null ? (
@@ -150,14 +164,21 @@ export function TensorPicture(props: { tensor: number }): ReactNode {
                   data-testid={`channel-${axis}`}
                   onClick={() => {
                     const index = hover !== null ? (axis === 'column' ? hover.column : hover.row) : channel.index;
-                    session.view.set({ channel: { axis, index: Math.min(index, (axis === 'column' ? columns : rows) - 1) } });
+                    session.view.set({
+                      channel: { axis, index: Math.min(index, (axis === 'column' ? columns : rows) - 1) },
+                    });
                   }}
                 >
                   {axis}
                 </button>
               ))}
             </fieldset>
-            <Button appearance="icon" label="Close channel profile" testId="channel-close" onClick={() => session.view.set({ channel: null })}>
+            <Button
+              appearance="icon"
+              label="Close channel profile"
+              testId="channel-close"
+              onClick={() => session.view.set({ channel: null })}
+            >
               ×
             </Button>
           </div>

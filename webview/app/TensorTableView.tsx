@@ -34,10 +34,34 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
   const columns = useMemo((): Column[] => {
     if (table === null) return [];
     return [
-      { key: 'name', label: 'name', numeric: false, text: (t) => shownName(table.names[t] ?? '', 120), order: (t) => table.names[t] ?? '' },
-      { key: 'dtype', label: 'dtype', numeric: false, text: (t) => table.dtypes[t] ?? '', order: (t) => table.dtypes[t] ?? '' },
-      { key: 'shape', label: 'shape', numeric: true, text: (t) => shapeText(table.shapes[t] ?? []), order: (t) => table.elements[t] ?? 0 },
-      { key: 'bytes', label: 'size', numeric: true, text: (t) => bytes(table.bytes[t] ?? 0), order: (t) => table.bytes[t] ?? 0 },
+      {
+        key: 'name',
+        label: 'name',
+        numeric: false,
+        text: (t) => shownName(table.names[t] ?? '', 120),
+        order: (t) => table.names[t] ?? '',
+      },
+      {
+        key: 'dtype',
+        label: 'dtype',
+        numeric: false,
+        text: (t) => table.dtypes[t] ?? '',
+        order: (t) => table.dtypes[t] ?? '',
+      },
+      {
+        key: 'shape',
+        label: 'shape',
+        numeric: true,
+        text: (t) => shapeText(table.shapes[t] ?? []),
+        order: (t) => table.elements[t] ?? 0,
+      },
+      {
+        key: 'bytes',
+        label: 'size',
+        numeric: true,
+        text: (t) => bytes(table.bytes[t] ?? 0),
+        order: (t) => table.bytes[t] ?? 0,
+      },
       {
         key: 'metric',
         label: metric.label,
@@ -45,7 +69,13 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
         text: (t) => (Number.isNaN(values[t]) ? '·' : metric.text(values[t] ?? 0)),
         order: (t) => values[t] ?? Number.NaN,
       },
-      { key: 'plan', label: 'plan', numeric: false, text: (t) => (solution === null ? '' : (solution.tensors[table.names[t] ?? '']?.type ?? 'kept')), order: (t) => solution?.tensors[table.names[t] ?? '']?.type ?? '' },
+      {
+        key: 'plan',
+        label: 'plan',
+        numeric: false,
+        text: (t) => (solution === null ? '' : (solution.tensors[table.names[t] ?? '']?.type ?? 'kept')),
+        order: (t) => solution?.tensors[table.names[t] ?? '']?.type ?? '',
+      },
     ];
   }, [table, metric, values, solution]);
 
@@ -84,7 +114,13 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
 
   return (
     // biome-ignore lint/a11y/useSemanticElements: virtual rows need ARIA's counts.
-    <div className="tensor-table" role="table" aria-label="Tensors" aria-rowcount={order.length + 1} data-testid="tensor-table">
+    <div
+      className="tensor-table"
+      role="table"
+      aria-label="Tensors"
+      aria-rowcount={order.length + 1}
+      data-testid="tensor-table"
+    >
       {/* biome-ignore lint/a11y/useSemanticElements: as above. */}
       <div role="rowgroup" className="table-head">
         {/* biome-ignore lint/a11y/useSemanticElements: as above. */}
@@ -104,7 +140,10 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
                 data-testid={`sort-${column.key}`}
                 onClick={() =>
                   session.view.set((v) => ({
-                    sort: { key: column.key, descending: v.sort.key === column.key ? !v.sort.descending : column.numeric },
+                    sort: {
+                      key: column.key,
+                      descending: v.sort.key === column.key ? !v.sort.descending : column.numeric,
+                    },
                   }))
                 }
               >
@@ -116,8 +155,15 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
         </div>
       </div>
       {/* biome-ignore lint/a11y/useSemanticElements: as above. */}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: arrows move the selection. */}
-      <div role="rowgroup" className="table-body" ref={body} tabIndex={0} onKeyDown={onKeyDown} onScroll={(event) => setTop(event.currentTarget.scrollTop)}>
+      <div
+        role="rowgroup"
+        className="table-body"
+        ref={body}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
+        tabIndex={0}
+        onKeyDown={onKeyDown}
+        onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+      >
         <div role="presentation" style={{ height: order.length * ROW_HEIGHT, position: 'relative' }}>
           {order.slice(first, end).map((t, i) => (
             // biome-ignore lint/a11y/useSemanticElements: as above.
@@ -134,7 +180,11 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
             >
               {columns.map((column) => (
                 // biome-ignore lint/a11y/useSemanticElements: as above.
-                <div key={column.key} role="cell" className={`table-cell column-${column.key}${column.numeric ? ' numeric' : ''}`}>
+                <div
+                  key={column.key}
+                  role="cell"
+                  className={`table-cell column-${column.key}${column.numeric ? ' numeric' : ''}`}
+                >
                   {column.text(t)}
                 </div>
               ))}

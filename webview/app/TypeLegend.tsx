@@ -13,7 +13,11 @@ export function TypeLegend(): ReactNode {
       {TARGETS.filter((type) => choices.includes(type)).map((type) => {
         const color = bitsColor(TYPE_BITS[type]);
         return (
-          <span key={type} style={{ background: color, color: inkOn(color) }} title={`${TYPE_BITS[type]} bits per weight`}>
+          <span
+            key={type}
+            style={{ background: color, color: inkOn(color) }}
+            title={`${TYPE_BITS[type]} bits per weight`}
+          >
             {type}
           </span>
         );

@@ -1,12 +1,12 @@
 // Why each tensor got its type: one sentence per tensor, as the solver gives it.
 
 import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
-import { bytes, figure, grouped } from '../charts/numberFormat.ts';
 import { inkOn } from '../charts/colorScale.ts';
+import { bytes, figure, grouped } from '../charts/numberFormat.ts';
 import { bitsColor, TYPE_BITS } from '../charts/typeBits.ts';
 import { shownName } from '../charts/visibleText.ts';
-import { useSize } from '../ui/useSize.ts';
 import { Button, TextField } from '../ui/toolkit.tsx';
+import { useSize } from '../ui/useSize.ts';
 import { useModel, useSession } from './context.ts';
 import { matchNames } from './nameFilter.ts';
 import { select } from './viewState.ts';
@@ -47,11 +47,24 @@ export function WhyDialog(props: { onClose(): void }): ReactNode {
         </Button>
       </div>
       <p className="hint">
-        The solver minimizes Σ ‖W − Ŵ‖²/‖W‖² under the size budget. Most damaged tensors first; select one to see it in the grid.
+        The solver minimizes Σ ‖W − Ŵ‖²/‖W‖² under the size budget. Most damaged tensors first; select one to see it in
+        the grid.
       </p>
-      <TextField label="Filter tensors" className="filter" placeholder="Filter: name or /regex/" value={filter} onInput={setFilter} />
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard. */}
-      <div className="why-list" ref={list} tabIndex={0} role="region" aria-label="Assignments" onScroll={(event) => setTop(event.currentTarget.scrollTop)}>
+      <TextField
+        label="Filter tensors"
+        className="filter"
+        placeholder="Filter: name or /regex/"
+        value={filter}
+        onInput={setFilter}
+      />
+      <section
+        className="why-list"
+        ref={list}
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
+        tabIndex={0}
+        aria-label="Assignments"
+        onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+      >
         <div style={{ height: shown.length * ROW_HEIGHT, position: 'relative' }}>
           {shown.slice(first, end).map((name, i) => {
             const assigned = solution?.tensors[name];
@@ -81,7 +94,7 @@ export function WhyDialog(props: { onClose(): void }): ReactNode {
             );
           })}
         </div>
-      </div>
+      </section>
       <p className="hint number">
         {grouped(shown.length)} of {grouped(names.length)} planned tensors
       </p>

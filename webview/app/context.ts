@@ -4,7 +4,8 @@ import { createContext, useContext, useMemo } from 'react';
 import { type ColorScale, colorScale } from '../charts/colorScale.ts';
 import { type GridLayout, gridLayout } from '../charts/gridLayout.ts';
 import { lensMetric, type Metric, type MetricSources } from './metrics.ts';
-import type { Session, SessionState } from './session.ts';
+import type { Session } from './session.ts';
+import type { SessionState } from './sessionState.ts';
 import { useStore } from './store.ts';
 import type { ViewState } from './viewState.ts';
 

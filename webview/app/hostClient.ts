@@ -115,5 +115,8 @@ function cancelledCall(method: string): HostFailure {
 
 function protocolFailure(method: string, path: readonly PropertyKey[] | undefined, reason: string | undefined) {
   const where = path === undefined || path.length === 0 ? '' : ` at ${path.map(String).join('.')}`;
-  return new HostFailure({ code: 'PROTOCOL', message: `${method}: unexpected message${where}: ${reason ?? 'invalid'}` });
+  return new HostFailure({
+    code: 'PROTOCOL',
+    message: `${method}: unexpected message${where}: ${reason ?? 'invalid'}`,
+  });
 }

@@ -60,7 +60,8 @@ const lod: Metric = {
   scale: 'log',
   ramp: 'inferno',
   source: 'statistics',
-  column: ({ statistics }) => Float64Array.from(statistics.rows, (row) => row?.layerOutlierDistribution[1] ?? Number.NaN),
+  column: ({ statistics }) =>
+    Float64Array.from(statistics.rows, (row) => row?.layerOutlierDistribution[1] ?? Number.NaN),
   text: share,
 };
 
@@ -87,7 +88,15 @@ const STATISTICS: readonly Metric[] = [
   statistic('kurtosis', 'excess kurtosis', 'E[(w − μ)⁴] / σ⁴ − 3', '', 'log'),
 ];
 
-const header = (id: string, label: string, formula: string, unit: string, text: Metric['text'], ramp: Ramp, of: Metric['column']) => ({
+const header = (
+  id: string,
+  label: string,
+  formula: string,
+  unit: string,
+  text: Metric['text'],
+  ramp: Ramp,
+  of: Metric['column'],
+) => ({
   id,
   label,
   formula,
@@ -102,8 +111,14 @@ const header = (id: string, label: string, formula: string, unit: string, text: 
 const HEADER: readonly Metric[] = [
   header('parameters', 'parameters', 'elements of the tensor', '', count, 'viridis', ({ table }) => table.elements),
   header('bytes', 'stored size', 'bytes of the tensor in the file', '', bytes, 'viridis', ({ table }) => table.bytes),
-  header('storedBits', 'stored bits per weight', '8 · bytes / elements', 'bits', (v) => v.toFixed(2), 'viridis', ({ table }) =>
-    table.bytes.map((size, i) => (8 * size) / (table.elements[i] ?? 1)),
+  header(
+    'storedBits',
+    'stored bits per weight',
+    '8 · bytes / elements',
+    'bits',
+    (v) => v.toFixed(2),
+    'viridis',
+    ({ table }) => table.bytes.map((size, i) => (8 * size) / (table.elements[i] ?? 1)),
   ),
 ];
 

@@ -1,27 +1,14 @@
 // One model on screen: opens it, collects streamed figures, keeps the plan solved. Views read, this file asks.
 
-import type {
-  Check,
-  ExportResult,
-  ModelSummary,
-  Provenance,
-  TensorTable,
-} from '../../core/protocol/objects.ts';
-import type { Landmark, ParetoPoint, Plan, PlanRequest, Solution } from '../../core/protocol/plan.ts';
-import { PLAN_VERSION } from '../../core/protocol/plan.ts';
 import { PROTOCOL_VERSION } from '../../core/protocol/calls.ts';
+import type { Plan, PlanRequest } from '../../core/protocol/plan.ts';
+import { PLAN_VERSION } from '../../core/protocol/plan.ts';
 import type { HostClient } from './hostClient.ts';
-import { type Failure, failureOf, isCancelled } from './hostFailure.ts';
+import { failureOf, isCancelled } from './hostFailure.ts';
 import { latestOnly } from './latestOnly.ts';
+import { feasibleInterval, IDLE, NOTHING, type SessionState, type Task, type TaskName } from './sessionState.ts';
 import { createStore, type Store } from './store.ts';
-import {
-  addDamages,
-  addStatistics,
-  type DamageColumns,
-  damageColumns,
-  type StatisticsColumns,
-  statisticsColumns,
-} from './tensorFigures.ts';
+import { addDamages, addStatistics, damageColumns, statisticsColumns } from './tensorFigures.ts';
 import { fitViewState, INITIAL_VIEW_STATE, parseViewState, type ViewState } from './viewState.ts';
 
 /** Below this, sensitivity is a matter of seconds and starts by itself. */
@@ -30,89 +17,6 @@ export const AUTO_SENSITIVITY_PARAMETERS = 200e6;
 const FIRST_BITS_PER_WEIGHT = 4.5;
 const PARETO_DELAY_MS = 120;
 const SAVE_DELAY_MS = 250;
-
-export type TaskName = 'statistics' | 'sensitivity' | 'export';
-
-export interface Task {
-  readonly status: 'idle' | 'running' | 'done' | 'cancelled' | 'failed';
-  readonly done: number;
-  readonly total: number;
-  readonly message: string;
-  readonly secondsLeft: number | null;
-  readonly failure: Failure | null;
-  readonly provenance: Provenance | null;
-  readonly seconds: number;
-  readonly cached: number;
-}
-
-const IDLE: Task = {
-  status: 'idle',
-  done: 0,
-  total: 0,
-  message: '',
-  secondsLeft: null,
-  failure: null,
-  provenance: null,
-  seconds: 0,
-  cached: 0,
-};
-
-export interface SessionState {
-  readonly phase: 'opening' | 'ready' | 'failed';
-  readonly failure: Failure | null;
-  readonly path: string;
-  readonly summary: ModelSummary | null;
-  readonly table: TensorTable | null;
-  /** Filled in place; `figuresVersion` moves when they change. */
-  readonly statistics: StatisticsColumns;
-  readonly damages: DamageColumns;
-  readonly figuresVersion: number;
-  readonly tasks: Readonly<Record<TaskName, Task>>;
-  readonly solution: Solution | null;
-  readonly solvedRequest: PlanRequest | null;
-  readonly solveFailure: Failure | null;
-  /** From asking to the answer, as the user feels it. */
-  readonly solveMs: number;
-  readonly pareto: { readonly points: readonly ParetoPoint[]; readonly landmarks: readonly Landmark[] } | null;
-  readonly stale: string | null;
-  readonly notice: string | null;
-  readonly preflight: { readonly checks: readonly Check[]; readonly ok: boolean; readonly bytes: number } | null;
-  readonly preflightFailure: Failure | null;
-  readonly exported: ExportResult | null;
-}
-
-const NOTHING: Pick<
-  SessionState,
-  | 'summary'
-  | 'table'
-  | 'statistics'
-  | 'damages'
-  | 'tasks'
-  | 'solution'
-  | 'solvedRequest'
-  | 'solveFailure'
-  | 'pareto'
-  | 'stale'
-  | 'preflight'
-  | 'preflightFailure'
-  | 'exported'
-  | 'failure'
-> = {
-  summary: null,
-  table: null,
-  statistics: statisticsColumns(0),
-  damages: damageColumns(0),
-  tasks: { statistics: IDLE, sensitivity: IDLE, export: IDLE },
-  solution: null,
-  solvedRequest: null,
-  solveFailure: null,
-  pareto: null,
-  stale: null,
-  preflight: null,
-  preflightFailure: null,
-  exported: null,
-  failure: null,
-};
 
 export interface Session {
   readonly client: HostClient;
@@ -194,7 +98,11 @@ export function createSession(
       ...(known === null ? {} : { lens: known, inspector: 'model' as const }),
       ...(tensor === null
         ? {}
-        : { selected: tensor, inspector: 'tensor' as const, ...(tensor === current.selected ? {} : { zoom: null, channel: null }) }),
+        : {
+            selected: tensor,
+            inspector: 'tensor' as const,
+            ...(tensor === current.selected ? {} : { zoom: null, channel: null }),
+          }),
     }));
   });
 
@@ -419,17 +327,6 @@ export function createSession(
     runExport,
     dismissNotice: () => state.set({ notice: null }),
   };
-}
-
-/** Smallest and largest file any plan under the present rules can make. */
-export function feasibleInterval(state: Pick<SessionState, 'solution' | 'pareto'>) {
-  const points = state.pareto?.points ?? [];
-  const first = points[0];
-  const last = points.at(-1);
-  const fromCurve = first !== undefined && last !== undefined ? { minBytes: first.bytes, maxBytes: last.bytes } : null;
-  const interval = state.solution?.feasible ?? fromCurve;
-  if (interval === null || interval === undefined) return null;
-  return interval;
 }
 
 function parseLens(name: string): ViewState['lens'] | null {

@@ -31,7 +31,10 @@ export interface StatisticsColumns {
 
 export function statisticsColumns(tensorCount: number): StatisticsColumns {
   const column = (): Float64Array => new Float64Array(tensorCount).fill(Number.NaN);
-  const columns = Object.fromEntries(STATISTIC_KEYS.map((key) => [key, column()])) as Record<StatisticKey, Float64Array>;
+  const columns = Object.fromEntries(STATISTIC_KEYS.map((key) => [key, column()])) as Record<
+    StatisticKey,
+    Float64Array
+  >;
   return { rows: new Array(tensorCount), columns, filled: 0 };
 }
 

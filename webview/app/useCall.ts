@@ -13,7 +13,11 @@ export interface Answer<T> {
 }
 
 /** @param params  null asks nothing; compared by its JSON, so callers need not memoize */
-export function useCall<C extends WebviewCall>(method: C, params: Params<C> | null, keepWhile: unknown): Answer<Result<C>> {
+export function useCall<C extends WebviewCall>(
+  method: C,
+  params: Params<C> | null,
+  keepWhile: unknown,
+): Answer<Result<C>> {
   const session = useSession();
   const key = params === null ? null : JSON.stringify(params);
   const [state, setState] = useState<Answer<Result<C>> & { subject: unknown }>({

@@ -27,12 +27,16 @@ export function ChannelProfile(props: { label: string; values: Float32Array; sig
   return (
     <div ref={frame} className="chart" data-testid="channel-profile">
       <svg width={width} height={HEIGHT} role="img" aria-label={label}>
-        <rect className="band" x={0} width={width} y={y(3 * sigma)} height={Math.max(0, y(-3 * sigma) - y(3 * sigma))} />
+        <rect
+          className="band"
+          x={0}
+          width={width}
+          y={y(3 * sigma)}
+          height={Math.max(0, y(-3 * sigma) - y(3 * sigma))}
+        />
         <line className="axis" x1={0} x2={width} y1={y(0)} y2={y(0)} />
         <path className="profile" d={path ?? ''} />
-        {peak === null ? null : (
-          <circle className="peak" cx={x(peak.index)} cy={y(peak.value)} r={3} />
-        )}
+        {peak === null ? null : <circle className="peak" cx={x(peak.index)} cy={y(peak.value)} r={3} />}
         <text className="tick" x={0} y={HEIGHT - 3}>
           0
         </text>
@@ -40,7 +44,8 @@ export function ChannelProfile(props: { label: string; values: Float32Array; sig
           {values.length - 1}
         </text>
         <text className="tick" x={width / 2} y={HEIGHT - 3} textAnchor="middle">
-          {peak === null ? '' : `largest ${exactFloat(peak.value)} at ${peak.index} · `}band ±3σ = ±{cellFigure(3 * sigma)}
+          {peak === null ? '' : `largest ${exactFloat(peak.value)} at ${peak.index} · `}band ±3σ = ±
+          {cellFigure(3 * sigma)}
         </text>
       </svg>
     </div>
@@ -57,7 +62,10 @@ export function envelope(values: Float32Array, buckets: number): ChannelPoint[] 
   const points: ChannelPoint[] = [];
   const width = values.length / Math.min(buckets, values.length || 1);
   for (let start = 0; start < values.length; ) {
-    const end = Math.max(start + 1, Math.min(values.length, Math.round((Math.floor(start / width + 1e-9) + 1) * width)));
+    const end = Math.max(
+      start + 1,
+      Math.min(values.length, Math.round((Math.floor(start / width + 1e-9) + 1) * width)),
+    );
     let low = start;
     let high = start;
     for (let i = start; i < end; i++) {

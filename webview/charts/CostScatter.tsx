@@ -1,18 +1,20 @@
 // What each type would cost one tensor: bits per weight against relative error. Click or Enter chooses.
 
-import { fewTicks } from './axisTicks.ts';
 import { extent, scaleLog } from 'd3';
 import type { ReactNode } from 'react';
 import type { Damage } from '../../core/protocol/objects.ts';
 import { useSize } from '../ui/useSize.ts';
-import { placeLabels } from './placeLabels.ts';
+import { fewTicks } from './axisTicks.ts';
 import { bytes, cellFigure, decibels } from './numberFormat.ts';
+import { placeLabels } from './placeLabels.ts';
 
 const HEIGHT = 216;
 const LEFT = 46;
 const RIGHT = 16;
 const TOP = 12;
 const FOOT = 30;
+/** Below this share of the worst, a type is drawn at the foot: as good as lossless. */
+const LEAST_SHARE = 1e-6;
 const BIT_TICKS = [2, 3, 4, 5, 6, 8, 12, 16, 32];
 
 export function CostScatter(props: {
@@ -32,8 +34,12 @@ export function CostScatter(props: {
   const [lowError = 1e-6, highError = 1] = extent(points, (p) => p.relativeError);
   const [, mostBits = 16] = extent(points, (p) => p.bits);
   // Logarithmic, or the quantized types would crowd in the left half and F16 stand alone.
-  const x = scaleLog([Math.min(...points.map((p) => p.bits)) / 1.08, (mostBits ?? 16) * 1.12], [LEFT, Math.max(LEFT + 1, width - RIGHT)]);
-  const y = scaleLog([(lowError ?? 1e-6) / 1.6, (highError ?? 1) * 1.6], [HEIGHT - FOOT, TOP]);
+  const x = scaleLog(
+    [Math.min(...points.map((p) => p.bits)) / 1.08, (mostBits ?? 16) * 1.12],
+    [LEFT, Math.max(LEFT + 1, width - RIGHT)],
+  );
+  const top = highError ?? 1;
+  const y = scaleLog([Math.max(lowError ?? 0, top * LEAST_SHARE) / 1.6, top * 1.6], [HEIGHT - FOOT, TOP]).clamp(true);
   const labels = placeLabels(
     points.map((p) => ({ x: x(p.bits), y: y(p.relativeError), text: p.type })),
     { left: LEFT, right: width, top: 0, bottom: HEIGHT - FOOT },

@@ -48,7 +48,6 @@ export function DotStrip(props: {
   }, [groups, scale, ramp, width, height, room]);
   return (
     <div ref={frame} className="chart dot-strip">
-      {/* biome-ignore lint/a11y/useSemanticElements: a canvas inside keeps the picture sharp. */}
       <div role="img" aria-label={`${label}: ${groups.map((g) => `${g.name} ${g.dots.length}`).join(', ')}`}>
         {groups.map((group) => (
           <div key={group.name} className="dot-row" style={{ height: ROW }}>

@@ -35,7 +35,10 @@ export function FigureScatter(props: {
   const [near, setNear] = useState<ScatterPoint | null>(null);
   const { x, y, color } = useMemo(() => {
     const bounds = (of: (p: ScatterPoint) => number): [number, number] =>
-      points.reduce<[number, number]>(([low, high], p) => [Math.min(low, of(p)), Math.max(high, of(p))], [Infinity, -Infinity]);
+      points.reduce<[number, number]>(
+        ([low, high], p) => [Math.min(low, of(p)), Math.max(high, of(p))],
+        [Infinity, -Infinity],
+      );
     const [x0, x1] = bounds((p) => p.x);
     const [y0, y1] = bounds((p) => p.y);
     const horizontal = [LEFT, Math.max(LEFT + 1, width - RIGHT)] as [number, number];
@@ -91,19 +94,24 @@ export function FigureScatter(props: {
       onMouseLeave={() => setNear(null)}
       onClick={() => near !== null && onPick(near.tensor)}
     >
-      <svg width={width} height={HEIGHT} role="img" aria-label={`${points.length} tensors: ${xLabel} against ${yLabel}`}>
+      <svg
+        width={width}
+        height={HEIGHT}
+        role="img"
+        aria-label={`${points.length} tensors: ${xLabel} against ${yLabel}`}
+      >
         {apart(
           Y_TICKS.filter((tick) => tick <= (y.domain()[1] ?? 0)),
           y,
           22,
         ).map((tick) => (
-            <g key={tick}>
-              <line className="grid-line" x1={LEFT} x2={width - RIGHT} y1={y(tick)} y2={y(tick)} />
-              <text className="tick" x={LEFT - 6} y={y(tick) + 3} textAnchor="end">
-                {cellFigure(tick)}
-              </text>
-            </g>
-          ))}
+          <g key={tick}>
+            <line className="grid-line" x1={LEFT} x2={width - RIGHT} y1={y(tick)} y2={y(tick)} />
+            <text className="tick" x={LEFT - 6} y={y(tick) + 3} textAnchor="end">
+              {cellFigure(tick)}
+            </text>
+          </g>
+        ))}
         {apart(x.ticks(12), x, 46).map((tick) => (
           <text key={tick} className="tick" x={x(tick)} y={HEIGHT - FOOT + 13} textAnchor="middle">
             {cellFigure(tick)}

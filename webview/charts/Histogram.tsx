@@ -26,7 +26,9 @@ export function Histogram(props: {
   const base = HEIGHT - FOOT;
   // Beside a far outlier 3σ and 6σ fall together: then 6σ alone is marked.
   const crowded = value(mean + 6 * std) - value(mean + 3 * std) < 30;
-  const sigmas = (crowded ? [-6, 6] : [-6, -3, 3, 6]).map((k) => ({ k, at: value(mean + k * std) })).filter((s) => s.at > 0 && s.at < width);
+  const sigmas = (crowded ? [-6, 6] : [-6, -3, 3, 6])
+    .map((k) => ({ k, at: value(mean + k * std) }))
+    .filter((s) => s.at > 0 && s.at < width);
   const bars: ReactNode[] = [];
   bins.forEach((n, i) => {
     if (n === 0) return;

@@ -1,8 +1,8 @@
 // Layers × modules as coloured cells. Only what is in view exists in the page, so 100,000 tensors scroll smoothly.
 
-import { type KeyboardEvent, memo, type MouseEvent, type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
-import { useSize } from '../ui/useSize.ts';
+import { type KeyboardEvent, type MouseEvent, memo, type ReactNode, useEffect, useMemo, useRef, useState } from 'react';
 import { LockIcon } from '../ui/icons.tsx';
+import { useSize } from '../ui/useSize.ts';
 import { type ColorScale, inkOn } from './colorScale.ts';
 import { type GridPosition, gridGeometry, moveCursor, rowsInView } from './gridGeometry.ts';
 import type { GridBlock, GridLayout } from './gridLayout.ts';
@@ -278,7 +278,9 @@ const Row = memo(function Row(props: RowProps): ReactNode {
         data-testid={`grid-cell-${first}`}
         tabIndex={c === props.cursorColumn ? 0 : -1}
         aria-selected={c === props.selectedColumn || cell.marked}
-        aria-label={named ? `${shownName(grid.name(first), 60)} ${cell.text}, ${grid.describe(tensors)}` : grid.describe(tensors)}
+        aria-label={
+          named ? `${shownName(grid.name(first), 60)} ${cell.text}, ${grid.describe(tensors)}` : grid.describe(tensors)
+        }
         style={{ ...style, background: cell.color ?? undefined, color: ink }}
         onClick={(event) => grid.onSelect(tensors, pressed(event))}
         onMouseEnter={() => grid.onHover(tensors)}

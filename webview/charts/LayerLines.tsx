@@ -70,8 +70,15 @@ export function LayerLines(props: {
             />
             {s.points.map((p) => (
               // biome-ignore lint/a11y/noStaticElementInteractions: the same tensors are cells of the grid, by keyboard too.
-              // biome-ignore lint/a11y/useKeyWithClickEvents: as above.
-              <circle key={p.tensor} className="layer-dot" cx={x(p.layer)} cy={y(p.value)} r={2.4} fill={color(s.name)} onClick={() => onPick(p.tensor)}>
+              <circle
+                key={p.tensor}
+                className="layer-dot"
+                cx={x(p.layer)}
+                cy={y(p.value)}
+                r={2.4}
+                fill={color(s.name)}
+                onClick={() => onPick(p.tensor)}
+              >
                 <title>{`layer ${p.layer}, ${s.name}: ${text(p.value)}`}</title>
               </circle>
             ))}

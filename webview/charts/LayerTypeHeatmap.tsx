@@ -1,8 +1,8 @@
 // Layers × types as a heat table; a column is the type the grid shows. Wide numbers appear when there is room.
 
 import { type ReactNode, useMemo } from 'react';
-import type { zTarget } from '../../core/protocol/objects.ts';
 import type * as z from 'zod';
+import type { zTarget } from '../../core/protocol/objects.ts';
 import { colorScale, inkOn } from './colorScale.ts';
 import { cellFigure } from './numberFormat.ts';
 import { TYPE_BITS } from './typeBits.ts';
@@ -22,10 +22,22 @@ export function LayerTypeHeatmap(props: {
   onSelect(type: Target): void;
 }): ReactNode {
   const { rows, columns, selected, onSelect } = props;
-  const scale = useMemo(() => colorScale(rows.flatMap((row) => row.values), 'log'), [rows]);
+  const scale = useMemo(
+    () =>
+      colorScale(
+        rows.flatMap((row) => row.values),
+        'log',
+      ),
+    [rows],
+  );
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
-    <div className="layer-type" role="region" aria-label="Mean damage by layer and type" tabIndex={0} data-testid="layer-type">
+    <section
+      className="layer-type"
+      aria-label="Mean damage by layer and type"
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
+      tabIndex={0}
+      data-testid="layer-type"
+    >
       <table>
         <thead>
           <tr>
@@ -34,7 +46,12 @@ export function LayerTypeHeatmap(props: {
             </th>
             {columns.map((type) => (
               <th key={type} scope="col" className={type === selected ? 'current' : ''}>
-                <button type="button" onClick={() => onSelect(type)} aria-pressed={type === selected} title={`${TYPE_BITS[type]} bits per weight`}>
+                <button
+                  type="button"
+                  onClick={() => onSelect(type)}
+                  aria-pressed={type === selected}
+                  title={`${TYPE_BITS[type]} bits per weight`}
+                >
                   {type.replace('_', '\u200b_')}
                 </button>
               </th>
@@ -64,6 +81,6 @@ export function LayerTypeHeatmap(props: {
           ))}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }

@@ -6,11 +6,20 @@ import { type ColorScale, type Ramp, rampColor } from './colorScale.ts';
 const STEPS = 48;
 const TICKS = [0, 1 / 3, 2 / 3, 1];
 
-export function Legend(props: { scale: ColorScale; ramp: Ramp; text(value: number): string; title: string }): ReactNode {
+export function Legend(props: {
+  scale: ColorScale;
+  ramp: Ramp;
+  text(value: number): string;
+  title: string;
+}): ReactNode {
   const { scale, ramp, text, title } = props;
   const stops = Array.from({ length: STEPS }, (_, i) => rampColor(ramp, i / (STEPS - 1)));
   return (
-    <div className="legend" role="img" aria-label={`${title}: from ${text(scale.at(0))} to ${text(scale.at(1))}, ${scale.kind} scale`}>
+    <div
+      className="legend"
+      role="img"
+      aria-label={`${title}: from ${text(scale.at(0))} to ${text(scale.at(1))}, ${scale.kind} scale`}
+    >
       <div className="legend-ramp" style={{ background: `linear-gradient(to right, ${stops.join(',')})` }} />
       <div className="legend-ticks number">
         {TICKS.map((t) => (

@@ -11,6 +11,8 @@ const LEFT = 44;
 const RIGHT = 12;
 const TOP = 8;
 const FOOT = 18;
+/** Keeping floats as they are costs next to nothing: drawn at the foot, or it would flatten all that matters. */
+const LEAST_SHARE = 1e-5;
 
 export function ParetoChart(props: {
   points: readonly ParetoPoint[];
@@ -28,11 +30,11 @@ export function ParetoChart(props: {
   const first = points[0];
   const last = points.at(-1);
   if (first === undefined || last === undefined || width === 0) return <div ref={frame} className="chart pareto" />;
-  const low = Math.min(...everything.map((p) => p.damage));
   const high = Math.max(...everything.map((p) => p.damage));
+  const low = Math.max(Math.min(...everything.map((p) => p.damage)), high * LEAST_SHARE);
   // Logarithmic: half of what there is to decide happens in the smallest third of the sizes.
   const x = scaleLog([first.bytes, Math.max(last.bytes, first.bytes + 1)], [LEFT, width - RIGHT]);
-  const y = scaleLog([low / 1.4, high * 1.4], [height - FOOT, TOP]);
+  const y = scaleLog([low / 1.4, high * 1.4], [height - FOOT, TOP]).clamp(true);
   const path = line<ParetoPoint>(
     (p) => x(p.bytes),
     (p) => y(p.damage),
@@ -46,6 +48,7 @@ export function ParetoChart(props: {
 
   return (
     <div ref={frame} className="chart pareto" data-testid="pareto">
+      {/* biome-ignore lint/a11y/useKeyWithClickEvents: the slider beside it does the same by keyboard. */}
       <svg
         width={width}
         height={height}
@@ -114,7 +117,9 @@ function labelled(
     const text = mark.label.replace(/^uniform /, '');
     const at = { text, x: x(mark.bytes) + 6, y: y(mark.damage) - 4 };
     const size = text.length * 6.2;
-    const free = placed.every((p) => Math.abs(p.y - at.y) > 10 || at.x > p.x + p.text.length * 6.2 || at.x + size < p.x);
+    const free = placed.every(
+      (p) => Math.abs(p.y - at.y) > 10 || at.x > p.x + p.text.length * 6.2 || at.x + size < p.x,
+    );
     if (free && at.x + size < width && at.y > 8) placed.push(at);
   }
   return placed;

@@ -51,7 +51,9 @@ export function gridLayout(table: Places, showVectors: boolean): GridLayout {
   }
   const layered = [...stacks].map(([stack, tensors]) => layerBlock(table, stack, tensors));
   const loose = outside.get('') ?? [];
-  const strips = loose.length <= MAX_NAMED_CELLS ? [namedBlock(loose)] : prefixStrips(table, loose);
+  const byRole = (a: number, b: number): number =>
+    roleRank(table.roles[a] ?? 'other') - roleRank(table.roles[b] ?? 'other');
+  const strips = loose.length <= MAX_NAMED_CELLS ? [namedBlock([...loose].sort(byRole))] : prefixStrips(table, loose);
   const used = strips.filter((block) => block.rows.length > 0);
   const blocks = loose.length <= MAX_NAMED_CELLS ? [...used, ...layered] : [...layered, ...used];
   return { blocks, ...positions(blocks, count) };
@@ -95,7 +97,9 @@ function prefixStrips(table: Places, tensors: readonly number[]): GridBlock[] {
   for (const t of tensors) push(groups, table.stacks[t] || namePrefix(table.names[t] ?? ''), t);
   // Many groups of one are no grouping at all.
   if (groups.size > tensors.length / 2) return [stripBlock('strip', 'Outside layers', tensors, STRIP_PER_ROW)];
-  return [...groups].map(([prefix, members]) => stripBlock('strip', prefix || 'Outside layers', members, STRIP_PER_ROW));
+  return [...groups].map(([prefix, members]) =>
+    stripBlock('strip', prefix || 'Outside layers', members, STRIP_PER_ROW),
+  );
 }
 
 function namePrefix(name: string): string {

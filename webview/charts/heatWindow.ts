@@ -33,7 +33,9 @@ export function around(limit: HeatWindow, row: number, column: number, side: num
 }
 
 export function sameWindow(a: HeatWindow, b: HeatWindow): boolean {
-  return a.rows[0] === b.rows[0] && a.rows[1] === b.rows[1] && a.columns[0] === b.columns[0] && a.columns[1] === b.columns[1];
+  return (
+    a.rows[0] === b.rows[0] && a.rows[1] === b.rows[1] && a.columns[0] === b.columns[0] && a.columns[1] === b.columns[1]
+  );
 }
 
 /**

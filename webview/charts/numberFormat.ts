@@ -20,9 +20,13 @@ export function figure(value: number): string {
 /** As `figure`, but short enough for a cell of the grid. */
 export function cellFigure(value: number): string {
   const size = Math.abs(value);
-  if (Number.isFinite(value) && size >= 9999.5 && size < 1e6) return `${value < 0 ? NARROW_MINUS : ''}${(size / 1000).toFixed(0)}k`;
-  if (Number.isFinite(value) && size >= 9.995 && size < 999.95) return (value < 0 ? NARROW_MINUS : '') + size.toFixed(1);
-  return figure(value).replace('×10', 'e').replaceAll(/[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]/g, plainDigit);
+  if (Number.isFinite(value) && size >= 9999.5 && size < 1e6)
+    return `${value < 0 ? NARROW_MINUS : ''}${(size / 1000).toFixed(0)}k`;
+  if (Number.isFinite(value) && size >= 9.995 && size < 999.95)
+    return (value < 0 ? NARROW_MINUS : '') + size.toFixed(1);
+  return figure(value)
+    .replace('×10', 'e')
+    .replaceAll(/[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]/g, plainDigit);
 }
 
 /** The shortest text that reads back as the same float32. */
@@ -85,7 +89,11 @@ export function bitsPerWeight(value: number): string {
 }
 
 export function decibels(value: number): string {
-  return Number.isFinite(value) ? `${value.toFixed(1).replace('-', NARROW_MINUS)} dB` : value > 0 ? '∞ dB' : figure(value);
+  return Number.isFinite(value)
+    ? `${value.toFixed(1).replace('-', NARROW_MINUS)} dB`
+    : value > 0
+      ? '∞ dB'
+      : figure(value);
 }
 
 export function seconds(value: number): string {
@@ -109,7 +117,9 @@ const SUPERSCRIPT = '⁰¹²³⁴⁵⁶⁷⁸⁹';
 
 function scientific(size: number): string {
   const [mantissa = '', exponent = '0'] = size.toExponential(1).split('e');
-  const power = exponent.replace('+', '').replaceAll(/[-\d]/g, (c) => (c === '-' ? '⁻' : (SUPERSCRIPT[Number(c)] ?? c)));
+  const power = exponent
+    .replace('+', '')
+    .replaceAll(/[-\d]/g, (c) => (c === '-' ? '⁻' : (SUPERSCRIPT[Number(c)] ?? c)));
   return `${mantissa}×10${power}`;
 }
 

@@ -52,7 +52,8 @@ export function placeLabels(
     for (const [dx, dy] of OFFSETS) {
       const label: PlacedLabel = { x: point.x + dx, y: point.y + dy, anchor: dx > 0 ? 'start' : 'end' };
       const box = boxOf(label, point.text);
-      const inside = box.left >= bounds.left && box.right <= bounds.right && box.top >= bounds.top && box.bottom <= bounds.bottom;
+      const inside =
+        box.left >= bounds.left && box.right <= bounds.right && box.top >= bounds.top && box.bottom <= bounds.bottom;
       if (!inside || taken.some((other, j) => j !== i && overlap(box, other))) continue;
       placed[i] = label;
       taken.push(box);

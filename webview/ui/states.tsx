@@ -2,7 +2,7 @@
 
 import type { ReactNode } from 'react';
 import type { Failure } from '../app/hostFailure.ts';
-import type { Task } from '../app/session.ts';
+import type { Task } from '../app/sessionState.ts';
 import { seconds } from '../charts/numberFormat.ts';
 import { visibleText } from '../charts/visibleText.ts';
 import { WarningIcon } from './icons.tsx';

@@ -64,7 +64,13 @@ export interface Choice<T extends string> {
 }
 
 export function Dropdown<T extends string>(
-  props: Common & { label: string; value: T; options: readonly Choice<T>[]; disabled?: boolean; onChange(value: T): void },
+  props: Common & {
+    label: string;
+    value: T;
+    options: readonly Choice<T>[];
+    disabled?: boolean;
+    onChange(value: T): void;
+  },
 ): ReactNode {
   const { label, value, options, disabled = false, onChange } = props;
   const element = useElement<{ value: string }>('change', (target) => {
@@ -88,7 +94,11 @@ export function Dropdown<T extends string>(
     'vscode-dropdown',
     { ...common(props), ref: element, 'aria-label': label, disabled },
     options.map((option) =>
-      createElement('vscode-option', { key: option.value, value: option.value, selected: option.value === value }, option.label),
+      createElement(
+        'vscode-option',
+        { key: option.value, value: option.value, selected: option.value === value },
+        option.label,
+      ),
     ),
   );
 }
@@ -124,7 +134,13 @@ export function TextField(
   useLayoutEffect(() => {
     if (element.current !== null && element.current.value !== value) element.current.value = value;
   }, [element, value]);
-  return createElement('vscode-text-field', { ...common(props), ref: element, 'aria-label': label, placeholder, disabled });
+  return createElement('vscode-text-field', {
+    ...common(props),
+    ref: element,
+    'aria-label': label,
+    placeholder,
+    disabled,
+  });
 }
 
 export function ProgressRing(props: { label: string }): ReactNode {

@@ -24,24 +24,41 @@ export function fakeEngine(model: FakeModel, emit: Emit, scanMs: number): Handle
 
   async function scan(task: 'statistics' | 'sensitivity', signal: AbortSignal) {
     for (let start = 0; start < count; start += BATCH) {
-      await pause((scanMs * BATCH) / count);
+      await pause((scanMs * Math.min(BATCH, count)) / count);
       if (signal.aborted) throw { code: 'CANCELLED', message: `${task} cancelled` };
       const batch = Array.from({ length: Math.min(BATCH, count - start) }, (_, i) => start + i);
       if (task === 'statistics') {
-        emit('statistics', { model: 1, rows: batch.map((tensor) => ({ tensor, statistics: model.statistics(tensor) })) });
+        emit('statistics', {
+          model: 1,
+          rows: batch.map((tensor) => ({ tensor, statistics: model.statistics(tensor) })),
+        });
       } else {
         const found = batch.filter((t) => model.table.quantizable[t] === 1);
         emit('sensitivity', { model: 1, rows: found.map((tensor) => ({ tensor, damages: model.damages(tensor) })) });
       }
       const done = Math.min(count, start + BATCH);
       const message = model.table.names[done - 1] ?? '';
-      emit('progress', { model: 1, task, done, total: count, message, secondsLeft: ((count - done) / count) * scanMs * 1e-3 });
+      emit('progress', {
+        model: 1,
+        task,
+        done,
+        total: count,
+        message,
+        secondsLeft: ((count - done) / count) * scanMs * 1e-3,
+      });
     }
-    return { tensors: count, cached: 0, seconds: scanMs / 1000, provenance: { ...provenance, kind: task === 'statistics' ? 'measured' : 'estimated' } };
+    return {
+      tensors: count,
+      cached: 0,
+      seconds: scanMs / 1000,
+      provenance: { ...provenance, kind: task === 'statistics' ? 'measured' : 'estimated' },
+    };
   }
 
   const sensitivity = (): SensitivityRow[] => {
-    rows ??= model.table.names.flatMap((_, tensor) => (model.table.quantizable[tensor] === 1 ? [{ tensor, damages: model.damages(tensor) }] : []));
+    rows ??= model.table.names.flatMap((_, tensor) =>
+      model.table.quantizable[tensor] === 1 ? [{ tensor, damages: model.damages(tensor) }] : [],
+    );
     return rows;
   };
 
@@ -63,14 +80,17 @@ export function fakeEngine(model: FakeModel, emit: Emit, scanMs: number): Handle
         const shape = model.table.shapes[tensor] ?? [1, 1];
         const columns = shape.at(-1) ?? 1;
         const length = axis === 'row' ? columns : (model.table.elements[tensor] ?? 0) / columns;
-        return { values: Float32Array.from({ length }, (_, i) => (axis === 'row' ? model.value(tensor, index, i) : model.value(tensor, i, index))) };
+        return {
+          values: Float32Array.from({ length }, (_, i) =>
+            axis === 'row' ? model.value(tensor, index, i) : model.value(tensor, i, index),
+          ),
+        };
       }
       case 'profile': {
         const { tensor } = params as Params<'profile'>;
         return profile(model, tensor);
       }
-      case 'solve':
-        {
+      case 'solve': {
         const began = performance.now();
         const solution = solve(model, sensitivity(), (params as Params<'solve'>).request);
         return { ...solution, solveMs: performance.now() - began };
@@ -93,7 +113,14 @@ export function fakeEngine(model: FakeModel, emit: Emit, scanMs: number): Handle
         for (let i = 1; i <= 20; i++) {
           await pause(60);
           if (signal.aborted) throw { code: 'CANCELLED', message: 'export cancelled' };
-          emit('progress', { model: 1, task: 'export', done: i, total: 20, message: model.table.names[i % count] ?? '', secondsLeft: (20 - i) * 0.06 });
+          emit('progress', {
+            model: 1,
+            task: 'export',
+            done: i,
+            total: 20,
+            message: model.table.names[i % count] ?? '',
+            secondsLeft: (20 - i) * 0.06,
+          });
         }
         const tensors = Object.entries(plan.solution.tensors).map(([name, a]) => ({
           name,
@@ -104,7 +131,19 @@ export function fakeEngine(model: FakeModel, emit: Emit, scanMs: number): Handle
           sqnr: -10 * Math.log10(a.relativeError),
           maxError: 0.001,
         }));
-        const verify = { original: 'a', exported: output, tensors, compared: tensors.length, identical: 61, renamed: tensors.length, missing: [], extra: [], worstSqnr: 14.2, meanSqnr: 21.9, ok: true };
+        const verify = {
+          original: 'a',
+          exported: output,
+          tensors,
+          compared: tensors.length,
+          identical: 61,
+          renamed: tensors.length,
+          missing: [],
+          extra: [],
+          worstSqnr: 14.2,
+          meanSqnr: 21.9,
+          ok: true,
+        };
         return { output, bytes: plan.solution.bytes, bitsPerWeight: plan.solution.bitsPerWeight, seconds: 1.4, verify };
       }
       default:
@@ -174,7 +213,8 @@ function profile(model: FakeModel, tensor: number) {
 /** Lagrangian choice: cheapest damage + λ · bytes per tensor, λ by bisection. */
 function solve(model: FakeModel, rows: readonly SensitivityRow[], request: PlanRequest): Solution {
   const allowed = rows.map((row) => options(model, row, request));
-  const kept = model.summary.bytes - rows.reduce((sum, row) => sum + (model.table.bytes[row.tensor] ?? 0), 0) + FILE_OVERHEAD;
+  const kept =
+    model.summary.bytes - rows.reduce((sum, row) => sum + (model.table.bytes[row.tensor] ?? 0), 0) + FILE_OVERHEAD;
   const sizeAt = (lambda: number): number => kept + allowed.reduce((sum, list) => sum + pick(list, lambda).bytes, 0);
   let low = 1e-18;
   let high = 1e3;
@@ -187,28 +227,51 @@ function solve(model: FakeModel, rows: readonly SensitivityRow[], request: PlanR
   const bytes = kept + picks.reduce((sum, p) => sum + p.bytes, 0);
   const minBytes = kept + allowed.reduce((sum, list) => sum + Math.min(...list.map((d) => d.bytes)), 0);
   const maxBytes = kept + allowed.reduce((sum, list) => sum + Math.max(...list.map((d) => d.bytes)), 0);
-  if (bytes > request.targetBytes) throw { code: 'BUDGET_INFEASIBLE', message: `${request.targetBytes} bytes asked, ${minBytes} is the least these rules allow` };
+  if (bytes > request.targetBytes)
+    throw {
+      code: 'BUDGET_INFEASIBLE',
+      message: `${request.targetBytes} bytes asked, ${minBytes} is the least these rules allow`,
+    };
   const tensors: Solution['tensors'] = {};
   rows.forEach((row, i) => {
     const p = picks[i];
     const name = model.table.names[row.tensor] ?? '';
     const isPinned = request.pins.some((entry) => entry.name === name);
-    const why = isPinned ? `locked to ${p?.type} by name` : `one type up costs ${Math.round((p?.bytes ?? 0) / 8)} bytes for 12 % less error; one down would save less than any other tensor offers`;
+    const why = isPinned
+      ? `locked to ${p?.type} by name`
+      : `one type up costs ${Math.round((p?.bytes ?? 0) / 8)} bytes for 12 % less error; one down would save less than any other tensor offers`;
     if (p !== undefined) tensors[name] = { type: p.type, bytes: p.bytes, relativeError: p.relativeError, why };
   });
   const damage = picks.reduce((sum, p) => sum + p.relativeError, 0);
-  return { bytes, bitsPerWeight: (8 * bytes) / model.summary.parameters, damage, gap: 0, feasible: { minBytes, maxBytes }, tensors };
+  return {
+    bytes,
+    bitsPerWeight: (8 * bytes) / model.summary.parameters,
+    damage,
+    gap: 0,
+    feasible: { minBytes, maxBytes },
+    tensors,
+  };
 }
 
 function pareto(model: FakeModel, rows: readonly SensitivityRow[], request: PlanRequest) {
   const probe = solve(model, rows, { ...request, targetBytes: Number.MAX_SAFE_INTEGER });
   const { minBytes, maxBytes } = probe.feasible;
   const points = Array.from({ length: 32 }, (_, i) => {
-    const { bytes, bitsPerWeight, damage } = solve(model, rows, { ...request, targetBytes: minBytes + ((maxBytes - minBytes) * i) / 31 });
+    const { bytes, bitsPerWeight, damage } = solve(model, rows, {
+      ...request,
+      targetBytes: minBytes + ((maxBytes - minBytes) * i) / 31,
+    });
     return { bytes, bitsPerWeight, damage };
   });
   const landmarks = (['Q2_K', 'Q3_K', 'Q4_0', 'Q4_K', 'Q5_K', 'Q6_K', 'Q8_0'] as const).map((type) => {
-    const s = solve(model, rows, { ...request, choices: [type], pins: [], locks: [], minimums: [], targetBytes: Number.MAX_SAFE_INTEGER });
+    const s = solve(model, rows, {
+      ...request,
+      choices: [type],
+      pins: [],
+      locks: [],
+      minimums: [],
+      targetBytes: Number.MAX_SAFE_INTEGER,
+    });
     return { label: `uniform ${type}`, bytes: s.bytes, bitsPerWeight: s.bitsPerWeight, damage: s.damage };
   });
   return { points, landmarks };

@@ -1,7 +1,7 @@
 // Synthetic models for looking at the views: tables, statistics, tiles and damages that behave like real ones.
 
-import { GGUF_TARGETS, type GgufTarget, storedType, targetBytes } from '../../../core/quant/ggufTypes.ts';
 import type { ModelSummary, SensitivityRow, StatisticsRow, TensorTable } from '../../../core/protocol/objects.ts';
+import { GGUF_TARGETS, type GgufTarget, storedType, targetBytes } from '../../../core/quant/ggufTypes.ts';
 import { storedBytes } from '../../../core/tensor/dtype.ts';
 
 type Role = TensorTable['roles'][number];
@@ -123,8 +123,16 @@ export function fakeModel(size: FakeSize): FakeModel {
       const size_ = targetBytes(stored, rows, columns);
       const bits = (8 * size_) / (elements[t] ?? 1);
       const lossless = stored === 'F32' || stored === 'BF16';
-      const relativeError = lossless ? 0 : 2.1 * 4 ** -bits * (1 + 0.09 * k) * KIND_FACTOR(stored) * (0.8 + 0.4 * hash(t, 3, 3));
-      return { type, stored, bytes: size_, relativeError, sqnr: relativeError === 0 ? Infinity : -10 * Math.log10(relativeError) };
+      const relativeError = lossless
+        ? 0
+        : 2.1 * 4 ** -bits * (1 + 0.09 * k) * KIND_FACTOR(stored) * (0.8 + 0.4 * hash(t, 3, 3));
+      return {
+        type,
+        stored,
+        bytes: size_,
+        relativeError,
+        sqnr: relativeError === 0 ? Infinity : -10 * Math.log10(relativeError),
+      };
     });
   };
   const value = (t: number, row: number, column: number): number => {
@@ -132,13 +140,15 @@ export function fakeModel(size: FakeSize): FakeModel {
     const std = sigma(t);
     const hot = heavy(t) > 20 && [0.14, 0.39, 0.64, 0.9].some((f) => Math.floor(f * columns) === column);
     if (heavy(t) > 20 && row === 211 && column === Math.floor(0.64 * columns)) return statistics(t).max;
-    const gauss = Math.sqrt(-2 * Math.log(hash(t, row, column) + 1e-12)) * Math.cos(6.2831853 * hash(row, column, t + 11));
+    const gauss =
+      Math.sqrt(-2 * Math.log(hash(t, row, column) + 1e-12)) * Math.cos(6.2831853 * hash(row, column, t + 11));
     return gauss * std * (hot ? 4 : 1) * (row % 97 === 40 ? 1.6 : 1);
   };
   return { summary, table, statistics, damages, value };
 }
 
-const KIND_FACTOR = (type: GgufTarget): number => (type.endsWith('_K') ? 0.8 : type.startsWith('IQ') ? 0.7 : type === 'F16' ? 1e4 : 1);
+const KIND_FACTOR = (type: GgufTarget): number =>
+  type.endsWith('_K') ? 0.8 : type.startsWith('IQ') ? 0.7 : type === 'F16' ? 1e4 : 1;
 
 const NAMES: Record<FakeSize, string> = {
   tiny: 'five-tensors',
@@ -175,7 +185,16 @@ const SPECS: Record<FakeSize, () => Spec[]> = {
           ['up', 'expert.up'],
           ['down', 'expert.down'],
         ] as const) {
-          specs.push(spec(`model.layers.${l}.mlp.experts.${e}.${m}_proj.weight`, [768, 2048], l, role, 'model.layers', `expert.${m}`));
+          specs.push(
+            spec(
+              `model.layers.${l}.mlp.experts.${e}.${m}_proj.weight`,
+              [768, 2048],
+              l,
+              role,
+              'model.layers',
+              `expert.${m}`,
+            ),
+          );
         }
       }
     }
@@ -184,7 +203,14 @@ const SPECS: Record<FakeSize, () => Spec[]> = {
   },
   flat: () =>
     Array.from({ length: 320 }, (_, i) =>
-      spec(`${['stem', 'features', 'head'][i < 20 ? 0 : i < 260 ? 1 : 2]}.${i}.weight`, [64, 64 + (i % 7) * 16], -1, 'other', '', `conv${i}`),
+      spec(
+        `${['stem', 'features', 'head'][i < 20 ? 0 : i < 260 ? 1 : 2]}.${i}.weight`,
+        [64, 64 + (i % 7) * 16],
+        -1,
+        'other',
+        '',
+        `conv${i}`,
+      ),
     ),
 };
 
@@ -214,7 +240,10 @@ function spec(name: string, shape: number[], layer: number, role: Role, stack: s
 
 /** A number in (0, 1) from three integers. */
 export function hash(a: number, b: number, c: number): number {
-  let h = Math.imul(a + 0x9e3779b9, 0x85ebca6b) ^ Math.imul(b + 0x7f4a7c15, 0xc2b2ae35) ^ Math.imul(c + 0x165667b1, 0x27d4eb2f);
+  let h =
+    Math.imul(a + 0x9e3779b9, 0x85ebca6b) ^
+    Math.imul(b + 0x7f4a7c15, 0xc2b2ae35) ^
+    Math.imul(c + 0x165667b1, 0x27d4eb2f);
   h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
   h = Math.imul(h ^ (h >>> 12), 0x297a2d39);
   return ((h ^ (h >>> 15)) >>> 0) / 4294967296;

@@ -1,7 +1,13 @@
 // Forwards the message table to the real engine process over JSON-RPC, as the extension host does.
 
 import { fork } from 'node:child_process';
-import { createMessageConnection, CancellationTokenSource, IPCMessageReader, IPCMessageWriter, ResponseError } from 'vscode-jsonrpc/node';
+import {
+  CancellationTokenSource,
+  createMessageConnection,
+  IPCMessageReader,
+  IPCMessageWriter,
+  ResponseError,
+} from 'vscode-jsonrpc/node';
 import { EVENTS, type EventName } from '../../../core/protocol/calls.ts';
 import { zFailure } from '../../../core/protocol/objects.ts';
 import type { Emit, Handler } from './fakeEngine.ts';

@@ -80,7 +80,9 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
       reply({ kind: 'reply', id: message.id, result });
     } catch (error) {
       const known = typeof error === 'object' && error !== null && 'code' in error && 'message' in error;
-      const failure = known ? { code: error.code, message: error.message } : { code: 'INTERNAL', message: String(error) };
+      const failure = known
+        ? { code: error.code, message: error.message }
+        : { code: 'INTERNAL', message: String(error) };
       reply({ kind: 'failure', id: message.id, failure });
     } finally {
       calls.delete(key);
@@ -149,7 +151,8 @@ function pageHtml(theme: ThemeName): string {
 
 if (import.meta.main) {
   const [mode = '--fake', value] = process.argv.slice(2);
-  const options = mode === '--model' && value !== undefined ? { model: value } : { fake: (value ?? 'llama') as FakeSize };
-  const harness = await startHarness({ ...options, port: Number(process.env['PORT'] ?? 4173) });
+  const options =
+    mode === '--model' && value !== undefined ? { model: value } : { fake: (value ?? 'llama') as FakeSize };
+  const harness = await startHarness({ ...options, port: Number(process.env.PORT ?? 4173) });
   console.log(`Quantscope webview: ${harness.url}?theme=dark|light|contrast`);
 }

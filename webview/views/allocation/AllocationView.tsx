@@ -2,13 +2,13 @@
 
 import { type ReactNode, useMemo } from 'react';
 import { useModel, useSession, useView } from '../../app/context.ts';
+import { TARGETS } from '../../app/tensorFigures.ts';
 import { useSavePlan } from '../../app/useSavePlan.ts';
 import { bytes, count, figure } from '../../charts/numberFormat.ts';
 import { bitsColor, TYPE_BITS } from '../../charts/typeBits.ts';
 import { visibleText } from '../../charts/visibleText.ts';
 import { Empty } from '../../ui/states.tsx';
 import { Button, Checkbox } from '../../ui/toolkit.tsx';
-import { TARGETS } from '../../app/tensorFigures.ts';
 import { LockRules } from './LockRules.tsx';
 import { Minimums } from './Minimums.tsx';
 import { SelectionTools } from './SelectionTools.tsx';
@@ -111,7 +111,11 @@ function TypeShares(): ReactNode {
     <>
       <div className="mix-bar" role="presentation">
         {shares.map((row) => (
-          <div key={row.type} title={row.type} style={{ width: `${(100 * row.bytes) / total}%`, background: bitsColor(TYPE_BITS[row.type]) }} />
+          <div
+            key={row.type}
+            title={row.type}
+            style={{ width: `${(100 * row.bytes) / total}%`, background: bitsColor(TYPE_BITS[row.type]) }}
+          />
         ))}
       </div>
       <table className="figures" aria-label="Types in the plan">

@@ -52,14 +52,22 @@ export function LockRules(): ReactNode {
           value={pattern}
           onInput={setPattern}
         />
-        <Dropdown label="Type to lock to" testId="lock-type" className="short" value={type} options={TYPES} onChange={(picked) => setType(picked)} />
+        <Dropdown
+          label="Type to lock to"
+          testId="lock-type"
+          className="short"
+          value={type}
+          options={TYPES}
+          onChange={(picked) => setType(picked)}
+        />
         <Button testId="lock-add" disabled={!usable} onClick={add}>
           Lock
         </Button>
       </div>
       {pattern === '' ? null : (
         <p className={found.failure === null && found.count > 0 ? 'hint number' : 'hint error'} role="status">
-          {found.failure ?? (found.count === 0 ? 'matches no tensor a plan may change' : `matches ${found.count} tensors`)}
+          {found.failure ??
+            (found.count === 0 ? 'matches no tensor a plan may change' : `matches ${found.count} tensors`)}
         </p>
       )}
     </section>

@@ -51,14 +51,29 @@ export function SelectionTools(): ReactNode {
         )}
       </p>
       <div className="button-row">
-        <Dropdown label="Type for the selection" testId="selection-type" className="short" value={type} options={TYPES} onChange={(picked) => setType(picked)} />
-        <Button testId="selection-pin" disabled={names.length === 0} onClick={() => session.view.set((v) => pin(v, names, type))}>
+        <Dropdown
+          label="Type for the selection"
+          testId="selection-type"
+          className="short"
+          value={type}
+          options={TYPES}
+          onChange={(picked) => setType(picked)}
+        />
+        <Button
+          testId="selection-pin"
+          disabled={names.length === 0}
+          onClick={() => session.view.set((v) => pin(v, names, type))}
+        >
           Set type
         </Button>
         <Button testId="selection-lock" disabled={names.length === 0 || solution === null} onClick={lockAsPlanned}>
           Lock as planned
         </Button>
-        <Button testId="selection-free" disabled={names.length === 0} onClick={() => session.view.set((v) => pin(v, names, null))}>
+        <Button
+          testId="selection-free"
+          disabled={names.length === 0}
+          onClick={() => session.view.set((v) => pin(v, names, null))}
+        >
           Unlock
         </Button>
         {matching.length > 0 ? (

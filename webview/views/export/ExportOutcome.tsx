@@ -17,7 +17,9 @@ export function ExportOutcome(props: { result: ExportResult }): ReactNode {
   const rows = useMemo(() => [...verify.tensors].sort(worstFirst), [verify]);
   const problems = verify.missing.length + verify.extra.length;
   const act = (call: Promise<unknown>): void => {
-    call.then(() => setFailure('')).catch((error: unknown) => setFailure(error instanceof Error ? error.message : String(error)));
+    call
+      .then(() => setFailure(''))
+      .catch((error: unknown) => setFailure(error instanceof Error ? error.message : String(error)));
   };
   return (
     <section className="outcome" aria-label="Result" data-testid="export-result">
@@ -40,12 +42,17 @@ export function ExportOutcome(props: { result: ExportResult }): ReactNode {
       </div>
       {failure === '' ? null : <p className="error">{visibleText(failure)}</p>}
       <p className="number" data-testid="verify-summary">
-        {grouped(verify.compared)} tensors compared, {grouped(verify.identical)} identical, {grouped(verify.renamed)} renamed
+        {grouped(verify.compared)} tensors compared, {grouped(verify.identical)} identical, {grouped(verify.renamed)}{' '}
+        renamed
         {problems === 0 ? '' : `, ${verify.missing.length} missing, ${verify.extra.length} extra`}. Worst SQNR{' '}
         <b>{decibels(verify.worstSqnr)}</b>, mean {decibels(verify.meanSqnr)}.
       </p>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard. */}
-      <div className="verify-scroll" role="region" aria-label="Comparison by tensor" tabIndex={0}>
+      <section
+        className="verify-scroll"
+        aria-label="Comparison by tensor"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
+        tabIndex={0}
+      >
         <table className="figures" data-testid="verify-table">
           <thead>
             <tr>
@@ -57,21 +64,30 @@ export function ExportOutcome(props: { result: ExportResult }): ReactNode {
           </thead>
           <tbody>
             {rows.slice(0, SHOWN).map((row) => (
-              <tr key={`${row.name}\0${row.exportedName}`} className={row.status === 'same' || row.status === 'close' ? '' : 'bad'}>
+              <tr
+                key={`${row.name}\0${row.exportedName}`}
+                className={row.status === 'same' || row.status === 'close' ? '' : 'bad'}
+              >
                 <th scope="row" title={visibleText(`${row.name} → ${row.exportedName}`)}>
                   {shownName(row.exportedName || row.name, 44)}
                 </th>
                 <td>
                   {row.originalDtype ?? '–'} → {row.exportedDtype ?? '–'}
                 </td>
-                <td>{row.status === 'same' ? 'identical' : row.status === 'close' ? decibels(row.sqnr) : row.status}</td>
+                <td>
+                  {row.status === 'same' ? 'identical' : row.status === 'close' ? decibels(row.sqnr) : row.status}
+                </td>
                 <td>{figure(row.maxError)}</td>
               </tr>
             ))}
           </tbody>
         </table>
-      </div>
-      {rows.length > SHOWN ? <p className="hint number">the {SHOWN} worst of {grouped(rows.length)}</p> : null}
+      </section>
+      {rows.length > SHOWN ? (
+        <p className="hint number">
+          the {SHOWN} worst of {grouped(rows.length)}
+        </p>
+      ) : null}
     </section>
   );
 }

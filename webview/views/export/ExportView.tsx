@@ -47,7 +47,9 @@ export function ExportView(): ReactNode {
   }
   const blocked = format === 'gguf' ? summary.ggufBlocker : null;
   const exists = preflight?.checks.some((check) => !check.ok && /exist/i.test(check.name + check.message)) ?? false;
-  const passed = preflight !== null && (preflight.ok || (overwrite && preflight.checks.every((c) => c.ok || /exist/i.test(c.name + c.message))));
+  const passed =
+    preflight !== null &&
+    (preflight.ok || (overwrite && preflight.checks.every((c) => c.ok || /exist/i.test(c.name + c.message))));
   const running = task.status === 'running';
 
   async function pick(): Promise<void> {
@@ -64,7 +66,8 @@ export function ExportView(): ReactNode {
   return (
     <article data-testid="export">
       <p className="lead number">
-        {bytes(solution.bytes)} at {bitsPerWeight(solution.bitsPerWeight)} bits per weight, from {bytes(summary.fileBytes)}.
+        {bytes(solution.bytes)} at {bitsPerWeight(solution.bitsPerWeight)} bits per weight, from{' '}
+        {bytes(summary.fileBytes)}.
       </p>
       <div className="form">
         <span className="form-label">Format</span>
@@ -93,7 +96,10 @@ export function ExportView(): ReactNode {
       </div>
       {pickFailure === '' ? null : <p className="error">{visibleText(pickFailure)}</p>}
       {format === 'safetensors' ? (
-        <p className="hint">Weights are quantized, read back and stored as BF16, so that any runtime can score the plan: simulated, not smaller.</p>
+        <p className="hint">
+          Weights are quantized, read back and stored as BF16, so that any runtime can score the plan: simulated, not
+          smaller.
+        </p>
       ) : null}
       {blocked === null ? null : (
         <p className="notice warning inline" role="alert">
@@ -158,5 +164,7 @@ export function ExportView(): ReactNode {
 
 function suggested(name: string, bits: number, format: 'gguf' | 'safetensors'): string {
   const stem = name.replace(/\.(gguf|safetensors)$/i, '').replaceAll(/[^\w.-]+/g, '-') || 'model';
-  return format === 'gguf' ? `${stem}-${bits.toFixed(2)}bpw.gguf` : `${stem}-simulated-${bits.toFixed(2)}bpw.safetensors`;
+  return format === 'gguf'
+    ? `${stem}-${bits.toFixed(2)}bpw.gguf`
+    : `${stem}-simulated-${bits.toFixed(2)}bpw.safetensors`;
 }

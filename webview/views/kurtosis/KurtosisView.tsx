@@ -42,8 +42,9 @@ export function KurtosisView(): ReactNode {
   return (
     <article data-testid="kurtosis">
       <p className="lead" data-testid="kurtosis-note">
-        Excess kurtosis near 0 is a Gaussian, easy to quantize to 4 bits; large values point at few channels far from the rest.{' '}
-        <strong>Neither kurtosis nor max/mean alone predicts damage</strong>: see Sensitivity for what quantizing does.
+        Excess kurtosis near 0 is a Gaussian, easy to quantize to 4 bits; large values point at few channels far from
+        the rest. <strong>Neither kurtosis nor max/mean alone predicts damage</strong>: see Sensitivity for what
+        quantizing does.
       </p>
       {kurtosis.length === 0 ? null : (
         <>
@@ -54,7 +55,12 @@ export function KurtosisView(): ReactNode {
         </>
       )}
       <h3>Both, one dot per tensor</h3>
-      <FigureScatter points={points} xLabel={`${metricById('maxToMeanRatio')?.label} →`} yLabel="↑ excess kurtosis" onPick={open} />
+      <FigureScatter
+        points={points}
+        xLabel={`${metricById('maxToMeanRatio')?.label} →`}
+        yLabel="↑ excess kurtosis"
+        onPick={open}
+      />
       <h3>By role</h3>
       <table className="figures" aria-label="Kurtosis and max to mean ratio by role">
         <thead>

@@ -1,7 +1,7 @@
 // Where the outliers are: the tensors that stand out most, under the metric of the grid.
 
 import { type ReactNode, useMemo } from 'react';
-import { useLensFigures, useLayout, useModel } from '../../app/context.ts';
+import { useLayout, useLensFigures, useModel } from '../../app/context.ts';
 import { RankedTensors } from '../../app/RankedTensors.tsx';
 import { DotStrip } from '../../charts/DotStrip.tsx';
 import { Empty } from '../../ui/states.tsx';
@@ -24,8 +24,8 @@ export function OutliersView(): ReactNode {
   return (
     <article data-testid="outliers">
       <p className="lead">
-        One extreme weight stretches the range of its whole block: every other weight there loses resolution. Select a cell to
-        find the row and column it sits in.
+        One extreme weight stretches the range of its whole block: every other weight there loses resolution. Select a
+        cell to find the row and column it sits in.
       </p>
       <h3>By role</h3>
       <DotStrip groups={groups} scale={scale} ramp={metric.ramp} text={metric.text} label={`${metric.label} by role`} />

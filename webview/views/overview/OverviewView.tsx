@@ -3,7 +3,7 @@
 import type { ReactNode } from 'react';
 import { useModel } from '../../app/context.ts';
 import { MixBar } from '../../charts/MixBar.tsx';
-import { bitsPerWeight, bytes, count, grouped } from '../../charts/numberFormat.ts';
+import { bitsPerWeight, bytes, count, grouped, seconds } from '../../charts/numberFormat.ts';
 import { shownName, visibleText } from '../../charts/visibleText.ts';
 import { WarningIcon } from '../../ui/icons.tsx';
 
@@ -54,7 +54,10 @@ export function OverviewView(): ReactNode {
       <h3>Roles</h3>
       <MixBar label="role" parts={summary.roles.map((r) => mix(r, r.role))} />
       <h3>
-        Metadata <span className="hint number">{grouped(summary.metadataCount)} entries</span>
+        Metadata{' '}
+        <span className="hint number">
+          {grouped(summary.metadataCount)} {summary.metadataCount === 1 ? 'entry' : 'entries'}
+        </span>
       </h3>
       {summary.metadata.length === 0 ? (
         <p className="hint">The file carries none.</p>
@@ -76,8 +79,11 @@ export function OverviewView(): ReactNode {
       <p className="hint number foot-note">
         Opened in {summary.openMs.toFixed(0)} ms from {bytes(summary.bytesRead)} of headers
         {summary.files > 1 ? ` in ${grouped(summary.files)} files` : ''}
-        {measured.status === 'done' ? `; every weight measured in ${measured.seconds.toFixed(1)} s` : ''}
-        {measured.cached > 0 ? ` (${grouped(measured.cached)} tensors from cache)` : ''}.
+        {measured.status === 'done' ? `; every weight measured in ${seconds(measured.seconds)}` : ''}
+        {measured.cached > 0
+          ? ` (${measured.cached === measured.total ? 'all' : grouped(measured.cached)} from cache)`
+          : ''}
+        .
       </p>
     </article>
   );

@@ -47,7 +47,10 @@ export function SensitivityView(): ReactNode {
     });
     return [...groups.values()]
       .sort((a, b) => a.order - b.order)
-      .map(({ label, sums, counts }) => ({ label, values: [...sums].map((sum, c) => sum / (counts[c] || Number.NaN)) }));
+      .map(({ label, sums, counts }) => ({
+        label,
+        values: [...sums].map((sum, c) => sum / (counts[c] || Number.NaN)),
+      }));
   }, [table, damages, version]);
 
   const ranked = useMemo(() => {
@@ -61,8 +64,8 @@ export function SensitivityView(): ReactNode {
   return (
     <article data-testid="sensitivity">
       <p className="lead">
-        Damage is the relative squared error ‖W − Ŵ‖²/‖W‖² after quantizing and reading back. It is estimated from the weights
-        alone, without data.
+        Damage is the relative squared error ‖W − Ŵ‖²/‖W‖² after quantizing and reading back. It is estimated from the
+        weights alone, without data.
       </p>
       {task.failure !== null ? (
         <Failed failure={task.failure} action={{ label: 'Try again', run: () => void session.runSensitivity() }} />

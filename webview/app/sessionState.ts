@@ -1,0 +1,101 @@
+// What one open model looks like to the views: headers, figures as they arrive, tasks, plan.
+
+import type { Check, ExportResult, ModelSummary, Provenance, TensorTable } from '../../core/protocol/objects.ts';
+import type { Landmark, ParetoPoint, PlanRequest, Solution } from '../../core/protocol/plan.ts';
+import type { Failure } from './hostFailure.ts';
+import { type DamageColumns, damageColumns, type StatisticsColumns, statisticsColumns } from './tensorFigures.ts';
+
+export type TaskName = 'statistics' | 'sensitivity' | 'export';
+
+export interface Task {
+  readonly status: 'idle' | 'running' | 'done' | 'cancelled' | 'failed';
+  readonly done: number;
+  readonly total: number;
+  readonly message: string;
+  readonly secondsLeft: number | null;
+  readonly failure: Failure | null;
+  readonly provenance: Provenance | null;
+  readonly seconds: number;
+  readonly cached: number;
+}
+
+export const IDLE: Task = {
+  status: 'idle',
+  done: 0,
+  total: 0,
+  message: '',
+  secondsLeft: null,
+  failure: null,
+  provenance: null,
+  seconds: 0,
+  cached: 0,
+};
+
+export interface SessionState {
+  readonly phase: 'opening' | 'ready' | 'failed';
+  readonly failure: Failure | null;
+  readonly path: string;
+  readonly summary: ModelSummary | null;
+  readonly table: TensorTable | null;
+  /** Filled in place; `figuresVersion` moves when they change. */
+  readonly statistics: StatisticsColumns;
+  readonly damages: DamageColumns;
+  readonly figuresVersion: number;
+  readonly tasks: Readonly<Record<TaskName, Task>>;
+  readonly solution: Solution | null;
+  readonly solvedRequest: PlanRequest | null;
+  readonly solveFailure: Failure | null;
+  /** From asking to the answer, as the user feels it. */
+  readonly solveMs: number;
+  readonly pareto: { readonly points: readonly ParetoPoint[]; readonly landmarks: readonly Landmark[] } | null;
+  readonly stale: string | null;
+  readonly notice: string | null;
+  readonly preflight: { readonly checks: readonly Check[]; readonly ok: boolean; readonly bytes: number } | null;
+  readonly preflightFailure: Failure | null;
+  readonly exported: ExportResult | null;
+}
+
+/** Before a model is open. */
+export const NOTHING: Pick<
+  SessionState,
+  | 'summary'
+  | 'table'
+  | 'statistics'
+  | 'damages'
+  | 'tasks'
+  | 'solution'
+  | 'solvedRequest'
+  | 'solveFailure'
+  | 'pareto'
+  | 'stale'
+  | 'preflight'
+  | 'preflightFailure'
+  | 'exported'
+  | 'failure'
+> = {
+  summary: null,
+  table: null,
+  statistics: statisticsColumns(0),
+  damages: damageColumns(0),
+  tasks: { statistics: IDLE, sensitivity: IDLE, export: IDLE },
+  solution: null,
+  solvedRequest: null,
+  solveFailure: null,
+  pareto: null,
+  stale: null,
+  preflight: null,
+  preflightFailure: null,
+  exported: null,
+  failure: null,
+};
+
+/** Smallest and largest file any plan under the present rules can make. */
+export function feasibleInterval(state: Pick<SessionState, 'solution' | 'pareto'>) {
+  const points = state.pareto?.points ?? [];
+  const first = points[0];
+  const last = points.at(-1);
+  const fromCurve = first !== undefined && last !== undefined ? { minBytes: first.bytes, maxBytes: last.bytes } : null;
+  const interval = state.solution?.feasible ?? fromCurve;
+  if (interval === null || interval === undefined) return null;
+  return interval;
+}
