@@ -13,7 +13,8 @@ export function showApp(webview: vscode.Webview, extensionUri: vscode.Uri): void
   const policy = [
     `default-src 'none'`,
     `script-src 'nonce-${nonce}'`,
-    `style-src ${webview.cspSource}`,
+    // The component toolkit adds one style element of its own and signs it with the nonce of the page.
+    `style-src ${webview.cspSource} 'nonce-${nonce}'`,
     `img-src ${webview.cspSource}`,
     `font-src ${webview.cspSource}`,
   ].join('; ');
