@@ -1,6 +1,6 @@
 // Home: the grid under the present lens, its metric and legend, and the table behind it.
 
-import { type ReactNode, useCallback, useMemo, useState } from 'react';
+import { memo, type ReactNode, useCallback, useMemo, useState } from 'react';
 import { rampColor } from '../charts/colorScale.ts';
 import { type GridCell, LayerGrid } from '../charts/LayerGrid.tsx';
 import { Legend } from '../charts/Legend.tsx';
@@ -114,7 +114,11 @@ function GridToolbar(props: { figures: LensFigures }): ReactNode {
   );
 }
 
-function Grid(props: { figures: LensFigures; onHover(tensors: readonly number[] | null): void }): ReactNode {
+/** Memoized: pointing at cells changes the line below the grid, never the grid. */
+const Grid = memo(function Grid(props: {
+  figures: LensFigures;
+  onHover(tensors: readonly number[] | null): void;
+}): ReactNode {
   const { figures, onHover } = props;
   const { metric, values, scale } = figures;
   const session = useSession();
@@ -186,7 +190,7 @@ function Grid(props: { figures: LensFigures; onHover(tensors: readonly number[] 
       onHover={onHover}
     />
   );
-}
+});
 
 function markRange(marked: readonly number[], more: readonly number[]) {
   return { marked: [...new Set([...marked, ...more])].sort((a, b) => a - b) };

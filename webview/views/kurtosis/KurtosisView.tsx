@@ -1,5 +1,6 @@
 // Kurtosis with the max-to-mean ratio beside it, per layer and per role, and what neither can tell.
 
+import { max } from 'd3';
 import { type ReactNode, useMemo } from 'react';
 import { useLayout, useModel, useSession } from '../../app/context.ts';
 import { metricById } from '../../app/metrics.ts';
@@ -79,9 +80,9 @@ export function KurtosisView(): ReactNode {
               <th scope="row">{role}</th>
               <td>{values.kurtosis.length}</td>
               <td>{figure(median(values.kurtosis))}</td>
-              <td>{figure(Math.max(...values.kurtosis))}</td>
+              <td>{figure(max(values.kurtosis) ?? Number.NaN)}</td>
               <td>{figure(median(values.ratio))}</td>
-              <td>{figure(Math.max(...values.ratio))}</td>
+              <td>{figure(max(values.ratio) ?? Number.NaN)}</td>
             </tr>
           ))}
         </tbody>
@@ -96,16 +97,17 @@ function layerSeries(
   shown: Int32Array,
 ): LayerSeries[] {
   if (table === null) return [];
-  const groups = new Map<string, { layer: number; value: number; tensor: number }[]>();
+  // One point per layer and role, the largest: hundreds of experts would be a solid block.
+  const groups = new Map<string, Map<number, { layer: number; value: number; tensor: number }>>();
   table.roles.forEach((role, t) => {
     const layer = table.layers[t] ?? -1;
     const value = values[t] ?? Number.NaN;
     if (layer < 0 || (shown[t] ?? -1) < 0 || !Number.isFinite(value)) return;
-    const list = groups.get(role) ?? [];
-    groups.set(role, list);
-    list.push({ layer, value, tensor: t });
+    const layers = groups.get(role) ?? new Map<number, { layer: number; value: number; tensor: number }>();
+    groups.set(role, layers);
+    if (value > (layers.get(layer)?.value ?? -Infinity)) layers.set(layer, { layer, value, tensor: t });
   });
-  return [...groups].map(([name, dots]) => ({ name, points: dots.sort((a, b) => a.layer - b.layer) }));
+  return [...groups].map(([name, dots]) => ({ name, points: [...dots.values()].sort((a, b) => a.layer - b.layer) }));
 }
 
 function median(values: readonly number[]): number {
