@@ -58,7 +58,10 @@ class SegmentedCache implements StatisticsCache {
   readonly #folder: CacheFolder | null;
   readonly #key: string;
   readonly #places = new Map<number, Place>();
+  /** Added and not yet on disk: profiles are answered from here. */
   readonly #pending = new Map<number, TensorResult>();
+  /** The part of them no write has taken yet. */
+  #unwritten: TensorResult[] = [];
   #pendingBytes = 0;
   #segments = 0;
   #writing: Promise<void> = Promise.resolve();
@@ -91,8 +94,12 @@ class SegmentedCache implements StatisticsCache {
     this.rows.set(result.tensor, result.statistics);
     this.#pending.set(result.tensor, result);
     this.#pendingBytes += profileBytes(result.profile);
-    if (this.#folder === null) this.#forgetOldest();
-    else if (this.#pendingBytes >= SEGMENT_BYTES || this.#pending.size >= SEGMENT_RESULTS) this.#write(this.#folder);
+    if (this.#folder === null) {
+      this.#forgetOldest();
+      return;
+    }
+    this.#unwritten.push(result);
+    if (this.#pendingBytes >= SEGMENT_BYTES || this.#unwritten.length >= SEGMENT_RESULTS) this.#write(this.#folder);
   }
 
   #forgetOldest(): void {
@@ -105,7 +112,8 @@ class SegmentedCache implements StatisticsCache {
 
   /** Packs what waits and writes it behind what is being written; a failed write costs the next session time only. */
   #write(folder: CacheFolder): void {
-    const results = [...this.#pending.values()];
+    const results = this.#unwritten;
+    this.#unwritten = [];
     const segment = this.#segments;
     const { rows, profiles, places } = packSegment(results, segment);
     this.#segments += 1;
@@ -124,7 +132,7 @@ class SegmentedCache implements StatisticsCache {
   }
 
   async flush(): Promise<void> {
-    if (this.#folder !== null && this.#pendingBytes > 0) this.#write(this.#folder);
+    if (this.#folder !== null && this.#unwritten.length > 0) this.#write(this.#folder);
     await this.#writing;
   }
 
