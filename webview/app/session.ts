@@ -50,6 +50,7 @@ export function createSession(
   let opening: AbortController | null = null;
   let figuresQueued = false;
   let restored = false;
+  let firstBitsPerWeight = FIRST_BITS_PER_WEIGHT;
   let saveTimer: ReturnType<typeof setTimeout> | undefined;
   let paretoTimer: ReturnType<typeof setTimeout> | undefined;
   let paretoCall: AbortController | null = null;
@@ -174,6 +175,8 @@ export function createSession(
       }
       const saved = parseViewState(memory.loadState()) ?? parseViewState(hello.state);
       if (saved !== null) view.set(saved);
+      else if (hello.defaults !== undefined) view.set({ choices: hello.defaults.choices });
+      firstBitsPerWeight = hello.defaults?.targetBitsPerWeight ?? FIRST_BITS_PER_WEIGHT;
       state.set({ path: hello.path });
     } catch (error) {
       state.set({ phase: 'failed', failure: failureOf(error) });
@@ -231,7 +234,7 @@ export function createSession(
     if (!finished) return;
     const summary = state.get().summary;
     if (view.get().targetBytes === null && summary !== null) {
-      view.set({ targetBytes: Math.round((summary.parameters * FIRST_BITS_PER_WEIGHT) / 8) });
+      view.set({ targetBytes: Math.round((summary.parameters * firstBitsPerWeight) / 8) });
     } else askSolve();
     askPareto();
   }

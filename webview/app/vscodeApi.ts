@@ -1,5 +1,6 @@
 // The one call of acquireVsCodeApi(), wrapped as the port the host client speaks through.
 
+import { spellFigures } from '../../core/protocol/figures.ts';
 import type { MessagePort } from './hostClient.ts';
 
 interface VsCodeApi {
@@ -19,7 +20,8 @@ export interface WebviewHost extends MessagePort {
 export function connectToVsCode(): WebviewHost {
   const api = acquireVsCodeApi();
   return {
-    post: (message) => api.postMessage(message),
+    // The channel is JSON: a plan holding NaN or infinity would arrive with null.
+    post: (message) => api.postMessage(spellFigures(message)),
     listen(receive) {
       const onMessage = (event: MessageEvent): void => receive(event.data);
       window.addEventListener('message', onMessage);
