@@ -1,7 +1,7 @@
 // One screen, three parts that never go away: grid, inspector, budget bar.
 
 import { type ReactNode, useEffect } from 'react';
-import { visibleText } from '../charts/visibleText.ts';
+import { shownName, visibleText } from '../charts/visibleText.ts';
 import { Failed, Working } from '../ui/states.tsx';
 import { Button } from '../ui/toolkit.tsx';
 import { BudgetBar } from './BudgetBar.tsx';
@@ -35,7 +35,7 @@ function Screen(): ReactNode {
     return (
       <main className="screen-state">
         <Notices />
-        <h1 className="visually-hidden">Quantscope</h1>
+        <h1>{path === '' ? 'Quantscope' : `Cannot show ${shownName(baseName(path), 80)}`}</h1>
         <Failed failure={failure} action={{ label: 'Try again', run: () => void session.reopen() }} />
       </main>
     );

@@ -11,7 +11,7 @@ import { useModel, useSession } from './context.ts';
 import { matchNames } from './nameFilter.ts';
 import { select } from './viewState.ts';
 
-const ROW_HEIGHT = 46;
+const ROW_HEIGHT = 66;
 const OVERSCAN_ROWS = 6;
 
 export function WhyDialog(props: { onClose(): void }): ReactNode {
