@@ -8,4 +8,11 @@ function run(command: string, args: readonly string[]): void {
 }
 
 run(process.execPath, ['scripts/build.ts']);
-run('vsce', ['package', '--no-dependencies', '--skip-license', '--allow-missing-repository', '--out', 'dist/quantscope.vsix']);
+run('vsce', [
+  'package',
+  '--no-dependencies',
+  '--skip-license',
+  '--allow-missing-repository',
+  '--out',
+  'dist/quantscope.vsix',
+]);

@@ -64,7 +64,9 @@ function inspect(folder: string): Inspected {
     const checkpoint = await openCheckpoint(${JSON.stringify(folder)});
     const openMs = performance.now() - began;
     console.log(JSON.stringify({ openMs, bytesRead: checkpoint.bytesRead, tensors: checkpoint.tensors.length, residentBytes: process.memoryUsage.rss() }));`;
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    encoding: 'utf8',
+  });
   if (status !== 0) throw new Error(stderr);
   return JSON.parse(stdout) as Inspected;
 }
@@ -95,6 +97,9 @@ function writeSparseModel(folder: string): number {
     closeSync(fd);
     total += 8 + padded.length + offset;
   }
-  writeFileSync(join(folder, 'model.safetensors.index.json'), JSON.stringify({ metadata: { total_size: total }, weight_map: weightMap }));
+  writeFileSync(
+    join(folder, 'model.safetensors.index.json'),
+    JSON.stringify({ metadata: { total_size: total }, weight_map: weightMap }),
+  );
   return total;
 }

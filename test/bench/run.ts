@@ -17,7 +17,12 @@ for (const name of BENCHES.filter((n) => wanted.length === 0 || wanted.includes(
   process.stderr.write(`${name}…\n`);
   rows.push(...(await bench()));
 }
-const machine = { processor: cpus()[0]?.model ?? 'unknown', threads: cpus().length, memoryBytes: totalmem(), node: process.version };
+const machine = {
+  processor: cpus()[0]?.model ?? 'unknown',
+  threads: cpus().length,
+  memoryBytes: totalmem(),
+  node: process.version,
+};
 writeFileSync(OUTPUT, `${JSON.stringify({ machine, rows }, null, 2)}\n`);
 const verdict = (row: BenchRow): string => (row.pass === undefined ? '' : row.pass ? 'yes' : 'NO');
 console.log(`${machine.processor}, ${machine.threads} threads, Node ${machine.node}\n`);
