@@ -13,6 +13,7 @@ import { progressReporter } from './progress.ts';
 import { scanModelSensitivity } from './sensitivityCall.ts';
 import type { OpenModel, Session } from './session.ts';
 import { modelSummary, tensorTable } from './summary.ts';
+import { fileOf, onUnchanged } from './unchanged.ts';
 import { verifyFiles } from './verifying.ts';
 import { engineVersion } from './version.ts';
 
@@ -52,12 +53,15 @@ export const HANDLERS: Handlers = {
     const model = session.model(id);
     const began = performance.now();
     const rows = batched<StatisticsRow>((batch) => session.emit('statistics', { model: id, rows: batch }));
-    const scanned = await scanStatistics(model.checkpoint, session.pool, {
-      tensors,
-      signal,
-      onRow: (tensor, statistics) => rows.add({ tensor, statistics }),
-      onProgress: progressReporter(id, 'statistics', (event) => session.emit('progress', event)),
-    }).finally(() => rows.flush());
+    const { checkpoint } = model;
+    const scanned = await onUnchanged(checkpoint.files, () =>
+      scanStatistics(checkpoint, session.pool, {
+        tensors,
+        signal,
+        onRow: (tensor, statistics) => rows.add({ tensor, statistics }),
+        onProgress: progressReporter(id, 'statistics', (event) => session.emit('progress', event)),
+      }).finally(() => rows.flush()),
+    );
     return {
       ...scanned,
       seconds: (performance.now() - began) / 1000,
@@ -66,16 +70,26 @@ export const HANDLERS: Handlers = {
   },
 
   async profile(session, { model, tensor }, signal) {
-    const profile = await tensorProfile(session.model(model).checkpoint, session.pool, tensor, signal);
+    const { checkpoint } = session.model(model);
+    const profile = await onUnchanged(fileOf(checkpoint, tensor), () =>
+      tensorProfile(checkpoint, session.pool, tensor, signal),
+    );
     return { tensor, ...profile };
   },
 
   async tile(session, { model, ...window }, signal) {
-    return readTile(session.model(model).checkpoint, session.pool, { ...window, signal });
+    const { checkpoint } = session.model(model);
+    return onUnchanged(fileOf(checkpoint, window.tensor), () =>
+      readTile(checkpoint, session.pool, { ...window, signal }),
+    );
   },
 
   async channel(session, { model, ...wanted }, signal) {
-    return { values: await readChannel(session.model(model).checkpoint, session.pool, { ...wanted, signal }) };
+    const { checkpoint } = session.model(model);
+    const values = await onUnchanged(fileOf(checkpoint, wanted.tensor), () =>
+      readChannel(checkpoint, session.pool, { ...wanted, signal }),
+    );
+    return { values };
   },
 
   async sensitivity(session, { model: id }, signal) {

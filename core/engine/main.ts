@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The engine program: `rpc` serves an editor over IPC, anything else is the command line.
 
-import { runCommandLine } from './commandLine.ts';
+import { EXIT, runCommandLine } from './commandLine.ts';
 import { serveRpc } from './rpc.ts';
 
 const argv = process.argv.slice(2);
@@ -15,5 +15,10 @@ if (argv[0] === 'rpc') {
     sensitivityElements: option('QUANTSCOPE_SENSITIVITY_ELEMENTS'),
   });
 } else {
+  // `quantscope … | head` closes the pipe early: the reader has seen enough, which is no failure of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.failed);
+  });
+  process.stderr.on('error', () => {}); // nobody reads the progress: the work goes on
   process.exitCode = await runCommandLine(argv);
 }

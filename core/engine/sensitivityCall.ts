@@ -5,6 +5,7 @@ import type { SensitivityRow } from '../protocol/objects.ts';
 import { scanSensitivity } from '../sensitivity/scan.ts';
 import { progressReporter } from './progress.ts';
 import type { OpenModel, Session } from './session.ts';
+import { onUnchanged } from './unchanged.ts';
 
 export async function scanModelSensitivity(
   session: Session,
@@ -13,14 +14,16 @@ export async function scanModelSensitivity(
   onRow: (row: SensitivityRow) => void = () => {},
 ): Promise<Result<'sensitivity'>> {
   const began = performance.now();
-  const scanned = await scanSensitivity(model.checkpoint, session.pool, {
-    maxElementsPerTensor: session.options.sensitivityElements,
-    signal,
-    onRow: (row) => {
-      model.sensitivity.set(row.tensor, row);
-      onRow(row);
-    },
-    onProgress: progressReporter(model.id, 'sensitivity', (event) => session.emit('progress', event)),
-  });
+  const scanned = await onUnchanged(model.checkpoint.files, () =>
+    scanSensitivity(model.checkpoint, session.pool, {
+      maxElementsPerTensor: session.options.sensitivityElements,
+      signal,
+      onRow: (row) => {
+        model.sensitivity.set(row.tensor, row);
+        onRow(row);
+      },
+      onProgress: progressReporter(model.id, 'sensitivity', (event) => session.emit('progress', event)),
+    }),
+  );
   return { ...scanned, seconds: (performance.now() - began) / 1000 };
 }

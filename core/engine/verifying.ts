@@ -5,6 +5,7 @@ import { verifyExport } from '../export/verify/verifyExport.ts';
 import type { VerifyReport } from '../protocol/objects.ts';
 import { progressReporter } from './progress.ts';
 import type { Session } from './session.ts';
+import { onUnchanged } from './unchanged.ts';
 
 export async function verifyFiles(
   session: Session,
@@ -14,5 +15,5 @@ export async function verifyFiles(
 ): Promise<VerifyReport> {
   const [from, to] = await Promise.all([openCheckpoint(original, { signal }), openCheckpoint(exported, { signal })]);
   const onProgress = progressReporter(null, 'verify', (event) => session.emit('progress', event));
-  return verifyExport(from, to, session.pool, { signal, onProgress });
+  return onUnchanged([...from.files, ...to.files], () => verifyExport(from, to, session.pool, { signal, onProgress }));
 }

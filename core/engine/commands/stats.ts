@@ -6,6 +6,7 @@ import { tensorProfile } from '../../stats/profile.ts';
 import { scanStatistics } from '../../stats/scan.ts';
 import type { TensorProfile, TensorStatistics } from '../../stats/statisticsTypes.ts';
 import { progressReporter } from '../progress.ts';
+import { onUnchanged } from '../unchanged.ts';
 import type { Command } from './command.ts';
 import { figureText, printable, table } from './text.ts';
 
@@ -28,12 +29,14 @@ export const stats: Command = {
     const wantProfiles = values.json === true && values['no-profiles'] !== true;
     const found = new Map<number, TensorStatistics>();
     const report = progressReporter(model.id, 'statistics', (event) => session.emit('progress', event));
-    await scanStatistics(checkpoint, session.pool, {
-      tensors: wanted.map((t) => t.index),
-      signal,
-      onRow: (index, statistics) => found.set(index, statistics),
-      onProgress: report,
-    });
+    await onUnchanged(checkpoint.files, () =>
+      scanStatistics(checkpoint, session.pool, {
+        tensors: wanted.map((t) => t.index),
+        signal,
+        onRow: (index, statistics) => found.set(index, statistics),
+        onProgress: report,
+      }),
+    );
     const tensors: ({ name: string; dtype: string; shape: readonly number[] } & TensorStatistics &
       Partial<TensorProfile>)[] = [];
     for (const t of wanted) {
