@@ -63,7 +63,8 @@ export function useLensFigures(): LensFigures {
     void version;
     if (table === null) return { metric, values: new Float64Array(0), scale: colorScale([], metric.scale) };
     const sources: MetricSources = { table, statistics, damages, solution: usesPlan, sensitivityType };
-    const values = metric.column(sources);
+    // A copy: views memoize on it, and a column filled in place would look unchanged to them.
+    const values = metric.column(sources).slice();
     // Only what the grid shows sets the domain: norm vectors would stretch it.
     const shown = values.filter((_, i) => (layout.blockOf[i] ?? -1) >= 0);
     return { metric, values, scale: colorScale(shown, scales[metric.id] ?? metric.scale, metric.ramp) };
