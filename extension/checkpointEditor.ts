@@ -52,6 +52,7 @@ function attach(uri: vscode.Uri, panel: vscode.WebviewPanel, services: Services)
     host: {
       path: uri.fsPath,
       viewStates,
+      ownState: null,
       isTrusted: () => vscode.workspace.isTrusted,
       isChosenOutput: (path) => viewStates.isOutput(uri.fsPath, path),
       async agreeToOutput(path) {

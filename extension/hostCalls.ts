@@ -17,6 +17,8 @@ export interface HostCallContext {
   /** The model the webview shows. */
   readonly path: string;
   readonly viewStates: ViewStates;
+  /** What this editor saved last: another editor of the same model may have saved since. */
+  ownState: string | null;
   isTrusted(): boolean;
   isChosenOutput(path: string): boolean;
   /** Asks the user, outside the view, about a destination that did not come from the save dialog. */
@@ -34,12 +36,13 @@ const ANSWERS: Answers = {
     return {
       path: context.path,
       protocol: PROTOCOL_VERSION,
-      state: context.viewStates.get(context.path),
+      state: context.ownState ?? context.viewStates.get(context.path),
       defaults: planDefaults(),
     };
   },
 
   async saveState({ state }, context) {
+    context.ownState = state;
     await context.viewStates.save(context.path, state);
     return {};
   },

@@ -14,7 +14,9 @@ import type { WorkbenchPage } from './workbenchPage.ts';
 
 const ENGINE = fileURLToPath(new URL('../../dist/engine.js', import.meta.url));
 const WORK_MS = 60_000;
-const OUTPUT_NAME = 'sample-quantized.gguf';
+/** The view saves a quarter of a second after the last change, the workbench's storage soon after. */
+const STATE_IS_KEPT_MS = 1500;
+export const OUTPUT_NAME = 'sample-quantized.gguf';
 
 export function mainJob(workbench: WorkbenchPage, folder: string): Check[] {
   const { page } = workbench;
@@ -158,7 +160,7 @@ export function mainJob(workbench: WorkbenchPage, folder: string): Check[] {
         await byId('lens-allocation').click();
         await view.locator('[data-testid^="grid-cell-"]').nth(3).click();
         const name = await byId('tensor-name').textContent();
-        await page.waitForTimeout(1000);
+        await page.waitForTimeout(STATE_IS_KEPT_MS);
         await page.reload();
         await workbench.ready();
         view = await workbench.view();

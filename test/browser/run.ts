@@ -10,8 +10,10 @@ import { createWorkspace, removeWorkspace } from '../host/workspaceFolder.ts';
 import { appearance } from './appearance.ts';
 import { brokenFiles } from './brokenFiles.ts';
 import { Checks } from './checks.ts';
-import { mainJob } from './mainJob.ts';
+import { mainJob, OUTPUT_NAME } from './mainJob.ts';
+import { restricted } from './restricted.ts';
 import { SCREENSHOT_FOLDER, screenshot } from './screenshots.ts';
+import { sideBar } from './sideBar.ts';
 import { WorkbenchPage, writeSettings } from './workbenchPage.ts';
 
 const extensionPath = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '');
@@ -21,17 +23,27 @@ const folder = createWorkspace();
 writeSettings(folder, { 'workbench.colorTheme': 'Default Dark Modern' });
 
 try {
-  const workbench = await startWorkbench({ folder, extensionPath, env: { QUANTSCOPE_CACHE: cache } });
+  const env = { QUANTSCOPE_CACHE: cache };
   const browser = await launchBrowser();
+  const workbench = await startWorkbench({ folder, extensionPath, env });
   try {
     const window = await WorkbenchPage.open(browser, workbench.url);
     const onFailure = (name: string): Promise<void> => screenshot(window.page, `failed-${name.replace(/\W+/g, '-')}`);
     await checks.chain('main job', mainJob(window, folder), onFailure);
+    await checks.chain('side bar', sideBar(window, OUTPUT_NAME), onFailure);
     await checks.chain('broken files', brokenFiles(window), onFailure);
     await checks.each('appearance', appearance(window, folder), onFailure);
   } finally {
-    await browser.close();
     await workbench.stop();
+  }
+  const untrusting = await startWorkbench({ folder, extensionPath, env, workspaceTrust: true });
+  try {
+    const window = await WorkbenchPage.open(browser, untrusting.url);
+    const onFailure = (name: string): Promise<void> => screenshot(window.page, `failed-${name.replace(/\W+/g, '-')}`);
+    await checks.chain('restricted workspace', restricted(window), onFailure);
+  } finally {
+    await untrusting.stop();
+    await browser.close();
   }
 } catch (error) {
   checks.failed++;

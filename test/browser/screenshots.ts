@@ -11,7 +11,14 @@ export const SCREENSHOT_FOLDER = forReadme
   ? fileURLToPath(new URL('../../media/screenshots', import.meta.url))
   : mkdtempSync(join(tmpdir(), 'quantscope-screenshots-'));
 
+/** The ones the README shows; pictures weigh much in a repository. */
+const FOR_README = new Set([
+  ...['outliers', 'heatmap', 'allocation', 'export', 'lens-overview', 'lens-kurtosis', 'lens-sensitivity'],
+  ...['theme-light-1600', 'theme-high-contrast-1600', 'theme-dark-800'],
+]);
+
 export async function screenshot(page: Page, name: string): Promise<void> {
+  if (forReadme && !FOR_README.has(name)) return;
   mkdirSync(SCREENSHOT_FOLDER, { recursive: true });
   await page.screenshot({ path: join(SCREENSHOT_FOLDER, `${name}.png`), animations: 'disabled' });
 }

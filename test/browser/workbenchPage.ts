@@ -66,6 +66,17 @@ export class WorkbenchPage {
     await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: title }).first().click();
   }
 
+  /** Titles the palette offers for some text. */
+  async commandsMatching(text: string): Promise<string[]> {
+    await this.page.keyboard.press('F1');
+    await this.page.locator('.quick-input-widget input').fill(`>${text}`);
+    const rows = this.page.locator('.quick-input-list .monaco-list-row');
+    await rows.filter({ hasText: text }).first().waitFor();
+    const titles = await rows.allTextContents();
+    await this.page.keyboard.press('Escape');
+    return titles;
+  }
+
   /** Answers the save dialog that is open, or about to be. */
   async saveAs(path: string): Promise<void> {
     const widget = this.page.locator('.quick-input-widget');

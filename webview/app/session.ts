@@ -173,7 +173,8 @@ export function createSession(
         state.set({ phase: 'failed', failure: { code: 'PROTOCOL', message } });
         return;
       }
-      const saved = parseViewState(memory.loadState()) ?? parseViewState(hello.state);
+      // The host's copy is written at once; the webview's own only every few seconds.
+      const saved = parseViewState(hello.state) ?? parseViewState(memory.loadState());
       if (saved !== null) view.set(saved);
       else if (hello.defaults !== undefined) view.set({ choices: hello.defaults.choices });
       firstBitsPerWeight = hello.defaults?.targetBitsPerWeight ?? FIRST_BITS_PER_WEIGHT;
@@ -211,17 +212,18 @@ export function createSession(
       return;
     }
     await runStatistics();
-    if (opening !== mine) return;
-    if ((state.get().summary?.parameters ?? 0) < AUTO_SENSITIVITY_PARAMETERS) await runSensitivity();
   }
 
   async function runStatistics(): Promise<void> {
     const model = modelId();
     if (model === null) return;
-    await runTask('statistics', 'reading tensors', async (signal) => {
+    const finished = await runTask('statistics', 'reading tensors', async (signal) => {
       const { cached, seconds, provenance } = await client.call('statistics', { model }, signal);
       return { cached, seconds, provenance };
     });
+    // Who cancels one does not want the next to begin.
+    const small = (state.get().summary?.parameters ?? 0) < AUTO_SENSITIVITY_PARAMETERS;
+    if (finished && small && state.get().tasks.sensitivity.status === 'idle') await runSensitivity();
   }
 
   async function runSensitivity(): Promise<void> {

@@ -59,6 +59,7 @@ beforeEach(() => {
     host: {
       path: PATH,
       viewStates: viewStates as never,
+      ownState: null,
       isTrusted: () => trusted,
       isChosenOutput: (path) => path === '/out/chosen.gguf',
       agreeToOutput: async (path) => path === '/out/agreed.gguf',
