@@ -10,7 +10,9 @@ import {
   IPCMessageReader,
   IPCMessageWriter,
   type MessageConnection,
+  ResponseError,
 } from 'vscode-jsonrpc/node';
+import { ENGINE_CALLS } from '../../../core/protocol/calls.ts';
 
 const MAIN = fileURLToPath(new URL('../../../core/engine/main.ts', import.meta.url));
 export const SAMPLE = fileURLToPath(new URL('../../fixtures/sample-llama', import.meta.url));
@@ -62,4 +64,34 @@ export function startEngine(): Engine {
         child.disconnect();
       }),
   };
+}
+
+/** What a call came to: its result, or the coded failure. */
+export async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof ResponseError) return error.data;
+    throw error;
+  }
+}
+
+/** Sensitivity, then the cheapest plan with these choices. */
+export async function planOf(
+  { connection }: Engine,
+  model: number,
+  choices: readonly string[],
+): Promise<{ solution: { tensors: Record<string, { type: string }> } }> {
+  await connection.sendRequest('sensitivity', { model });
+  const request = { targetBytes: 1e12, choices, locks: [], pins: [], minimums: [] };
+  const { solveMs: _, ...solution } = ENGINE_CALLS.solve.result.parse(
+    await connection.sendRequest('solve', { model, request }),
+  );
+  return {
+    kind: 'quantscope.plan',
+    version: 1,
+    model: { name: 'model', fingerprint: 'test' },
+    request,
+    solution,
+  } as { solution: { tensors: Record<string, { type: string }> } };
 }
