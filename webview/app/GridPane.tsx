@@ -145,10 +145,17 @@ const Grid = memo(function Grid(props: {
       const isType = metric.id === 'chosenBits';
       const position = scale.position(value);
       const color = Number.isNaN(value) ? null : isType ? bitsColor(value) : rampColor(metric.ramp, position);
-      const text = isType ? (assigned?.type ?? '') : Number.isNaN(value) ? '' : metric.text(value);
+      const text =
+        metric.id === 'storedBits'
+          ? (table?.dtypes[worst] ?? '')
+          : isType
+            ? (assigned?.type ?? '')
+            : Number.isNaN(value)
+              ? ''
+              : metric.text(value);
       return { text, color, locked, dimmed, marked: tensors.some((t) => marks.has(t)) };
     },
-    [values, scale, metric, names, solution, pinned, matching, marks],
+    [values, scale, metric, table, names, solution, pinned, matching, marks],
   );
 
   const describe = useCallback(

@@ -52,7 +52,10 @@ export function useLensFigures(): LensFigures {
   const solution = useModel((s) => s.solution);
   const version = useModel((s) => s.figuresVersion);
   const lens = useView((v) => v.lens);
-  const picked = useView((v) => v.metrics[v.lens]);
+  const remembered = useView((v) => v.metrics[v.lens]);
+  const mixed = useMemo(() => table !== null && storesSeveralTypes(table), [table]);
+  // In a file quantized before, the types themselves are the first thing to see.
+  const picked = remembered ?? (lens === 'overview' && mixed ? 'storedBits' : undefined);
   const sensitivityType = useView((v) => v.sensitivityType);
   const scales = useView((v) => v.scales);
   const layout = useLayout();
@@ -69,4 +72,14 @@ export function useLensFigures(): LensFigures {
     const shown = values.filter((_, i) => (layout.blockOf[i] ?? -1) >= 0);
     return { metric, values, scale: colorScale(shown, scales[metric.id] ?? metric.scale, metric.ramp) };
   }, [table, statistics, damages, usesPlan, version, metric, sensitivityType, scales, layout]);
+}
+
+/** Whether the tensors a plan may change are stored in more than one type. */
+function storesSeveralTypes(table: NonNullable<SessionState['table']>): boolean {
+  let first: string | undefined;
+  return table.dtypes.some((dtype, t) => {
+    if (table.quantizable[t] !== 1) return false;
+    first ??= dtype;
+    return dtype !== first;
+  });
 }

@@ -23,17 +23,19 @@ export function ParetoChart(props: {
   const { here, onPick } = props;
   const [frame, { width, height }] = useSize<HTMLDivElement>();
   const [hover, setHover] = useState<ParetoPoint | null>(null);
-  const drawn = (p: ParetoPoint): boolean => p.damage > 0 && Number.isFinite(p.damage);
+  const drawn = (p: ParetoPoint): boolean => p.damage >= 0 && Number.isFinite(p.damage);
   const points = props.points.filter(drawn);
   const landmarks = props.landmarks.filter(drawn);
   const everything: ParetoPoint[] = [...points, ...landmarks, ...(here !== null && drawn(here) ? [here] : [])];
   const first = points[0];
   const last = points.at(-1);
   if (first === undefined || last === undefined || width === 0) return <div ref={frame} className="chart pareto" />;
-  const high = Math.max(...everything.map((p) => p.damage));
+  const high = Math.max(...everything.map((p) => p.damage)) || 1;
   const low = Math.max(Math.min(...everything.map((p) => p.damage)), high * LEAST_SHARE);
   // Logarithmic: half of what there is to decide happens in the smallest third of the sizes.
-  const x = scaleLog([first.bytes, Math.max(last.bytes, first.bytes + 1)], [LEFT, width - RIGHT]);
+  const least = Math.min(...everything.map((p) => p.bytes));
+  const most = Math.max(...everything.map((p) => p.bytes));
+  const x = scaleLog([least, Math.max(most, least + 1)], [LEFT, width - RIGHT]);
   const y = scaleLog([low / 1.4, high * 1.4], [height - FOOT, TOP]).clamp(true);
   const path = line<ParetoPoint>(
     (p) => x(p.bytes),
