@@ -7,7 +7,7 @@ import { cellFigure, grouped } from './numberFormat.ts';
 
 const HEIGHT = 96;
 const FOOT = 18;
-/** Bins with fewer elements than this share of the tensor are called out: they are what costs bits. */
+/** Bins with fewer elements than this share of the tensor, or beyond 6σ, are called out: they are what costs bits. */
 const RARE_SHARE = 1e-5;
 
 export function Histogram(props: {
@@ -32,7 +32,8 @@ export function Histogram(props: {
   const bars: ReactNode[] = [];
   bins.forEach((n, i) => {
     if (n === 0) return;
-    const rare = n < total * RARE_SHARE;
+    const centre = min + ((i + 0.5) * (most - min)) / bins.length;
+    const rare = n < total * RARE_SHARE || Math.abs(centre - mean) > 6 * std;
     const height = Math.max(rare ? 3 : 1, y(n));
     bars.push(
       <rect

@@ -3,13 +3,14 @@
 import { line, scaleLinear, scaleOrdinal, scaleSymlog, schemeTableau10 } from 'd3';
 import { type ReactNode, useState } from 'react';
 import { useSize } from '../ui/useSize.ts';
-import { fewTicks } from './axisTicks.ts';
+import { apart, fewTicks } from './axisTicks.ts';
 
 const HEIGHT = 132;
 const LEFT = 40;
 const RIGHT = 8;
 const TOP = 6;
 const FOOT = 16;
+const TICK_GAP = 14;
 
 export interface LayerSeries {
   readonly name: string;
@@ -37,7 +38,7 @@ export function LayerLines(props: {
     series.map((s) => s.name),
     schemeTableau10,
   );
-  const ticks = symlogTicks(high);
+  const ticks = apart(symlogTicks(high), y, TICK_GAP);
   return (
     <div ref={frame} className="chart">
       <svg width={width} height={HEIGHT} role="img" aria-label={label}>
@@ -99,6 +100,8 @@ export function LayerLines(props: {
 }
 
 function symlogTicks(high: number): number[] {
-  const ticks = [0, 1, 10, 100, 1000, 10_000, 100_000, 1_000_000].filter((tick) => tick <= high);
-  return ticks.length > 5 ? ticks.filter((_, i) => i % 2 === 0) : ticks;
+  const powers = [1, 10, 100, 1000, 10_000, 100_000, 1_000_000];
+  // Within one power of ten, 2 and 5 say where the lines are.
+  const steps = high < 100 ? powers.flatMap((power) => [power, 2 * power, 5 * power]) : powers;
+  return [0, ...steps].filter((tick) => tick <= high);
 }
