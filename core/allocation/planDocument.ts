@@ -41,9 +41,9 @@ export function serializePlan(plan: Plan): string {
       gap: solution.gap,
       feasible: { minBytes: solution.feasible.minBytes, maxBytes: solution.feasible.maxBytes },
       tensors: Object.fromEntries(
-        Object.entries(solution.tensors).map(([name, { type, bytes, relativeError, why }]) => [
+        Object.entries(solution.tensors).map(([name, { type, bytes, relativeError, damage, why }]) => [
           name,
-          { type, bytes, relativeError, why },
+          { type, bytes, relativeError, damage, why },
         ]),
       ),
     },
@@ -68,6 +68,9 @@ export function parsePlan(text: string, source: string): Plan {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new QuantscopeError('PLAN_INVALID', `${source}: not JSON: ${reason}`, { cause });
   }
+  // Validation would drop such an entry without a word; no tensor has this name.
+  if (text.includes('"__proto__"'))
+    throw new QuantscopeError('PLAN_INVALID', `${source}: "__proto__" is no name of a tensor`);
   const parsed = zPlan.safeParse(document);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

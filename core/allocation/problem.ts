@@ -7,6 +7,7 @@ import type { Damage, SensitivityRow } from '../protocol/objects.ts';
 import type { PlanRequest } from '../protocol/plan.ts';
 import { type GgufTarget, isQuantizable, storedType } from '../quant/ggufTypes.ts';
 import { bitsPerElement } from '../tensor/dtype.ts';
+import { damageWeights } from './damageWeights.ts';
 import { type Rule, resolveRules } from './rules.ts';
 
 /** What the exporter knows about sizes: `fixedBytes` is everything in the file that no choice changes. */
@@ -23,7 +24,7 @@ export interface Choice {
   readonly bytes: number;
   /** As measured; NaN or infinite where the tensor or its encoding holds non-finite values. */
   readonly relativeError: number;
-  /** What the solver minimizes: `relativeError`, or 0 where that is not finite. */
+  /** What the solver minimizes: weight × `relativeError`, or 0 where that is not finite. */
   readonly damage: number;
 }
 
@@ -65,12 +66,14 @@ export function buildProblem(
 ): AllocationProblem {
   const planned = tensors.filter(isQuantizable);
   const rules = resolveRules(planned, request);
+  const weights = damageWeights(planned);
   const damages = new Map<number, readonly Damage[]>();
   for (const row of rows) damages.set(row.tensor, row.damages);
   return {
-    items: planned.map((tensor, at) =>
-      buildItem(tensor, damages.get(tensor.index) ?? [], rules[at] ?? { kind: 'free' }, size, request.choices),
-    ),
+    items: planned.map((tensor, at) => {
+      const measured = { damages: damages.get(tensor.index) ?? [], weight: weights[at] ?? 0 };
+      return buildItem(tensor, measured, rules[at] ?? { kind: 'free' }, size, request.choices);
+    }),
     fixedBytes: size.fixedBytes,
     targetBytes: request.targetBytes,
     parameters: countParameters(tensors),
@@ -85,7 +88,7 @@ export function bytesForBitsPerWeight(bitsPerWeight: number, parameters: number)
 
 function buildItem(
   tensor: PlannedTensor,
-  damages: readonly Damage[],
+  { damages, weight }: { damages: readonly Damage[]; weight: number },
   rule: Rule,
   size: SizeModel,
   types: readonly GgufTarget[],
@@ -100,7 +103,7 @@ function buildItem(
     if (measured === undefined)
       throw new QuantscopeError('PLAN_INVALID', `${tensor.name}: the damage of ${stored} has not been measured`);
     const { relativeError } = measured;
-    const damage = Number.isFinite(relativeError) ? relativeError : 0;
+    const damage = Number.isFinite(relativeError) ? weight * relativeError : 0;
     return choices.push({ type, stored, bytes: size.paddedBytes(rows, columns, stored), relativeError, damage }) - 1;
   };
   for (const type of types) add(type);

@@ -16,8 +16,8 @@ export function planSolution(problem: AllocationProblem, frontier = frontierOf(p
   const solveMs = performance.now() - started;
   const why = explain(problem, allocation);
   const tensors = problem.items.map(({ name }, i): [string, Assignment] => {
-    const { stored, bytes, relativeError } = chosenOf(problem, allocation, i);
-    return [name, { type: stored, bytes, relativeError, why: why(i) }];
+    const { stored, bytes, relativeError, damage } = chosenOf(problem, allocation, i);
+    return [name, { type: stored, bytes, relativeError, damage, why: why(i) }];
   });
   return {
     bytes: allocation.bytes,

@@ -4,8 +4,10 @@ import { matchPlan } from '../allocation/planMatch.ts';
 import { preflight } from '../export/preflight.ts';
 import { EXPORTERS } from '../export/registry.ts';
 import { runExport } from '../export/runExport.ts';
+import { checkOutputIsNotInput } from '../io/outputPath.ts';
 import type { Check, ExportFormat, ExportResult } from '../protocol/objects.ts';
 import type { Plan } from '../protocol/plan.ts';
+import { inputsOf } from './inputsOf.ts';
 import { progressReporter } from './progress.ts';
 import type { OpenModel, Session } from './session.ts';
 
@@ -22,7 +24,7 @@ export async function preflightExport(
   { format, ...wish }: ExportWish,
 ): Promise<{ checks: Check[]; ok: boolean; bytes: number }> {
   const { checks, ok, bytes } = await preflight(EXPORTERS[format], { checkpoint, ...wish }, session.pool.threads);
-  return { checks: checks.map(({ name, ok, message }) => ({ name, ok, message })), ok, bytes };
+  return { checks: checks.map(({ name, ok, message, code }) => ({ name, ok, message, code: ok ? null : code })), ok, bytes };
 }
 
 /** @throws what the preflight found, PLAN_MISMATCH, NON_FINITE, DISK_FULL, FILE_CHANGED, VERIFY_FAILED, CANCELLED */
@@ -33,6 +35,7 @@ export async function exportModel(
   signal: AbortSignal,
 ): Promise<ExportResult> {
   matchPlan(wish.plan, checkpoint, 'plan');
+  await checkOutputIsNotInput(wish.output, inputsOf(checkpoint));
   const onProgress = progressReporter(id, 'export', (event) => session.emit('progress', event));
   return runExport(format, { checkpoint, ...wish }, { pool: session.pool, signal, onProgress });
 }

@@ -176,6 +176,8 @@ export const zCheck = z.object({
   ok: z.boolean(),
   /** Cause and fix when not ok; the fact when ok. */
   message: z.string(),
+  /** What the export would fail with; null when ok. */
+  code: z.enum(ERROR_CODES).nullable(),
 });
 
 export type ModelSummary = z.infer<typeof zModelSummary>;

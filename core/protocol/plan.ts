@@ -25,6 +25,8 @@ export const zAssignment = z.object({
   type: zTarget,
   bytes: z.number(),
   relativeError: zFigure,
+  /** Its part of the solution's damage. */
+  damage: zFigure,
   /** One sentence: locked, held by a minimum, or what the next step up and down would cost. */
   why: z.string(),
 });
@@ -33,7 +35,7 @@ export const zSolution = z.object({
   /** Whole output file, metadata and padding included. */
   bytes: z.number(),
   bitsPerWeight: z.number(),
-  /** Σ over planned tensors of ‖W − Ŵ‖²/‖W‖² (estimated, data-free). */
+  /** Weighted mean over planned tensors of ‖W − Ŵ‖²/‖W‖², by parameters, the output head ×4 (estimated, data-free). */
   damage: zFigure,
   /** Damage of this solution minus a proven lower bound, as a share of the damage; 0 = proven optimal. */
   gap: z.number(),

@@ -108,7 +108,7 @@ describe('a failing export', () => {
 
   it('refuses a plan of another model', async () => {
     const input = await job();
-    const stranger = { type: 'Q4_0', bytes: 0, relativeError: 0, why: '' } as const;
+    const stranger = { type: 'Q4_0', bytes: 0, relativeError: 0, damage: 0, why: '' } as const;
     const tensors = { ...input.plan.solution.tensors, 'model.layers.9.mlp.up_proj.weight': stranger };
     const plan = { ...input.plan, solution: { ...input.plan.solution, tensors } };
     await failure({ ...input, plan }, 'PLAN_MISMATCH', /layers\.9/);

@@ -11,7 +11,7 @@ export function allOf(checkpoint: Checkpoint, type: GgufTarget): Plan {
 /** @param typeOf the type of each quantizable tensor, in file order */
 export function planFor(checkpoint: Checkpoint, typeOf: (name: string, at: number) => GgufTarget): Plan {
   const named = checkpoint.tensors.filter(isQuantizable).map(({ name }, at) => {
-    return [name, { type: typeOf(name, at), bytes: 0, relativeError: 0, why: 'test' }] as const;
+    return [name, { type: typeOf(name, at), bytes: 0, relativeError: 0, damage: 0, why: 'test' }] as const;
   });
   return {
     kind: 'quantscope.plan',
