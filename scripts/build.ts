@@ -31,7 +31,7 @@ async function host(): Promise<void> {
   const common = {
     bundle: true,
     platform: 'node',
-    target: 'node22',
+    target: 'node20',
     sourcemap: true,
     minify: true,
     logLevel: 'warning',
