@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { basename, dirname, resolve } from 'node:path';
+import { QuantscopeError } from '../base/errors.ts';
 import { isFolder } from '../io/folder.ts';
 import { placeTensors } from '../model/placeTensors.ts';
 import type { Checkpoint, TensorInfo } from './checkpoint.ts';
@@ -23,6 +24,7 @@ export async function openCheckpoint(
   const folder = await isFolder(path);
   const detected = folder ? await detectInFolder(path) : await detectFile(path, signal);
   const read = await detected.reader.read(detected.paths, signal);
+  for (const { name, file } of read.tensors) checkName(name, read.files[file]?.path ?? path);
   const { config, warnings, bytesRead } = await detected.reader.readConfig(detected.paths);
   const { map, places } = placeTensors(
     read.tensors.map((tensor) => tensor.name),
@@ -49,6 +51,12 @@ export async function openCheckpoint(
     fingerprint: fingerprintOf(read),
     ...(read.gguf === undefined ? {} : { gguf: read.gguf }),
   };
+}
+
+/** Plans are JSON objects keyed by tensor name; this one key is dropped by validators, so no plan could ever hold it. */
+function checkName(name: string, path: string): void {
+  if (name !== '__proto__') return;
+  throw new QuantscopeError('NAME_INVALID', `${basename(path)}: no tensor may be named ${JSON.stringify(name)}`);
 }
 
 /** "model.safetensors" says nothing, so the folder's name stands for the common file names. */

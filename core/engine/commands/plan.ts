@@ -1,13 +1,15 @@
 // `quantscope plan`: spend a budget exactly, and write the plan down.
 
-import { makePlan, serializePlan } from '../../allocation/planDocument.ts';
+import { makePlan, PLAN_EXTENSION, serializePlan } from '../../allocation/planDocument.ts';
 import { bytesForBitsPerWeight } from '../../allocation/problem.ts';
 import { QuantscopeError } from '../../base/errors.ts';
-import { countParameters } from '../../checkpoint/checkpoint.ts';
+import { type Checkpoint, countParameters } from '../../checkpoint/checkpoint.ts';
+import { checkOutputIsNew, checkOutputIsNotInput } from '../../io/outputPath.ts';
 import { writeTextFile } from '../../io/textFile.ts';
 import { ROLES, type Role } from '../../model/places.ts';
 import type { PlanRequest } from '../../protocol/plan.ts';
 import { DEFAULT_CHOICES, GGUF_TARGETS, type GgufTarget, isGgufTarget } from '../../quant/ggufTypes.ts';
+import { inputsOf } from '../inputsOf.ts';
 import { numberOption } from '../numberOption.ts';
 import { solveFor } from '../planning.ts';
 import { scanModelSensitivity } from '../sensitivityCall.ts';
@@ -36,6 +38,7 @@ export const plan: Command = {
     const target = readTarget(values);
     const model = await session.open(path, signal);
     const { checkpoint } = model;
+    await checkPlanOutput(output, checkpoint);
     const targetBytes =
       target.bytes ?? bytesForBitsPerWeight(target.bitsPerWeight, countParameters(checkpoint.tensors));
     const request: PlanRequest = { targetBytes, ...rules, pins: [] };
@@ -66,6 +69,12 @@ export const plan: Command = {
     };
   },
 };
+
+/** Before the work: a plan may replace a plan, and no other file. */
+async function checkPlanOutput(output: string, checkpoint: Checkpoint): Promise<void> {
+  await checkOutputIsNotInput(output, inputsOf(checkpoint));
+  if (!output.endsWith(PLAN_EXTENSION)) await checkOutputIsNew(output);
+}
 
 function readTarget(
   values: OptionValues,
