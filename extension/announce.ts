@@ -2,6 +2,7 @@
 
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
+import { bytesText } from '../core/protocol/display.ts';
 import { toFailure } from '../core/protocol/failures.ts';
 import type { ExportResult } from '../core/protocol/objects.ts';
 import { revealFile } from './hostCalls.ts';
@@ -33,14 +34,6 @@ export async function announceExport(result: ExportResult): Promise<void> {
   const uri = vscode.Uri.file(result.output);
   if (chosen === open) await openModel(uri);
   if (chosen === reveal) await revealFile(uri);
-}
-
-/** Decimal units, as disks and model cards count. */
-export function bytesText(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
-  const value = bytes / 1000 ** power;
-  return `${power === 0 ? value : value.toPrecision(3)} ${units[power]}`;
 }
 
 function isFailure(error: unknown): error is ReturnType<typeof toFailure> {

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
-import { bytesText } from './announce.ts';
+import { bytesText } from '../core/protocol/display.ts';
 import type { ExportHistory, FinishedExport } from './exportHistory.ts';
 
 export class ExportsTree implements vscode.TreeDataProvider<FinishedExport> {

@@ -2,7 +2,7 @@
 
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
-import { bytesText } from './announce.ts';
+import { bytesText } from '../core/protocol/display.ts';
 import type { ModelEditor, OpenModels } from './openModels.ts';
 
 type Node =

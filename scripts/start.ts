@@ -5,7 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { bytesText, countText, figureText, table } from '../core/engine/commands/text.ts';
+import { bytesText } from '../core/base/byteText.ts';
+import { countText, figureText, table } from '../core/engine/commands/text.ts';
 import { buildIfStale } from './buildIfStale.ts';
 
 const SAMPLE = 'test/fixtures/sample-llama';

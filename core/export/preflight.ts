@@ -2,6 +2,7 @@
 
 import { dirname, resolve } from 'node:path';
 import { availableMemory } from 'node:process';
+import { bytesText } from '../base/byteText.ts';
 import { isQuantscopeError, QuantscopeError } from '../base/errors.ts';
 import { MAX_ARENA_BYTES } from '../base/limits.ts';
 import { matrixShape } from '../checkpoint/checkpoint.ts';
@@ -32,7 +33,7 @@ export async function preflight(exporter: Exporter, input: ExportInput, threads:
     checks.push(
       await attempt('Plan', async () => {
         draft = await exporter.draft(input);
-        return [`${draft.totalBytes} bytes in ${draft.tensors.length} tensors`, ...draft.warnings].join('; ');
+        return [`${bytesText(draft.totalBytes)} in ${draft.tensors.length} tensors`, ...draft.warnings].join('; ');
       }),
     );
   }
@@ -77,8 +78,9 @@ async function attempt(name: string, check: () => Promise<string>): Promise<Expo
 
 async function diskSpace(output: string, bytes: number): Promise<string> {
   const free = await freeBytes(dirname(resolve(output)));
-  if (bytes > free) throw new QuantscopeError('DISK_FULL', `${output}: ${bytes} bytes wanted, ${free} free`);
-  return `${bytes} bytes wanted, ${free} free`;
+  if (bytes > free)
+    throw new QuantscopeError('DISK_FULL', `${output}: ${bytesText(bytes)} wanted, ${bytesText(free)} free`);
+  return `${bytesText(bytes)} wanted, ${bytesText(free)} free`;
 }
 
 function memory({ checkpoint }: ExportInput, threads: number): string {
@@ -92,6 +94,9 @@ function memory({ checkpoint }: ExportInput, threads: number): string {
   const wanted = perWorker * threads;
   const free = availableMemory();
   if (wanted > free)
-    throw new QuantscopeError('MEMORY_LIMIT', `${threads} workers need ${wanted} bytes, ${free} are free`);
-  return `${threads} workers need at most ${wanted} bytes, ${free} are free`;
+    throw new QuantscopeError(
+      'MEMORY_LIMIT',
+      `${threads} workers need ${bytesText(wanted)}, ${bytesText(free)} are free`,
+    );
+  return `${threads} workers need at most ${bytesText(wanted)}, ${bytesText(free)} are free`;
 }

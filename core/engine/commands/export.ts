@@ -2,13 +2,14 @@
 
 import { MAX_PLAN_CHARACTERS, parsePlan } from '../../allocation/planDocument.ts';
 import { matchPlan } from '../../allocation/planMatch.ts';
+import { bytesText } from '../../base/byteText.ts';
 import { QuantscopeError } from '../../base/errors.ts';
 import { EXPORTERS } from '../../export/registry.ts';
 import { readTextFile } from '../../io/textFile.ts';
 import { type ExportFormat, zExportFormat } from '../../protocol/objects.ts';
 import { exportModel } from '../exporting.ts';
 import type { Command } from './command.ts';
-import { bytesText, printable } from './text.ts';
+import { printable } from './text.ts';
 import { verifyText } from './verify.ts';
 
 export const exportCommand: Command = {

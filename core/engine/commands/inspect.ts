@@ -1,8 +1,9 @@
 // `quantscope inspect`: headers only.
 
+import { bytesText } from '../../base/byteText.ts';
 import { HANDLERS } from '../handlers.ts';
 import type { Command } from './command.ts';
-import { bytesText, countText, printable, table } from './text.ts';
+import { countText, printable, table } from './text.ts';
 
 export const inspect: Command = {
   name: 'inspect',

@@ -2,6 +2,7 @@
 
 import { makePlan, PLAN_EXTENSION, serializePlan } from '../../allocation/planDocument.ts';
 import { bytesForBitsPerWeight } from '../../allocation/problem.ts';
+import { bytesText } from '../../base/byteText.ts';
 import { QuantscopeError } from '../../base/errors.ts';
 import { type Checkpoint, countParameters } from '../../checkpoint/checkpoint.ts';
 import { checkOutputIsNew, checkOutputIsNotInput } from '../../io/outputPath.ts';
@@ -14,7 +15,7 @@ import { numberOption } from '../numberOption.ts';
 import { solveFor } from '../planning.ts';
 import { scanModelSensitivity } from '../sensitivityCall.ts';
 import type { Command, OptionValues } from './command.ts';
-import { bytesText, figureText, printable, table } from './text.ts';
+import { figureText, printable, table } from './text.ts';
 
 export const plan: Command = {
   name: 'plan',

@@ -1,7 +1,7 @@
 // `quantscope stats`: every figure of every tensor.
 
 import { QuantscopeError } from '../../base/errors.ts';
-import { compilePattern } from '../../base/pattern.ts';
+import { matchNames } from '../../base/matchNames.ts';
 import { tensorProfile } from '../../stats/profile.ts';
 import { scanStatistics } from '../../stats/scan.ts';
 import type { TensorProfile, TensorStatistics } from '../../stats/statisticsTypes.ts';
@@ -19,12 +19,14 @@ export const stats: Command = {
   async run({ session, positionals: [path = ''], values, signal }) {
     const model = await session.open(path, signal);
     const { checkpoint } = model;
-    const pattern = typeof values.tensor === 'string' ? compilePattern(values.tensor, '--tensor') : undefined;
-    const wanted = checkpoint.tensors.filter((t) => pattern === undefined || pattern.test(t.name));
+    const pattern = typeof values.tensor === 'string' ? values.tensor : undefined;
+    const names = checkpoint.tensors.map((t) => t.name);
+    const matches = pattern === undefined ? names.map(() => true) : matchNames(pattern, names, '--tensor');
+    const wanted = checkpoint.tensors.filter((_, at) => matches[at]);
     if (pattern !== undefined && wanted.length === 0)
       throw new QuantscopeError(
         'TENSOR_NOT_FOUND',
-        `${path}: no tensor name matches /${pattern.source}/ (${checkpoint.tensors.length} tensors)`,
+        `${path}: no tensor name matches /${pattern}/ (${checkpoint.tensors.length} tensors)`,
       );
     const wantProfiles = values.json === true && values['no-profiles'] !== true;
     const found = new Map<number, TensorStatistics>();

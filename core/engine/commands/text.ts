@@ -1,18 +1,5 @@
 // Numbers and tables for a terminal.
 
-const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
-
-/** Decimal units, three significant digits: 269 MB. */
-export function bytesText(bytes: number): string {
-  let unit = 0;
-  let value = bytes;
-  while (value >= 999.5 && unit < UNITS.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toPrecision(3)} ${UNITS[unit]}`;
-}
-
 /** 5.24 M parameters. */
 export function countText(count: number): string {
   for (const [size, suffix] of [

@@ -1,0 +1,3 @@
+// How both sides of the protocol write byte counts.
+
+export { byteParts, bytesText } from '../base/byteText.ts';
