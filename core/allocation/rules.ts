@@ -1,7 +1,7 @@
 // What the user fixed: locks (regular expressions), pins (exact names) and role minimums, resolved per tensor.
 
 import { QuantscopeError } from '../base/errors.ts';
-import { compilePattern } from '../base/pattern.ts';
+import { matchNames } from '../base/matchNames.ts';
 import type { Role } from '../model/places.ts';
 import type { Minimum, PlanRequest } from '../protocol/plan.ts';
 import type { GgufTarget } from '../quant/ggufTypes.ts';
@@ -39,22 +39,23 @@ export function resolveRules(
   const fix = (name: string, type: GgufTarget, by: string): void => {
     fixed.set(name, { type, by, over: fixed.get(name)?.by ?? null });
   };
+  const names = tensors.map(({ name }) => name);
   for (const lock of request.locks) {
     const by = `lock ${lock.pattern}=${lock.type}`;
-    const expression = compilePattern(lock.pattern, by);
+    const matches = matchNames(lock.pattern, names, by);
     let matched = 0;
-    for (const { name } of tensors) {
-      if (!expression.test(name)) continue;
+    for (const [at, name] of names.entries()) {
+      if (matches[at] !== true) continue;
       matched++;
       fix(name, lock.type, by);
     }
     if (matched === 0) throw matchedNothing(by, tensors.length);
   }
   if (request.pins.length > 0) {
-    const names = new Set(tensors.map(({ name }) => name));
+    const known = new Set(names);
     for (const pin of request.pins) {
       const by = `pin ${pin.name}=${pin.type}`;
-      if (!names.has(pin.name)) throw matchedNothing(by, tensors.length);
+      if (!known.has(pin.name)) throw matchedNothing(by, tensors.length);
       fix(pin.name, pin.type, by);
     }
   }

@@ -24,7 +24,11 @@ export async function preflightExport(
   { format, ...wish }: ExportWish,
 ): Promise<{ checks: Check[]; ok: boolean; bytes: number }> {
   const { checks, ok, bytes } = await preflight(EXPORTERS[format], { checkpoint, ...wish }, session.pool.threads);
-  return { checks: checks.map(({ name, ok, message, code }) => ({ name, ok, message, code: ok ? null : code })), ok, bytes };
+  return {
+    checks: checks.map(({ name, ok, message, code }) => ({ name, ok, message, code: ok ? null : code })),
+    ok,
+    bytes,
+  };
 }
 
 /** @throws what the preflight found, PLAN_MISMATCH, NON_FINITE, DISK_FULL, FILE_CHANGED, VERIFY_FAILED, CANCELLED */

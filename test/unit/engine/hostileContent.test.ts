@@ -103,6 +103,41 @@ describe('tensor names', () => {
   });
 });
 
+describe('expressions that never end', () => {
+  const path = join(folder, 'redos.gguf');
+  writeGguf(path, [matrix(`${'a'.repeat(60)}!`)], LLAMA);
+
+  it('--tensor and --lock give up within seconds', async () => {
+    for (const args of [
+      ['stats', path, '--tensor', '(a+)+$'],
+      ['plan', path, '--target-bpw', '20', '--lock', '(a+)+$=Q8_0', '-o', join(folder, 'redos.quantplan.json')],
+    ]) {
+      const began = performance.now();
+      const { code, answer } = await json(...args);
+      expect(answer.error).toEqual({ code: 'PATTERN_INVALID', message: expect.stringContaining('1000 ms') });
+      expect(code).toBe(1);
+      expect(performance.now() - began).toBeLessThan(10_000);
+    }
+  });
+
+  it('a lock in the editor fails, and the engine goes on', async () => {
+    await using engine = startEngine();
+    const { connection } = engine;
+    const { model } = ENGINE_CALLS.open.result.parse(await connection.sendRequest('open', { path }));
+    await connection.sendRequest('sensitivity', { model });
+    const rules = { choices: ['Q8_0'], pins: [], minimums: [] };
+    const solve = (pattern: string) =>
+      outcomeOf(
+        connection.sendRequest('solve', {
+          model,
+          request: { targetBytes: 1e6, ...rules, locks: [{ pattern, type: 'Q8_0' }] },
+        }),
+      );
+    expect(await solve('(a+)+$')).toMatchObject({ code: 'PATTERN_INVALID' });
+    expect(await solve('a+')).toMatchObject({ gap: 0 });
+  });
+});
+
 describe('values', () => {
   it('NaN and infinity: counted, kept as a float type by the plan, and the export keeps them', async () => {
     const path = join(folder, 'nan.gguf');
