@@ -6,6 +6,7 @@ import { ParetoChart } from '../charts/ParetoChart.tsx';
 import { visibleText } from '../charts/visibleText.ts';
 import { Button, TextField } from '../ui/toolkit.tsx';
 import { useModel, useSession, useView } from './context.ts';
+import { DAMAGE_MEANING } from './metrics.ts';
 import { parseBudget } from './parseBudget.ts';
 import { AUTO_SENSITIVITY_PARAMETERS } from './session.ts';
 import { feasibleInterval } from './sessionState.ts';
@@ -196,7 +197,9 @@ function Comparison(): ReactNode {
             </th>
             <th scope="col">size</th>
             <th scope="col">b/w</th>
-            <th scope="col">damage</th>
+            <th scope="col" title={`damage, ${DAMAGE_MEANING}`}>
+              damage
+            </th>
           </tr>
         </thead>
         <tbody>

@@ -8,6 +8,7 @@ import { shownName } from '../charts/visibleText.ts';
 import { Button, TextField } from '../ui/toolkit.tsx';
 import { useSize } from '../ui/useSize.ts';
 import { useModel, useSession } from './context.ts';
+import { DAMAGE_MEANING } from './metrics.ts';
 import { matchNames } from './nameFilter.ts';
 import { select } from './viewState.ts';
 
@@ -32,7 +33,7 @@ export function WhyDialog(props: { onClose(): void }): ReactNode {
   const names = useMemo(() => Object.keys(solution?.tensors ?? {}), [solution]);
   const shown = useMemo(() => {
     const { matches } = matchNames(names, filter);
-    const order = (name: string): number => solution?.tensors[name]?.relativeError ?? 0;
+    const order = (name: string): number => solution?.tensors[name]?.damage ?? 0;
     return names.filter((_, i) => matches === null || matches[i] === 1).sort((a, b) => order(b) - order(a));
   }, [names, filter, solution]);
   const first = Math.max(0, Math.floor(top / ROW_HEIGHT) - OVERSCAN_ROWS);
@@ -47,8 +48,8 @@ export function WhyDialog(props: { onClose(): void }): ReactNode {
         </Button>
       </div>
       <p className="hint">
-        The solver minimizes Σ ‖W − Ŵ‖²/‖W‖² under the size budget. Most damaged tensors first; select one to see it in
-        the grid.
+        The solver minimizes damage under the size budget ({DAMAGE_MEANING}). The tensors that add most come first;
+        select one to see it in the grid.
       </p>
       <TextField
         label="Filter tensors"

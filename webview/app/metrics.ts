@@ -8,6 +8,9 @@ import { TYPE_BITS } from '../charts/typeBits.ts';
 import type { DamageColumns, StatisticKey, StatisticsColumns, Target } from './tensorFigures.ts';
 import type { Lens, ScaleKind } from './viewState.ts';
 
+/** What the word damage means wherever a whole plan is weighed. */
+export const DAMAGE_MEANING = 'estimated: parameter-weighted mean of ‖W−Ŵ‖²/‖W‖², output head ×4; data-free';
+
 export interface MetricSources {
   readonly table: TensorTable;
   readonly statistics: StatisticsColumns;
@@ -124,7 +127,7 @@ const HEADER: readonly Metric[] = [
 
 const damage: Metric = {
   id: 'damage',
-  label: 'damage at a chosen type',
+  label: 'relative error at a type',
   formula: '‖W − Ŵ‖² / ‖W‖²',
   unit: '',
   scale: 'log',
@@ -150,17 +153,26 @@ const chosenBits: Metric = {
   text: cellFigure,
 };
 
-const chosenDamage: Metric = {
+const chosenError: Metric = {
   ...damage,
-  id: 'chosenDamage',
-  label: 'damage under the plan',
+  id: 'chosenError',
+  label: 'relative error in the plan',
   source: 'plan',
   column: ({ table, solution }) =>
     Float64Array.from(table.names, (name) => solution?.tensors[name]?.relativeError ?? Number.NaN),
 };
 
+const chosenDamage: Metric = {
+  ...chosenError,
+  id: 'chosenDamage',
+  label: 'part of the plan’s damage',
+  formula: 'weight · ‖W − Ŵ‖² / ‖W‖², weights by parameters, output head ×4, sum 1',
+  column: ({ table, solution }) =>
+    Float64Array.from(table.names, (name) => solution?.tensors[name]?.damage ?? Number.NaN),
+};
+
 const METRICS: Readonly<Record<string, Metric>> = Object.fromEntries(
-  [...STATISTICS, ...HEADER, damage, chosenBits, chosenDamage].map((metric) => [metric.id, metric]),
+  [...STATISTICS, ...HEADER, damage, chosenBits, chosenDamage, chosenError].map((metric) => [metric.id, metric]),
 );
 
 export const LENS_METRICS: Readonly<Record<Lens, readonly string[]>> = {
@@ -168,8 +180,8 @@ export const LENS_METRICS: Readonly<Record<Lens, readonly string[]>> = {
   outliers: ['maxToMeanRatio', 'absMaxSigma', 'absMax', 'outlierFraction6', 'outlierFraction3', 'lod5'],
   kurtosis: ['kurtosis', 'maxToMeanRatio'],
   sensitivity: ['damage'],
-  allocation: ['chosenBits', 'chosenDamage', 'damage'],
-  export: ['chosenBits', 'chosenDamage'],
+  allocation: ['chosenBits', 'chosenDamage', 'chosenError', 'damage'],
+  export: ['chosenBits', 'chosenDamage', 'chosenError'],
 };
 
 export function metricById(id: string): Metric | undefined {

@@ -33,7 +33,7 @@ export function LayerTypeHeatmap(props: {
   return (
     <section
       className="layer-type"
-      aria-label="Mean damage by layer and type"
+      aria-label="Mean relative error by layer and type"
       // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
       tabIndex={0}
       data-testid="layer-type"

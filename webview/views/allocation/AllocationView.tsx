@@ -2,6 +2,7 @@
 
 import { type ReactNode, useMemo } from 'react';
 import { useModel, useSession, useView } from '../../app/context.ts';
+import { DAMAGE_MEANING } from '../../app/metrics.ts';
 import { TARGETS } from '../../app/tensorFigures.ts';
 import { useSavePlan } from '../../app/useSavePlan.ts';
 import { bytes, count, figure } from '../../charts/numberFormat.ts';
@@ -102,7 +103,7 @@ function TypeShares(): ReactNode {
       row.tensors++;
       row.parameters += elements.get(name) ?? 0;
       row.bytes += assigned.bytes;
-      row.damage += assigned.relativeError;
+      row.damage += assigned.damage;
     }
     return rows.filter((row) => row.tensors > 0);
   }, [solution, table]);
@@ -125,7 +126,9 @@ function TypeShares(): ReactNode {
             <th scope="col">tensors</th>
             <th scope="col">parameters</th>
             <th scope="col">size</th>
-            <th scope="col">damage</th>
+            <th scope="col" title={DAMAGE_MEANING}>
+              damage
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -143,6 +146,7 @@ function TypeShares(): ReactNode {
           ))}
         </tbody>
       </table>
+      <p className="hint">Damage is {DAMAGE_MEANING}.</p>
     </>
   );
 }

@@ -26,7 +26,9 @@ export function ExportView(): ReactNode {
   const exported = useModel((s) => s.exported);
   const format = useView((v) => v.exportFormat);
   const output = useView((v) => v.output);
-  const [overwrite, setOverwrite] = useState(false);
+  /** The file the user agreed to lose: another destination asks again. */
+  const [replaced, setReplaced] = useState('');
+  const overwrite = output !== '' && replaced === output;
   const [pickFailure, setPickFailure] = useState('');
   const save = useSavePlan();
 
@@ -46,10 +48,8 @@ export function ExportView(): ReactNode {
     );
   }
   const blocked = format === 'gguf' ? summary.ggufBlocker : null;
-  const exists = preflight?.checks.some((check) => !check.ok && /exist/i.test(check.name + check.message)) ?? false;
-  const passed =
-    preflight !== null &&
-    (preflight.ok || (overwrite && preflight.checks.every((c) => c.ok || /exist/i.test(c.name + c.message))));
+  const exists = preflight?.checks.some((check) => check.code === 'OUTPUT_EXISTS') ?? false;
+  const passed = preflight?.checks.every((check) => check.ok || (overwrite && check.code === 'OUTPUT_EXISTS')) ?? false;
   const running = task.status === 'running';
 
   async function pick(): Promise<void> {
@@ -127,8 +127,8 @@ export function ExportView(): ReactNode {
           ))}
         </ul>
       )}
-      {exists || overwrite ? (
-        <Checkbox testId="export-overwrite" checked={overwrite} onChange={setOverwrite}>
+      {exists ? (
+        <Checkbox testId="export-overwrite" checked={overwrite} onChange={(on) => setReplaced(on ? output : '')}>
           Replace the existing file
         </Checkbox>
       ) : null}
@@ -137,7 +137,7 @@ export function ExportView(): ReactNode {
           appearance="primary"
           testId="export-run"
           disabled={running || !passed || blocked !== null}
-          onClick={() => void session.runExport(overwrite)}
+          onClick={() => void session.runExport(overwrite && exists)}
         >
           Quantize and verify
         </Button>

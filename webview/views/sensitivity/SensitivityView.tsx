@@ -64,8 +64,8 @@ export function SensitivityView(): ReactNode {
   return (
     <article data-testid="sensitivity">
       <p className="lead">
-        Damage is the relative squared error ‖W − Ŵ‖²/‖W‖² after quantizing and reading back. It is estimated from the
-        weights alone, without data.
+        What each type does to each tensor: the relative squared error ‖W − Ŵ‖²/‖W‖² after quantizing and reading back,
+        estimated from the weights alone, without data.
       </p>
       {task.failure !== null ? (
         <Failed failure={task.failure} action={{ label: 'Try again', run: () => void session.runSensitivity() }} />
@@ -91,14 +91,14 @@ export function SensitivityView(): ReactNode {
         )
       ) : (
         <>
-          <h3>Mean damage by layer and type</h3>
+          <h3>Mean relative error by layer and type</h3>
           <LayerTypeHeatmap
             rows={rows}
             columns={COLUMNS}
             selected={type}
             onSelect={(column) => session.view.set({ sensitivityType: column })}
           />
-          <h3>Most damaged at {type}</h3>
+          <h3>Largest relative error at {type}</h3>
           <RankedTensors tensors={ranked} values={values} metric={metric} scale={scale} />
         </>
       )}
