@@ -79,7 +79,7 @@ async function attempt(name: string, check: () => Promise<string>): Promise<Expo
 async function diskSpace(output: string, bytes: number): Promise<string> {
   const free = await freeBytes(dirname(resolve(output)));
   if (bytes > free)
-    throw new QuantscopeError('DISK_FULL', `${output}: ${bytesText(bytes)} wanted, ${bytesText(free)} free`);
+    throw new QuantscopeError('DISK_FULL', `${output}: ${bytes} bytes wanted, ${free} free`);
   return `${bytesText(bytes)} wanted, ${bytesText(free)} free`;
 }
 
