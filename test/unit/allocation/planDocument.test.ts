@@ -42,11 +42,11 @@ describe('plan document', () => {
     expect(parsePlan(serializePlan(broken), 'x').solution.tensors['blk.0.q']?.relativeError).toBeNaN();
   });
 
-  it('keeps a tensor called __proto__ a tensor', () => {
+  it('refuses a tensor called __proto__, which validation would drop', () => {
     const solution = { ...plan.solution, tensors: Object.fromEntries([['__proto__', plan.solution.tensors.odd]]) };
     const text = serializePlan({ ...plan, solution } as typeof plan);
     expect(text).toContain('"__proto__"');
-    expect(failure(() => matchPlan(parsePlan(text, 'p'), checkpoint, 'p'))).toContain('PLAN_MISMATCH');
+    expect(failure(() => parsePlan(text, 'p'))).toContain('PLAN_INVALID p: "__proto__"');
   });
 
   it('names the place that is wrong', () => {

@@ -234,7 +234,7 @@ describe('plans', () => {
       edit(plan);
       return JSON.stringify(plan);
     };
-    const assignment = '{"type":"Q8_0","bytes":1,"relativeError":0,"why":""}';
+    const assignment = JSON.stringify(Object.values(JSON.parse(text).solution.tensors)[0]);
     const cases: readonly (readonly [string, string, string])[] = [
       ['empty', '', 'FILE_EMPTY'],
       ['not JSON', '{', 'PLAN_INVALID'],
