@@ -124,7 +124,7 @@ function quantscope<Answer>(...args: string[]): Answer {
 /** Desktop VS Code where there is one, else the real workbench served on this machine. */
 async function openEditor(path: string): Promise<void> {
   const folder = statSync(path).isDirectory() ? path : dirname(path);
-  const code = spawnSync('code', ['--extensionDevelopmentPath', process.cwd(), folder], { stdio: 'ignore' });
+  const code = spawnSync('code', [`--extensionDevelopmentPath=${process.cwd()}`, folder], { stdio: 'ignore' });
   if (code.status === 0) {
     console.log('Opened in VS Code: right-click the model and choose "Quantscope: Analyze Model".');
     return;

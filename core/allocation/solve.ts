@@ -34,7 +34,7 @@ export interface FeasibleBytes {
  */
 export function solveAllocation(problem: AllocationProblem, frontier = frontierOf(problem.items)): Allocation {
   const feasible = feasibleBytes(problem, frontier);
-  if (!(problem.targetBytes >= feasible.minBytes)) throw infeasible(problem, feasible);
+  checkFeasible(problem, feasible);
   const budget = usableBudget(problem.targetBytes - problem.fixedBytes, frontier);
   const relaxation = relax(frontier, budget);
   const refined = refine(frontier, relaxation, totalDamage(frontier, relaxation.point));
@@ -73,12 +73,14 @@ function totalDamage({ damage }: Frontier, point: Int32Array): number {
   return total;
 }
 
-function infeasible(
-  { targetBytes, parameters }: AllocationProblem,
+/** @throws BUDGET_INFEASIBLE quoting the feasible interval */
+export function checkFeasible(
+  { targetBytes, parameters }: Pick<AllocationProblem, 'targetBytes' | 'parameters'>,
   { minBytes, maxBytes }: FeasibleBytes,
-): QuantscopeError {
+): void {
+  if (targetBytes >= minBytes) return;
   const perWeight = (bytes: number): string => ((bytes * 8) / parameters).toFixed(3);
-  return new QuantscopeError(
+  throw new QuantscopeError(
     'BUDGET_INFEASIBLE',
     `target of ${targetBytes} bytes (${perWeight(targetBytes)} bits per weight): these choices make files of ` +
       `${minBytes} to ${maxBytes} bytes (${perWeight(minBytes)} to ${perWeight(maxBytes)})`,

@@ -18,6 +18,10 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   const onSignal = (): void => abort.abort();
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   const progress = stderrProgress();
+  const note = (text: string): void => {
+    progress.clear();
+    process.stderr.write(`${text}\n`);
+  };
   try {
     const [name, ...rest] = argv;
     if (name === undefined || name === 'help' || name === '--help') {
@@ -37,7 +41,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
       threads,
       sensitivityElements: values.exact === true ? Number.POSITIVE_INFINITY : undefined,
     });
-    const outcome = await command.run({ session, positionals, values, signal: abort.signal });
+    const outcome = await command.run({ session, positionals, values, signal: abort.signal, note });
     progress.clear();
     process.stdout.write(json ? jsonText(outcome.json) : outcome.text());
     return outcome.ok ? EXIT.ok : EXIT.failed;

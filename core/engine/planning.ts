@@ -1,14 +1,25 @@
 // Plans for an open model: its sensitivity and its exact output size, put to the solver.
 
+import { feasibleInterval } from '../allocation/feasibleInterval.ts';
 import { type Frontier, frontierOf } from '../allocation/frontier.ts';
 import { paretoCurve, uniformLandmarks } from '../allocation/pareto.ts';
 import { type AllocationProblem, buildProblem, type SizeModel } from '../allocation/problem.ts';
 import { planSolution } from '../allocation/solution.ts';
+import { checkFeasible, type FeasibleBytes } from '../allocation/solve.ts';
 import { QuantscopeError } from '../base/errors.ts';
+import { countParameters } from '../checkpoint/checkpoint.ts';
 import { ggufSize } from '../export/gguf/layout.ts';
 import type { Landmark, ParetoPoint, PlanRequest, Solved } from '../protocol/plan.ts';
 import { isQuantizable } from '../quant/ggufTypes.ts';
 import type { OpenModel } from './session.ts';
+
+/** What file sizes the request allows, before anything is measured. @throws BUDGET_INFEASIBLE, LOCK_MATCHED_NOTHING, PATTERN_INVALID */
+export async function feasibleFor(model: OpenModel, request: PlanRequest): Promise<FeasibleBytes> {
+  const { tensors } = model.checkpoint;
+  const feasible = feasibleInterval(tensors, await sizeOf(model), request);
+  checkFeasible({ targetBytes: request.targetBytes, parameters: countParameters(tensors) }, feasible);
+  return feasible;
+}
 
 /** @throws BUDGET_INFEASIBLE, LOCK_MATCHED_NOTHING, PATTERN_INVALID, and PLAN_INVALID before sensitivity is complete */
 export async function solveFor(model: OpenModel, request: PlanRequest): Promise<Solved> {

@@ -17,6 +17,8 @@ export interface CommandInput {
   readonly positionals: readonly string[];
   readonly values: OptionValues;
   readonly signal: AbortSignal;
+  /** Tells people something before the outcome is known; on stderr. */
+  note(text: string): void;
 }
 
 export interface Outcome {

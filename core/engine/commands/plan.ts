@@ -12,7 +12,7 @@ import type { PlanRequest } from '../../protocol/plan.ts';
 import { DEFAULT_CHOICES, GGUF_TARGETS, type GgufTarget, isGgufTarget } from '../../quant/ggufTypes.ts';
 import { inputsOf } from '../inputsOf.ts';
 import { numberOption } from '../numberOption.ts';
-import { solveFor } from '../planning.ts';
+import { feasibleFor, solveFor } from '../planning.ts';
 import { scanModelSensitivity } from '../sensitivityCall.ts';
 import type { Command, OptionValues } from './command.ts';
 import { figureText, printable, table } from './text.ts';
@@ -32,7 +32,7 @@ export const plan: Command = {
     exact: { type: 'boolean' },
     output: { type: 'string', short: 'o' },
   },
-  async run({ session, positionals: [path = ''], values, signal }) {
+  async run({ session, positionals: [path = ''], values, signal, note }) {
     const output = values.output;
     if (typeof output !== 'string') throw new QuantscopeError('USAGE', 'plan: -o NAME.quantplan.json is missing');
     const rules = readRules(values);
@@ -43,6 +43,8 @@ export const plan: Command = {
     const targetBytes =
       target.bytes ?? bytesForBitsPerWeight(target.bitsPerWeight, countParameters(checkpoint.tensors));
     const request: PlanRequest = { targetBytes, ...rules, pins: [] };
+    const feasible = await feasibleFor(model, request);
+    note(`feasible: ${bytesText(feasible.minBytes)} to ${bytesText(feasible.maxBytes)}`);
     await scanModelSensitivity(session, model, signal);
     const { solveMs, ...solution } = await solveFor(model, request);
     await writeTextFile(output, serializePlan(makePlan(checkpoint, request, solution)));
