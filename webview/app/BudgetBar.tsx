@@ -5,8 +5,10 @@ import { bitsPerWeight, byteParts, bytes, count, figure } from '../charts/number
 import { ParetoChart } from '../charts/ParetoChart.tsx';
 import { visibleText } from '../charts/visibleText.ts';
 import { Button, TextField } from '../ui/toolkit.tsx';
+import { ChartWithTable } from './ChartWithTable.tsx';
 import { useModel, useSession, useView } from './context.ts';
 import { DAMAGE_MEANING } from './metrics.ts';
+import { landmarkName, paretoRows } from './paretoRows.ts';
 import { parseBudget } from './parseBudget.ts';
 import { AUTO_SENSITIVITY_PARAMETERS } from './session.ts';
 import { feasibleInterval } from './sessionState.ts';
@@ -120,7 +122,15 @@ function Budget(): ReactNode {
         {pareto === null ? (
           <p className="hint">Tracing the curve…</p>
         ) : (
-          <ParetoChart points={pareto.points} landmarks={pareto.landmarks} here={here} onPick={setTarget} />
+          <ChartWithTable
+            id="pareto"
+            title="Damage against size"
+            className="compact"
+            head={<h3 className="visually-hidden">Damage against size</h3>}
+            figures={() => paretoRows(pareto, here, setTarget)}
+          >
+            <ParetoChart points={pareto.points} landmarks={pareto.landmarks} here={here} onPick={setTarget} />
+          </ChartWithTable>
         )}
       </div>
       <Comparison />
@@ -211,7 +221,7 @@ function Comparison(): ReactNode {
           </tr>
           {near.map((mark) => (
             <tr key={mark.label}>
-              <th scope="row">{/^[A-Z0-9_]+$/.test(mark.label) ? `uniform ${mark.label}` : mark.label}</th>
+              <th scope="row">{landmarkName(mark.label)}</th>
               <td>{bytes(mark.bytes)}</td>
               <td>{bitsPerWeight(mark.bitsPerWeight)}</td>
               <td>{figure(mark.damage)}</td>

@@ -1,11 +1,13 @@
 // What each type would cost the selected tensor; choosing one pins it, L pins what the plan gives.
 
-import { type KeyboardEvent, type ReactNode, useMemo, useState } from 'react';
+import { type KeyboardEvent, type ReactNode, useMemo } from 'react';
 import { CostScatter } from '../charts/CostScatter.tsx';
-import { bytes, decibels, figure } from '../charts/numberFormat.ts';
+import type { FigureRows } from '../charts/figureRows.ts';
+import { bitsPerWeight, bytes, decibels, figure } from '../charts/numberFormat.ts';
 import { LockIcon } from '../ui/icons.tsx';
 import { Empty, Failed } from '../ui/states.tsx';
 import { Button } from '../ui/toolkit.tsx';
+import { ChartWithTable } from './ChartWithTable.tsx';
 import { useModel, useSession, useView } from './context.ts';
 import type { Target } from './tensorFigures.ts';
 import { pin } from './viewState.ts';
@@ -22,9 +24,28 @@ export function TensorCosts(props: { tensor: number }): ReactNode {
   const pins = useView((v) => v.pins);
   const choices = useView((v) => v.choices);
   const allowed = useMemo(() => new Set<string>(choices), [choices]);
-  const [asTable, setAsTable] = useState(false);
   const pinned = pins.find((entry) => entry.name === name);
   const chosen = pinned?.type ?? assigned?.type ?? null;
+
+  const figures = (): FigureRows | null =>
+    damages === undefined
+      ? null
+      : {
+          columns: [
+            { label: 'type' },
+            { label: 'stored as' },
+            { label: 'size', text: bytes },
+            { label: 'bits/weight', text: bitsPerWeight },
+            { label: 'relative error' },
+            { label: 'SQNR', text: decibels },
+          ],
+          rows: damages.map((d) => ({
+            key: d.type,
+            cells: [d.type, d.stored, d.bytes, (8 * d.bytes) / elements, d.relativeError, d.sqnr],
+            current: d.type === chosen,
+            pick: () => choose(d.type),
+          })),
+        };
 
   if (!quantizable) {
     return (
@@ -49,62 +70,31 @@ export function TensorCosts(props: { tensor: number }): ReactNode {
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: L locks from anywhere inside; the button below does the same.
     <section className="costs" onKeyDown={onKeyDown} data-testid="tensor-costs">
-      <div className="section-head">
-        <h3>What each type would cost here</h3>
-        {damages === undefined ? null : (
-          <Button className="small" testId="costs-table" onClick={() => setAsTable(!asTable)}>
-            {asTable ? 'Chart' : 'Table'}
-          </Button>
-        )}
-      </div>
-      {damages === undefined ? (
-        task.failure !== null ? (
-          <Failed failure={task.failure} action={{ label: 'Try again', run: () => void session.runSensitivity() }} />
-        ) : task.status === 'running' ? (
-          <Empty>Sensitivity is being estimated; this tensor has not been reached yet.</Empty>
+      <ChartWithTable id="costs" title="What each type would cost here" figures={figures}>
+        {damages === undefined ? (
+          task.failure !== null ? (
+            <Failed failure={task.failure} action={{ label: 'Try again', run: () => void session.runSensitivity() }} />
+          ) : task.status === 'running' ? (
+            <Empty>Sensitivity is being estimated; this tensor has not been reached yet.</Empty>
+          ) : (
+            <Empty>
+              Not estimated yet.{' '}
+              <Button testId="costs-sensitivity" onClick={() => void session.runSensitivity()}>
+                Estimate sensitivity
+              </Button>
+            </Empty>
+          )
         ) : (
-          <Empty>
-            Not estimated yet.{' '}
-            <Button testId="costs-sensitivity" onClick={() => void session.runSensitivity()}>
-              Estimate sensitivity
-            </Button>
-          </Empty>
-        )
-      ) : asTable ? (
-        <table className="figures">
-          <thead>
-            <tr>
-              <th scope="col">type</th>
-              <th scope="col">stored as</th>
-              <th scope="col">size</th>
-              <th scope="col">bits/weight</th>
-              <th scope="col">relative error</th>
-              <th scope="col">SQNR</th>
-            </tr>
-          </thead>
-          <tbody>
-            {damages.map((d) => (
-              <tr key={d.type} className={d.type === chosen ? 'chosen' : ''}>
-                <th scope="row">{d.type}</th>
-                <td>{d.stored}</td>
-                <td>{bytes(d.bytes)}</td>
-                <td>{((8 * d.bytes) / elements).toFixed(2)}</td>
-                <td>{figure(d.relativeError)}</td>
-                <td>{decibels(d.sqnr)}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      ) : (
-        <CostScatter
-          damages={damages}
-          elements={elements}
-          chosen={chosen}
-          pinned={pinned !== undefined}
-          allowed={allowed}
-          onChoose={choose}
-        />
-      )}
+          <CostScatter
+            damages={damages}
+            elements={elements}
+            chosen={chosen}
+            pinned={pinned !== undefined}
+            allowed={allowed}
+            onChoose={choose}
+          />
+        )}
+      </ChartWithTable>
       {chosen === null ? null : (
         <div className="choice">
           <p>

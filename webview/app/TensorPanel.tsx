@@ -1,12 +1,14 @@
 // The selected tensor: picture, distribution, figures, and what each type would cost here.
 
-import { type ReactNode, useMemo } from 'react';
+import { type ReactNode, useCallback, useMemo } from 'react';
 import type { StatisticsRow } from '../../core/protocol/objects.ts';
+import type { FigureRow, FigureRows } from '../charts/figureRows.ts';
 import { Histogram } from '../charts/Histogram.tsx';
-import { bytes, count, figure, percent, shapeText } from '../charts/numberFormat.ts';
+import { bytes, count, figure, grouped, percent, shapeText } from '../charts/numberFormat.ts';
 import { visibleText } from '../charts/visibleText.ts';
 import { Empty, Failed, Working } from '../ui/states.tsx';
 import { CellSiblings } from './CellSiblings.tsx';
+import { ChartWithTable } from './ChartWithTable.tsx';
 import { useModel, useView } from './context.ts';
 import { TensorCosts } from './TensorCosts.tsx';
 import { TensorPicture } from './TensorPicture.tsx';
@@ -27,6 +29,11 @@ export function TensorPanel(): ReactNode {
     'profile',
     model === null || selected === null ? null : { model, tensor: selected },
     selected,
+  );
+  const histogram = profile.value?.histogram ?? null;
+  const bins = useCallback(
+    () => (histogram === null || row === undefined ? null : histogramRows(histogram, row.min, row.max)),
+    [histogram, row],
   );
   if (selected === null || table === null) {
     return (
@@ -50,24 +57,44 @@ export function TensorPanel(): ReactNode {
       ) : (
         <>
           <TensorPicture tensor={selected} />
-          <h3>Distribution</h3>
-          {profile.failure !== null ? (
-            <Failed failure={profile.failure} />
-          ) : profile.value === null || row === undefined ? (
-            running || profile.pending ? (
-              <Working what="Reading the tensor once for its histogram" />
+          <ChartWithTable id="histogram" title="Distribution" figures={bins}>
+            {profile.failure !== null ? (
+              <Failed failure={profile.failure} />
+            ) : profile.value === null || row === undefined ? (
+              running || profile.pending ? (
+                <Working what="Reading the tensor once for its histogram" />
+              ) : (
+                <Empty>Not measured.</Empty>
+              )
             ) : (
-              <Empty>Not measured.</Empty>
-            )
-          ) : (
-            <Histogram bins={profile.value.histogram} min={row.min} max={row.max} mean={row.mean} std={row.std} />
-          )}
+              <Histogram bins={profile.value.histogram} min={row.min} max={row.max} mean={row.mean} std={row.std} />
+            )}
+          </ChartWithTable>
           {row === undefined ? null : <TensorFigures row={row} />}
           <TensorCosts tensor={selected} />
         </>
       )}
     </article>
   );
+}
+
+/** Bins that hold anything, from the smallest value up. */
+function histogramRows(bins: Float64Array, min: number, max: number): FigureRows {
+  const total = bins.reduce((sum, n) => sum + n, 0) || 1;
+  const edge = (i: number): number => min + (i * (max - min)) / bins.length;
+  const rows: FigureRow[] = [];
+  bins.forEach((n, i) => {
+    if (n > 0) rows.push({ key: i, cells: [edge(i), edge(i + 1), n, n / total] });
+  });
+  return {
+    columns: [
+      { label: 'from' },
+      { label: 'to' },
+      { label: 'weights', text: grouped },
+      { label: 'share', text: percent },
+    ],
+    rows,
+  };
 }
 
 /** From here on figures are drawn as a warning: far beyond a Gaussian's. */

@@ -27,6 +27,8 @@ export const zViewState = z.object({
   /** Shows norms and biases, which a plan never touches. */
   showVectors: z.boolean(),
   filter: z.string(),
+  /** Charts shown as their table. */
+  tables: z.array(z.string().max(64)).default([]),
   sort: z.object({ key: z.string(), descending: z.boolean() }),
   sensitivityType: zTarget,
   /** Window of the heatmap; null = whole tensor. */
@@ -57,6 +59,7 @@ export const INITIAL_VIEW_STATE: ViewState = {
   scales: {},
   showVectors: false,
   filter: '',
+  tables: [],
   sort: { key: 'index', descending: false },
   sensitivityType: 'Q4_K',
   zoom: null,

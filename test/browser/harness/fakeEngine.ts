@@ -240,7 +240,8 @@ function solve(model: FakeModel, rows: readonly SensitivityRow[], request: PlanR
     const why = isPinned
       ? `locked to ${p?.type} by name`
       : `one type up costs ${Math.round((p?.bytes ?? 0) / 8)} bytes for 12 % less error; one down would save less than any other tensor offers`;
-    if (p !== undefined) tensors[name] = { type: p.type, bytes: p.bytes, relativeError: p.relativeError, damage: p.relativeError, why };
+    if (p !== undefined)
+      tensors[name] = { type: p.type, bytes: p.bytes, relativeError: p.relativeError, damage: p.relativeError, why };
   });
   const damage = picks.reduce((sum, p) => sum + p.relativeError, 0);
   return {

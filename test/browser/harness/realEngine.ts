@@ -12,7 +12,12 @@ import { EVENTS, type EventName } from '../../../core/protocol/calls.ts';
 import { zFailure } from '../../../core/protocol/objects.ts';
 import type { Emit, Handler } from './fakeEngine.ts';
 
-export function realEngine(program: string, emit: Emit): Handler {
+export interface Engine {
+  readonly handle: Handler;
+  end(): void;
+}
+
+export function realEngine(program: string, emit: Emit): Engine {
   const child = fork(program, ['rpc'], { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   const connection = createMessageConnection(new IPCMessageReader(child), new IPCMessageWriter(child));
   for (const event of Object.keys(EVENTS) as EventName[]) {
@@ -20,7 +25,7 @@ export function realEngine(program: string, emit: Emit): Handler {
   }
   connection.listen();
   process.once('exit', () => child.kill());
-  return async (method, params, signal) => {
+  const handle: Handler = async (method, params, signal) => {
     const source = new CancellationTokenSource();
     signal.addEventListener('abort', () => source.cancel(), { once: true });
     try {
@@ -30,5 +35,12 @@ export function realEngine(program: string, emit: Emit): Handler {
       if (failure?.success) throw failure.data;
       throw { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) };
     }
+  };
+  return {
+    handle,
+    end() {
+      connection.dispose();
+      child.kill();
+    },
   };
 }

@@ -4,11 +4,11 @@ import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { PROTOCOL_VERSION, type WebviewCall } from '../../../core/protocol/calls.ts';
+import { type Event, PROTOCOL_VERSION, type WebviewCall, type WebviewEventName } from '../../../core/protocol/calls.ts';
 import { zWebviewMessage } from '../../../core/protocol/webviewMessages.ts';
-import { type Emit, fakeEngine, type Handler } from './fakeEngine.ts';
+import { fakeEngine, type Handler } from './fakeEngine.ts';
 import { type FakeSize, fakeModel } from './fakeModel.ts';
-import { realEngine } from './realEngine.ts';
+import { type Engine, realEngine } from './realEngine.ts';
 import { THEMES, type ThemeName, themeCss } from './themes.ts';
 import { encode, PAGE_SCRIPT } from './wire.ts';
 
@@ -17,6 +17,12 @@ const NONCE = 'harness';
 
 export interface Harness {
   readonly url: string;
+  /** Sends an event to every page, as the extension host would. */
+  emit<E extends WebviewEventName>(event: E, payload: Event<E>): void;
+  /** Calls that arrived so far, in order. */
+  readonly calls: readonly WebviewCall[];
+  /** Ends the real engine and starts another, as the extension host does after a crash; pages are told. */
+  restartEngine(message: string): void;
   close(): void;
 }
 
@@ -34,14 +40,19 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
   const pages = new Map<string, ServerResponse>();
   const calls = new Map<string, AbortController>();
   const saved = new Map<string, string>();
-  const broadcast: Emit = (event, payload) => {
+  const seen: WebviewCall[] = [];
+  const broadcast = <E extends WebviewEventName>(event: E, payload: Event<E>): void => {
     for (const page of pages.values()) send(page, { kind: 'event', event, payload });
   };
   const path = options.model === undefined ? `/models/${options.fake}` : resolve(options.model);
-  const engine: Handler =
+  const start = (): Engine =>
     options.model === undefined
-      ? fakeEngine(fakeModel(options.fake ?? 'llama'), broadcast, options.scanMs ?? 600)
+      ? {
+          handle: fakeEngine(fakeModel(options.fake ?? 'llama'), broadcast, options.scanMs ?? 600),
+          end: () => undefined,
+        }
       : realEngine(join(ROOT, 'dist/engine.js'), broadcast);
+  let engine = start();
 
   /** What the extension host would answer itself. */
   const answer: Handler = async (method, params, signal) => {
@@ -58,7 +69,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
       case 'revealFile':
         return {};
       default:
-        return engine(method, params, signal);
+        return engine.handle(method, params, signal);
     }
   };
 
@@ -69,6 +80,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
       calls.get(key)?.abort();
       return;
     }
+    seen.push(message.method as WebviewCall);
     const controller = new AbortController();
     calls.set(key, controller);
     const reply = (body: object): void => {
@@ -124,7 +136,15 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
   const port = typeof address === 'object' && address !== null ? address.port : 0;
   return {
     url: `http://127.0.0.1:${port}/`,
+    emit: broadcast,
+    calls: seen,
+    restartEngine(message) {
+      engine.end();
+      engine = start();
+      broadcast('engineRestarted', { message });
+    },
     close: () => {
+      engine.end();
       server.closeAllConnections();
       server.close();
     },

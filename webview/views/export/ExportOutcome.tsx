@@ -48,7 +48,7 @@ export function ExportOutcome(props: { result: ExportResult }): ReactNode {
         <b>{decibels(verify.worstSqnr)}</b>, mean {decibels(verify.meanSqnr)}.
       </p>
       <section
-        className="verify-scroll"
+        className="table-scroll"
         aria-label="Comparison by tensor"
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
         tabIndex={0}

@@ -2,6 +2,7 @@
 
 import { max } from 'd3';
 import { type ReactNode, useMemo } from 'react';
+import { ChartWithTable } from '../../app/ChartWithTable.tsx';
 import { useLayout, useModel, useSession } from '../../app/context.ts';
 import { metricById } from '../../app/metrics.ts';
 import { select } from '../../app/viewState.ts';
@@ -9,6 +10,7 @@ import { FigureScatter, type ScatterPoint } from '../../charts/FigureScatter.tsx
 import { LayerLines, type LayerSeries } from '../../charts/LayerLines.tsx';
 import { cellFigure, figure } from '../../charts/numberFormat.ts';
 import { Empty } from '../../ui/states.tsx';
+import { layerRows, scatterRows } from './kurtosisRows.ts';
 
 export function KurtosisView(): ReactNode {
   const session = useSession();
@@ -49,19 +51,22 @@ export function KurtosisView(): ReactNode {
       </p>
       {kurtosis.length === 0 ? null : (
         <>
-          <h3>Excess kurtosis by layer</h3>
-          <LayerLines series={kurtosis} label="Excess kurtosis by layer and role" text={cellFigure} onPick={open} />
-          <h3>Max / mean by layer</h3>
-          <LayerLines series={ratio} label="Max to mean ratio by layer and role" text={cellFigure} onPick={open} />
+          <ChartWithTable id="kurtosis-layers" title="Excess kurtosis by layer" figures={() => layerRows(kurtosis)}>
+            <LayerLines series={kurtosis} label="Excess kurtosis by layer and role" text={cellFigure} onPick={open} />
+          </ChartWithTable>
+          <ChartWithTable id="ratio-layers" title="Max / mean by layer" figures={() => layerRows(ratio)}>
+            <LayerLines series={ratio} label="Max to mean ratio by layer and role" text={cellFigure} onPick={open} />
+          </ChartWithTable>
         </>
       )}
-      <h3>Both, one dot per tensor</h3>
-      <FigureScatter
-        points={points}
-        xLabel={`${metricById('maxToMeanRatio')?.label} →`}
-        yLabel="↑ excess kurtosis"
-        onPick={open}
-      />
+      <ChartWithTable id="kurtosis-ratio" title="Both, one dot per tensor" figures={() => scatterRows(points, open)}>
+        <FigureScatter
+          points={points}
+          xLabel={`${metricById('maxToMeanRatio')?.label} →`}
+          yLabel="↑ excess kurtosis"
+          onPick={open}
+        />
+      </ChartWithTable>
       <h3>By role</h3>
       <table className="figures" aria-label="Kurtosis and max to mean ratio by role">
         <thead>

@@ -1,6 +1,7 @@
 // Layer × bits: what each type does to each layer, and which tensors suffer most at the chosen one.
 
 import { type ReactNode, useMemo } from 'react';
+import { ChartWithTable } from '../../app/ChartWithTable.tsx';
 import { useLayout, useLensFigures, useModel, useSession, useView } from '../../app/context.ts';
 import { RankedTensors } from '../../app/RankedTensors.tsx';
 import { TARGETS, type Target } from '../../app/tensorFigures.ts';
@@ -91,13 +92,21 @@ export function SensitivityView(): ReactNode {
         )
       ) : (
         <>
-          <h3>Mean relative error by layer and type</h3>
-          <LayerTypeHeatmap
-            rows={rows}
-            columns={COLUMNS}
-            selected={type}
-            onSelect={(column) => session.view.set({ sensitivityType: column })}
-          />
+          <ChartWithTable
+            id="layer-type"
+            title="Mean relative error by layer and type"
+            figures={() => ({
+              columns: [{ label: 'layer' }, ...COLUMNS.map((label) => ({ label }))],
+              rows: rows.map(({ label, values: cells }, key) => ({ key, cells: [label, ...cells] })),
+            })}
+          >
+            <LayerTypeHeatmap
+              rows={rows}
+              columns={COLUMNS}
+              selected={type}
+              onSelect={(column) => session.view.set({ sensitivityType: column })}
+            />
+          </ChartWithTable>
           <h3>Largest relative error at {type}</h3>
           <RankedTensors tensors={ranked} values={values} metric={metric} scale={scale} />
         </>
