@@ -1,13 +1,12 @@
 // The allocation problem: per tensor a list of (type, bytes in the final file, damage), a byte budget, and what is fixed.
 
-import { QuantscopeError } from '../base/errors.ts';
-import { countParameters, matrixShape, type TensorInfo } from '../checkpoint/checkpoint.ts';
+import { countParameters } from '../checkpoint/checkpoint.ts';
 import type { Role } from '../model/places.ts';
-import type { Damage, SensitivityRow } from '../protocol/objects.ts';
+import type { SensitivityRow } from '../protocol/objects.ts';
 import type { PlanRequest } from '../protocol/plan.ts';
 import { type GgufTarget, isQuantizable, storedType } from '../quant/ggufTypes.ts';
 import { bitsPerElement } from '../tensor/dtype.ts';
-import { damageWeights } from './damageWeights.ts';
+import { type MeasuredItem, measureItems, type PlannedTensor } from './measuredItems.ts';
 import { type Rule, resolveRules } from './rules.ts';
 
 /** What the exporter knows about sizes: `fixedBytes` is everything in the file that no choice changes. */
@@ -51,11 +50,10 @@ export interface AllocationProblem {
   readonly types: readonly GgufTarget[];
 }
 
-type PlannedTensor = Pick<TensorInfo, 'index' | 'name' | 'role' | 'shape' | 'elements' | 'dtype'>;
-
 /**
- * @param tensors the whole checkpoint; what is not quantizable only counts in `parameters` and `size.fixedBytes`
- * @param rows    sensitivity of every quantizable tensor for every type that may be chosen or fixed
+ * @param tensors  the whole checkpoint; what is not quantizable only counts in `parameters` and `size.fixedBytes`
+ * @param rows     sensitivity of every quantizable tensor for every type that may be chosen or fixed
+ * @param measured what `measureItems` gave for the same tensors, rows, size and choices, to save doing it again
  * @throws LOCK_MATCHED_NOTHING, PATTERN_INVALID; PLAN_INVALID where a needed damage was not measured
  */
 export function buildProblem(
@@ -63,17 +61,13 @@ export function buildProblem(
   rows: Iterable<SensitivityRow>,
   size: SizeModel,
   request: PlanRequest,
+  measured?: readonly MeasuredItem[],
 ): AllocationProblem {
   const planned = tensors.filter(isQuantizable);
   const rules = resolveRules(planned, request);
-  const weights = damageWeights(planned);
-  const damages = new Map<number, readonly Damage[]>();
-  for (const row of rows) damages.set(row.tensor, row.damages);
+  const items = measured ?? measureItems(planned, rows, size, request.choices);
   return {
-    items: planned.map((tensor, at) => {
-      const measured = { damages: damages.get(tensor.index) ?? [], weight: weights[at] ?? 0 };
-      return buildItem(tensor, measured, rules[at] ?? { kind: 'free' }, size, request.choices);
-    }),
+    items: items.map((item, at) => ruledItem(item, rules[at] ?? { kind: 'free' })),
     fixedBytes: size.fixedBytes,
     targetBytes: request.targetBytes,
     parameters: countParameters(tensors),
@@ -86,54 +80,25 @@ export function bytesForBitsPerWeight(bitsPerWeight: number, parameters: number)
   return Math.floor((bitsPerWeight * parameters) / 8);
 }
 
-function buildItem(
-  tensor: PlannedTensor,
-  { damages, weight }: { damages: readonly Damage[]; weight: number },
-  rule: Rule,
-  size: SizeModel,
-  types: readonly GgufTarget[],
-): AllocationItem {
-  const { rows, columns } = matrixShape(tensor);
-  const choices: Choice[] = [];
-  const add = (type: GgufTarget): number => {
-    const stored = storedType(type, columns);
-    const known = choices.findIndex((choice) => choice.stored === stored);
-    if (known >= 0) return known;
-    const measured = damages.find((damage) => damage.stored === stored);
-    if (measured === undefined)
-      throw new QuantscopeError('PLAN_INVALID', `${tensor.name}: the damage of ${stored} has not been measured`);
-    const { relativeError } = measured;
-    const damage = Number.isFinite(relativeError) ? weight * relativeError : 0;
-    return choices.push({ type, stored, bytes: size.paddedBytes(rows, columns, stored), relativeError, damage }) - 1;
-  };
-  for (const type of types) add(type);
-  const nonFinite = choices.every(({ relativeError }) => !Number.isFinite(relativeError));
-  const allowed = allowedChoices(choices, rule, nonFinite, add);
-  return { name: tensor.name, role: tensor.role, columns, choices, allowed, rule, nonFinite };
-}
-
-/** Types that keep whatever a float tensor holds, NaN included. */
-const FLOATS: readonly GgufTarget[] = ['F32', 'BF16', 'F16'];
-
-function allowedChoices(
-  choices: readonly Choice[],
-  rule: Rule,
-  nonFinite: boolean,
-  add: (type: GgufTarget) => number,
-): number[] {
-  if (rule.kind === 'fixed') return [add(rule.type)];
-  const all = choices.map((_, at) => at);
-  // A tensor with NaN or infinite weights has no meaningful block scales: only plain floats carry it over.
-  const usable = all.filter((at) => {
-    const choice = choices[at];
-    return choice !== undefined && (nonFinite ? FLOATS.includes(choice.stored) : Number.isFinite(choice.relativeError));
-  });
-  if (usable.length === 0) usable.push(add('F16'));
-  if (rule.kind === 'free') return usable;
+function ruledItem({ free, choiceOf }: MeasuredItem, rule: Rule): AllocationItem {
+  if (rule.kind === 'free') return free;
+  if (rule.kind === 'fixed') return only(free, rule, choiceOf);
   const least = bitsPerElement(rule.type);
-  const enough = usable.filter((at) => {
-    const choice = choices[at];
+  const enough = free.allowed.filter((at) => {
+    const choice = free.choices[at];
     return choice !== undefined && bitsPerElement(choice.stored) >= least;
   });
-  return enough.length > 0 ? enough : [add(rule.type)];
+  return enough.length > 0 ? { ...free, rule, allowed: enough } : only(free, rule, choiceOf);
+}
+
+/** The rule's own type, whether or not the request lists it. */
+function only(
+  free: AllocationItem,
+  rule: Exclude<Rule, { kind: 'free' }>,
+  choiceOf: MeasuredItem['choiceOf'],
+): AllocationItem {
+  const stored = storedType(rule.type, free.columns);
+  const known = free.choices.findIndex((choice) => choice.stored === stored);
+  if (known >= 0) return { ...free, rule, allowed: [known] };
+  return { ...free, rule, choices: [...free.choices, choiceOf(rule.type)], allowed: [free.choices.length] };
 }

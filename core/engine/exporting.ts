@@ -4,10 +4,8 @@ import { matchPlan } from '../allocation/planMatch.ts';
 import { preflight } from '../export/preflight.ts';
 import { EXPORTERS } from '../export/registry.ts';
 import { runExport } from '../export/runExport.ts';
-import { checkOutputIsNotInput } from '../io/outputPath.ts';
 import type { Check, ExportFormat, ExportResult } from '../protocol/objects.ts';
 import type { Plan } from '../protocol/plan.ts';
-import { inputsOf } from './inputsOf.ts';
 import { progressReporter } from './progress.ts';
 import type { OpenModel, Session } from './session.ts';
 
@@ -39,7 +37,6 @@ export async function exportModel(
   signal: AbortSignal,
 ): Promise<ExportResult> {
   matchPlan(wish.plan, checkpoint, 'plan');
-  await checkOutputIsNotInput(wish.output, inputsOf(checkpoint));
   const onProgress = progressReporter(id, 'export', (event) => session.emit('progress', event));
   return runExport(format, { checkpoint, ...wish }, { pool: session.pool, signal, onProgress });
 }

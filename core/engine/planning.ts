@@ -2,6 +2,7 @@
 
 import { feasibleInterval } from '../allocation/feasibleInterval.ts';
 import { type Frontier, frontierOf } from '../allocation/frontier.ts';
+import { type MeasuredItem, measureItems } from '../allocation/measuredItems.ts';
 import { paretoCurve, uniformLandmarks } from '../allocation/pareto.ts';
 import { type AllocationProblem, buildProblem, type SizeModel } from '../allocation/problem.ts';
 import { planSolution } from '../allocation/solution.ts';
@@ -36,15 +37,17 @@ export async function paretoOf(
 }
 
 interface Prepared {
-  /** What the problem depends on, as text: everything of a request but its budget. */
-  readonly key: string;
+  /** What the items depend on, and what the problem depends on besides its budget, as text. */
+  readonly choices: string;
+  readonly rules: string;
+  readonly items: readonly MeasuredItem[];
   readonly problem: AllocationProblem;
   readonly frontier: Frontier;
 }
 
 const prepared = new WeakMap<OpenModel, Prepared>();
 
-/** Dragging the budget changes nothing but the target: the problem and its hulls are kept between calls. */
+/** A drag changes nothing but the target, a lock nothing but rules: items, problem and hulls are kept between calls. */
 async function prepare(model: OpenModel, { targetBytes, ...rules }: PlanRequest): Promise<Prepared> {
   const { checkpoint, sensitivity } = model;
   const needed = checkpoint.tensors.filter(isQuantizable).length;
@@ -59,12 +62,17 @@ async function prepare(model: OpenModel, { targetBytes, ...rules }: PlanRequest)
       'PLAN_INVALID',
       `${name}: sensitivity is known for ${sensitivity.size} of ${needed} tensors; run it first`,
     );
-  const key = JSON.stringify(rules);
+  const keys = { choices: JSON.stringify(rules.choices), rules: JSON.stringify(rules) };
   const known = prepared.get(model);
-  if (known?.key === key) return known;
+  if (known?.rules === keys.rules) return known;
   const size = await sizeOf(model);
-  const problem = buildProblem(checkpoint.tensors, sensitivity.values(), size, { targetBytes, ...rules });
-  const fresh = { key, problem, frontier: frontierOf(problem.items) };
+  const { tensors } = checkpoint;
+  const items =
+    known?.choices === keys.choices
+      ? known.items
+      : measureItems(tensors.filter(isQuantizable), sensitivity.values(), size, rules.choices);
+  const problem = buildProblem(tensors, sensitivity.values(), size, { targetBytes, ...rules }, items);
+  const fresh = { ...keys, items, problem, frontier: frontierOf(problem.items) };
   prepared.set(model, fresh);
   return fresh;
 }

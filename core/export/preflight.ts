@@ -11,6 +11,7 @@ import { freeBytes } from '../io/diskSpace.ts';
 import { checkUnchanged } from '../io/fileIdentity.ts';
 import { checkOutputIsNew, checkOutputIsNotInput } from '../io/outputPath.ts';
 import type { ExportCheck, ExportDraft, Exporter, ExportInput } from './exporter.ts';
+import { inputsOf } from './inputsOf.ts';
 import { CHUNK_ELEMENTS } from './rowChunks.ts';
 
 /** Source, permuted copy, float32 and result of one element, at their widest. */
@@ -43,7 +44,7 @@ export async function preflight(exporter: Exporter, input: ExportInput, threads:
       return `${inputs.length} ${inputs.length === 1 ? 'file' : 'files'}, unchanged since opened`;
     }),
     await attempt('Output', async () => {
-      await checkOutputIsNotInput(output, inputs);
+      await checkOutputIsNotInput(output, inputsOf(checkpoint));
       if (!input.overwrite) await checkOutputIsNew(output);
       return `${output}${input.overwrite ? '' : ' is a new file'}`;
     }),
@@ -78,8 +79,7 @@ async function attempt(name: string, check: () => Promise<string>): Promise<Expo
 
 async function diskSpace(output: string, bytes: number): Promise<string> {
   const free = await freeBytes(dirname(resolve(output)));
-  if (bytes > free)
-    throw new QuantscopeError('DISK_FULL', `${output}: ${bytes} bytes wanted, ${free} free`);
+  if (bytes > free) throw new QuantscopeError('DISK_FULL', `${output}: ${bytes} bytes wanted, ${free} free`);
   return `${bytesText(bytes)} wanted, ${bytesText(free)} free`;
 }
 
