@@ -35,7 +35,7 @@ export const zSolution = z.object({
   /** Whole output file, metadata and padding included. */
   bytes: z.number(),
   bitsPerWeight: z.number(),
-  /** Weighted mean over planned tensors of ‖W − Ŵ‖²/‖W‖², by parameters, the output head ×4 (estimated, data-free). */
+  /** Weighted mean over planned tensors of ‖W − Ŵ‖²/‖W‖², by parameters, the output head at least a fifth (estimated, data-free). */
   damage: zFigure,
   /** Damage of this solution minus a proven lower bound, as a share of the damage; 0 = proven optimal. */
   gap: z.number(),
