@@ -22,6 +22,7 @@ interface LlamaModel {
   dispose(): Promise<void>;
 }
 interface Sequence {
+  clearHistory(): Promise<void>;
   controlledEvaluate(
     input: readonly (readonly [number, { generateNext: { probabilities: true } }])[],
   ): Promise<readonly ({ next: { probabilities?: ReadonlyMap<number, number> } } | undefined)[]>;
@@ -58,11 +59,7 @@ export async function generate(
   texts: readonly string[],
   { maxTokens = 24, passage = '' } = {},
 ): Promise<Generated> {
-  const path = llamaModule();
-  if (path === null) throw new Error('node-llama-cpp is not installed');
-  const { getLlama, LlamaCompletion } = (await import(path)) as NodeLlamaCpp;
-  const options = { build: 'never', gpu: false, skipDownload: true, logLevel: 'error', progressLogs: false };
-  const llama = await getLlama(options);
+  const { llama, LlamaCompletion } = await startLlama();
   try {
     const loaded = await llama.loadModel({ modelPath: model });
     // Names of special tokens are read as such, as the tokenizers library does.
@@ -75,6 +72,40 @@ export async function generate(
   } finally {
     await llama.dispose();
   }
+}
+
+/**
+ * Mean −ln p per token of every passage, per model: rows in the models' order, nats.
+ * @param passages at most 250 tokens each
+ */
+export async function passageLosses(models: readonly string[], passages: readonly string[]): Promise<number[][]> {
+  const { llama } = await startLlama();
+  const losses: number[][] = [];
+  try {
+    for (const modelPath of models) {
+      const loaded = await llama.loadModel({ modelPath });
+      const context = await loaded.createContext({ contextSize: 256, sequences: 1, threads: 2 });
+      const sequence = context.getSequence();
+      const row: number[] = [];
+      for (const passage of passages) {
+        await sequence.clearHistory();
+        row.push(await negativeLogLikelihood(sequence, loaded.tokenize(passage).slice(0, 250)));
+      }
+      losses.push(row);
+      await loaded.dispose();
+    }
+  } finally {
+    await llama.dispose();
+  }
+  return losses;
+}
+
+async function startLlama(): Promise<{ llama: Llama; LlamaCompletion: NodeLlamaCpp['LlamaCompletion'] }> {
+  const path = llamaModule();
+  if (path === null) throw new Error('node-llama-cpp is not installed');
+  const { getLlama, LlamaCompletion } = (await import(path)) as NodeLlamaCpp;
+  const options = { build: 'never', gpu: false, skipDownload: true, logLevel: 'error', progressLogs: false };
+  return { llama: await getLlama(options), LlamaCompletion };
 }
 
 async function negativeLogLikelihood(sequence: Sequence, tokens: readonly number[]): Promise<number> {
