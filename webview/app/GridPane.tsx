@@ -9,10 +9,11 @@ import { bitsColor } from '../charts/typeBits.ts';
 import { shownName } from '../charts/visibleText.ts';
 import { Empty } from '../ui/states.tsx';
 import { Checkbox, Dropdown, TextField } from '../ui/toolkit.tsx';
-import { type LensFigures, useLayout, useLensFigures, useModel, useSession, useView } from './context.ts';
+import { type LensFigures, useLayout, useLensFigures, useModel, useSession, useThreshold, useView } from './context.ts';
 import { LENS_METRICS, metricById } from './metrics.ts';
 import { matchNames } from './nameFilter.ts';
 import { TensorTableView } from './TensorTableView.tsx';
+import { ThresholdField } from './ThresholdField.tsx';
 import { TypeLegend } from './TypeLegend.tsx';
 import { TARGETS } from './tensorFigures.ts';
 import { pin, SCALE_KINDS, select, toggleMark } from './viewState.ts';
@@ -77,6 +78,7 @@ function GridToolbar(props: { figures: LensFigures }): ReactNode {
           onChange={(kind) => session.view.set((v) => ({ scales: { ...v.scales, [metric.id]: kind } }))}
         />
       )}
+      {metric.id === 'chosenBits' ? null : <ThresholdField figures={props.figures} />}
       <TextField
         label="Filter tensors by name or regular expression"
         testId="filter"
@@ -129,6 +131,7 @@ const Grid = memo(function Grid(props: {
   const marked = useView((v) => v.marked);
   const pins = useView((v) => v.pins);
   const filter = useView((v) => v.filter);
+  const threshold = useThreshold(metric);
   const names = table?.names ?? [];
   const marks = useMemo(() => new Set(marked), [marked]);
   const pinned = useMemo(() => new Set(pins.map((entry) => entry.name)), [pins]);
@@ -153,9 +156,16 @@ const Grid = memo(function Grid(props: {
             : Number.isNaN(value)
               ? ''
               : metric.text(value);
-      return { text, color, locked, dimmed, marked: tensors.some((t) => marks.has(t)) };
+      return {
+        text,
+        color,
+        locked,
+        dimmed,
+        marked: tensors.some((t) => marks.has(t)),
+        above: isAbove(value, threshold),
+      };
     },
-    [values, scale, metric, table, names, solution, pinned, matching, marks],
+    [values, scale, metric, table, names, solution, pinned, matching, marks, threshold],
   );
 
   const describe = useCallback(
@@ -164,9 +174,10 @@ const Grid = memo(function Grid(props: {
       const value = values[worst] ?? Number.NaN;
       const shown =
         metric.id === 'chosenBits' ? (solution?.tensors[names[worst] ?? '']?.type ?? 'kept') : metric.text(value);
-      return `${shownName(names[worst] ?? '', 120)}: ${metric.label} ${Number.isNaN(value) ? 'not known' : shown}`;
+      const outlined = isAbove(value, threshold) ? ', at or above the threshold' : '';
+      return `${shownName(names[worst] ?? '', 120)}: ${metric.label} ${Number.isNaN(value) ? 'not known' : shown}${outlined}`;
     },
-    [values, metric, names, solution],
+    [values, metric, names, solution, threshold],
   );
 
   return (
@@ -198,6 +209,10 @@ const Grid = memo(function Grid(props: {
     />
   );
 });
+
+function isAbove(value: number, threshold: number | null): boolean {
+  return threshold !== null && value >= threshold;
+}
 
 function markRange(marked: readonly number[], more: readonly number[]) {
   return { marked: [...new Set([...marked, ...more])].sort((a, b) => a - b) };
@@ -235,6 +250,7 @@ function GridFoot(props: { figures: LensFigures; hovered: readonly number[] | nu
   const { metric, scale, values } = figures;
   const table = useModel((s) => s.table);
   const selected = useView((v) => v.selected);
+  const threshold = useThreshold(metric);
   const about = hovered?.[0] ?? selected;
   const tensor = hovered !== null && hovered.length > 1 ? worstOf(hovered, values) : about;
   const isType = metric.id === 'chosenBits';
@@ -242,10 +258,7 @@ function GridFoot(props: { figures: LensFigures; hovered: readonly number[] | nu
     <div className="grid-foot">
       <div className="grid-hover" data-testid="grid-readout">
         {table === null || tensor === null || tensor === undefined ? (
-          <span className="hint">
-            {metric.label}
-            {metric.formula === metric.label ? '' : ` = ${metric.formula}`}
-          </span>
+          <span className="hint">Point at a cell for its name, click it for its weights.</span>
         ) : (
           <>
             <span className="hover-name">{shownName(table.names[tensor] ?? '', 70)}</span>
@@ -256,16 +269,23 @@ function GridFoot(props: { figures: LensFigures; hovered: readonly number[] | nu
           </>
         )}
       </div>
-      {isType ? (
-        <TypeLegend />
-      ) : values.some(Number.isFinite) && scale.domain[0] < scale.domain[1] ? (
-        <Legend
-          scale={scale}
-          ramp={metric.ramp}
-          text={(v) => `${metric.text(v)}${metric.unit === '%' ? ' %' : ''}`}
-          title={metric.label}
-        />
-      ) : null}
+      <div className="legend-side">
+        <p className="hint legend-caption" data-testid="metric-formula">
+          {metric.label} = {metric.formula} · {metric.unit === '' ? 'no unit' : `in ${metric.unit}`}
+          {isType ? '' : ` · ${scale.kind}`}
+        </p>
+        {isType ? (
+          <TypeLegend />
+        ) : values.some(Number.isFinite) && scale.domain[0] < scale.domain[1] ? (
+          <Legend
+            scale={scale}
+            ramp={metric.ramp}
+            text={(v) => `${metric.text(v)}${metric.unit === '%' ? ' %' : ''}`}
+            title={metric.label}
+            threshold={threshold}
+          />
+        ) : null}
+      </div>
     </div>
   );
 }

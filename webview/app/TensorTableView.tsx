@@ -3,9 +3,11 @@
 import { type KeyboardEvent, type ReactNode, useMemo, useState } from 'react';
 import { bytes, grouped, shapeText } from '../charts/numberFormat.ts';
 import { shownName } from '../charts/visibleText.ts';
+import { CopyButton } from '../ui/CopyButton.tsx';
 import { useSize } from '../ui/useSize.ts';
-import { type LensFigures, useModel, useSession, useView } from './context.ts';
+import { type LensFigures, useModel, useSession, useThreshold, useView } from './context.ts';
 import { matchNames } from './nameFilter.ts';
+import { tensorsCsv } from './tensorsCsv.ts';
 import { select } from './viewState.ts';
 
 const ROW_HEIGHT = 24;
@@ -25,6 +27,8 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
   const session = useSession();
   const table = useModel((s) => s.table);
   const solution = useModel((s) => s.solution);
+  const statistics = useModel((s) => s.statistics);
+  const threshold = useThreshold(metric);
   const filter = useView((v) => v.filter);
   const sort = useView((v) => v.sort);
   const selected = useView((v) => v.selected);
@@ -183,7 +187,7 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
                 <div
                   key={column.key}
                   role="cell"
-                  className={`table-cell column-${column.key}${column.numeric ? ' numeric' : ''}`}
+                  className={`table-cell column-${column.key}${column.numeric ? ' numeric' : ''}${column.key === 'metric' && isAbove(values[t], threshold) ? ' above' : ''}`}
                 >
                   {column.text(t)}
                 </div>
@@ -194,10 +198,19 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
         {order.length === 0 ? <p className="hint table-empty">No tensor matches.</p> : null}
       </div>
       <div className="table-foot hint number">
-        {grouped(order.length)} of {grouped(table.names.length)} tensors
+        <span>
+          {grouped(order.length)} of {grouped(table.names.length)} tensors
+        </span>
+        <CopyButton testId="table-copy" text={() => tensorsCsv(order, { table, statistics, solution, metric, values })}>
+          Copy as CSV
+        </CopyButton>
       </div>
     </div>
   );
+}
+
+function isAbove(value: number | undefined, threshold: number | null): boolean {
+  return threshold !== null && value !== undefined && value >= threshold;
 }
 
 /** Unknown figures go last in either direction. */

@@ -74,6 +74,11 @@ export function useLensFigures(): LensFigures {
   }, [table, statistics, damages, usesPlan, version, metric, sensitivityType, scales, layout]);
 }
 
+/** The figure from which on cells are outlined, or null. Types are not measured against one. */
+export function useThreshold(metric: Metric): number | null {
+  return useView((v) => (metric.id === 'chosenBits' ? null : (v.thresholds[metric.id] ?? null)));
+}
+
 /** Whether the tensors a plan may change are stored in more than one type. */
 function storesSeveralTypes(table: NonNullable<SessionState['table']>): boolean {
   let first: string | undefined;

@@ -23,6 +23,7 @@ export interface Metric {
   readonly id: string;
   readonly label: string;
   readonly formula: string;
+  /** '' where the figure is a ratio. */
   readonly unit: string;
   readonly scale: ScaleKind;
   readonly ramp: Ramp;
@@ -83,11 +84,11 @@ const sigmas: Metric = {
 const STATISTICS: readonly Metric[] = [
   statistic('maxToMeanRatio', 'max / mean', 'max|w| / mean|w|', '', 'log'),
   sigmas,
-  statistic('absMax', 'largest magnitude', 'max|w|', '', 'log'),
+  statistic('absMax', 'largest magnitude', 'max|w|', 'weight', 'log'),
   statistic('outlierFraction6', 'beyond 6σ', 'share of |w − μ| > 6σ', '%', 'log', share),
   statistic('outlierFraction3', 'beyond 3σ', 'share of |w − μ| > 3σ', '%', 'log', share),
   lod,
-  statistic('std', 'standard deviation', '√E[(w − μ)²]', '', 'log'),
+  statistic('std', 'standard deviation', '√E[(w − μ)²]', 'weight', 'log'),
   statistic('kurtosis', 'excess kurtosis', 'E[(w − μ)⁴] / σ⁴ − 3', '', 'log'),
 ];
 
@@ -112,8 +113,24 @@ const header = (
 });
 
 const HEADER: readonly Metric[] = [
-  header('parameters', 'parameters', 'elements of the tensor', '', count, 'viridis', ({ table }) => table.elements),
-  header('bytes', 'stored size', 'bytes of the tensor in the file', '', bytes, 'viridis', ({ table }) => table.bytes),
+  header(
+    'parameters',
+    'parameters',
+    'elements of the tensor',
+    'weights',
+    count,
+    'viridis',
+    ({ table }) => table.elements,
+  ),
+  header(
+    'bytes',
+    'stored size',
+    'bytes of the tensor in the file',
+    'bytes',
+    bytes,
+    'viridis',
+    ({ table }) => table.bytes,
+  ),
   header(
     'storedBits',
     'stored bits per weight',

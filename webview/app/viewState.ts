@@ -24,6 +24,8 @@ export const zViewState = z.object({
   metrics: z.record(z.string(), z.string()),
   /** Scale override per metric id. */
   scales: z.record(z.string(), z.enum(SCALE_KINDS)),
+  /** Cells at or above it are outlined, per metric id. */
+  thresholds: z.record(z.string(), z.number()).default({}),
   /** Shows norms and biases, which a plan never touches. */
   showVectors: z.boolean(),
   filter: z.string(),
@@ -57,6 +59,7 @@ export const INITIAL_VIEW_STATE: ViewState = {
   marked: [],
   metrics: {},
   scales: {},
+  thresholds: {},
   showVectors: false,
   filter: '',
   tables: [],

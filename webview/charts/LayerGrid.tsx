@@ -16,6 +16,8 @@ export interface GridCell {
   locked: boolean;
   dimmed: boolean;
   marked: boolean;
+  /** At or above the threshold of the metric. */
+  above: boolean;
 }
 
 export interface LayerGridProps {
@@ -266,6 +268,7 @@ const Row = memo(function Row(props: RowProps): ReactNode {
     if (named) classes.push('named');
     if (cell.color === null) classes.push('blank');
     if (cell.dimmed) classes.push('dimmed');
+    if (cell.above) classes.push('above');
     if (cell.marked) classes.push('marked');
     if (c === props.selectedColumn) classes.push('selected');
     const ink = cell.color === null ? undefined : inkOn(cell.color);

@@ -11,8 +11,11 @@ export function Legend(props: {
   ramp: Ramp;
   text(value: number): string;
   title: string;
+  /** Marked on the ramp where it lies within. */
+  threshold: number | null;
 }): ReactNode {
-  const { scale, ramp, text, title } = props;
+  const { scale, ramp, text, title, threshold } = props;
+  const mark = threshold === null ? Number.NaN : scale.position(threshold);
   const stops = Array.from({ length: STEPS }, (_, i) => rampColor(ramp, i / (STEPS - 1)));
   return (
     <div
@@ -20,7 +23,9 @@ export function Legend(props: {
       role="img"
       aria-label={`${title}: from ${text(scale.at(0))} to ${text(scale.at(1))}, ${scale.kind} scale`}
     >
-      <div className="legend-ramp" style={{ background: `linear-gradient(to right, ${stops.join(',')})` }} />
+      <div className="legend-ramp" style={{ background: `linear-gradient(to right, ${stops.join(',')})` }}>
+        {mark >= 0 && mark <= 1 ? <span className="legend-mark" style={{ left: `${mark * 100}%` }} /> : null}
+      </div>
       <div className="legend-ticks number">
         {TICKS.map((t) => (
           <span key={t} style={{ left: `${t * 100}%` }} className={t === 0 ? 'first' : t === 1 ? 'last' : ''}>

@@ -29,6 +29,11 @@ describe('view state', () => {
     }
   });
 
+  it('of an older version, without tables and thresholds, is still understood', () => {
+    const { tables: _, thresholds: __, ...older } = { ...INITIAL_VIEW_STATE, lens: 'outliers' as const };
+    expect(parseViewState(JSON.stringify(older))).toEqual({ ...INITIAL_VIEW_STATE, lens: 'outliers' });
+  });
+
   it('drops tensors that no longer exist', () => {
     const state = { ...INITIAL_VIEW_STATE, selected: 9, marked: [1, 9], channel: { axis: 'row' as const, index: 2 } };
     expect(fitViewState(state, 5)).toMatchObject({ selected: null, marked: [1], channel: null });
