@@ -8,7 +8,7 @@ import { tensorProfile } from '../stats/profile.ts';
 import { scanStatistics } from '../stats/scan.ts';
 import { readTile } from '../stats/tile.ts';
 import { exportModel, preflightExport } from './exporting.ts';
-import { paretoOf, solveFor } from './planning.ts';
+import { paretoOf, previewFor, solveFor } from './planning.ts';
 import { progressReporter } from './progress.ts';
 import { scanModelSensitivity } from './sensitivityCall.ts';
 import type { OpenModel, Session } from './session.ts';
@@ -100,6 +100,10 @@ export const HANDLERS: Handlers = {
 
   async solve(session, { model, request }) {
     return solveFor(session.model(model), request);
+  },
+
+  async preview(session, { model, request }) {
+    return previewFor(session.model(model), request);
   },
 
   async pareto(session, { model, request }) {

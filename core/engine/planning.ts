@@ -10,8 +10,9 @@ import { checkFeasible, type FeasibleBytes } from '../allocation/solve.ts';
 import { QuantscopeError } from '../base/errors.ts';
 import { countParameters } from '../checkpoint/checkpoint.ts';
 import { ggufSize } from '../export/gguf/layout.ts';
-import type { Landmark, ParetoPoint, PlanRequest, Solved } from '../protocol/plan.ts';
+import type { Landmark, ParetoPoint, PlanRequest, Preview, Solved } from '../protocol/plan.ts';
 import { isQuantizable } from '../quant/ggufTypes.ts';
+import { previewPlan } from './preview.ts';
 import type { OpenModel } from './session.ts';
 
 /** What file sizes the request allows, before anything is measured. @throws BUDGET_INFEASIBLE, LOCK_MATCHED_NOTHING, PATTERN_INVALID */
@@ -26,6 +27,24 @@ export async function feasibleFor(model: OpenModel, request: PlanRequest): Promi
 export async function solveFor(model: OpenModel, request: PlanRequest): Promise<Solved> {
   const { problem, frontier } = await prepare(model, request);
   return planSolution({ ...problem, targetBytes: request.targetBytes }, frontier);
+}
+
+/** As `solveFor`, without names and reasons. */
+export async function previewFor(model: OpenModel, request: PlanRequest): Promise<Preview> {
+  const { problem, frontier } = await prepare(model, request);
+  const { tensors } = model.checkpoint;
+  return previewPlan({ ...problem, targetBytes: request.targetBytes }, frontier, tensors.length, indexOf(model));
+}
+
+const indices = new WeakMap<OpenModel, Map<string, number>>();
+
+function indexOf(model: OpenModel): Map<string, number> {
+  let index = indices.get(model);
+  if (index === undefined) {
+    index = new Map(model.checkpoint.tensors.map(({ name }, i) => [name, i]));
+    indices.set(model, index);
+  }
+  return index;
 }
 
 export async function paretoOf(

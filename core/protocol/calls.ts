@@ -18,7 +18,7 @@ import {
   zTile,
   zVerifyReport,
 } from './objects.ts';
-import { zLandmark, zParetoPoint, zPlan, zPlanRequest, zSolved } from './plan.ts';
+import { zLandmark, zParetoPoint, zPlan, zPlanRequest, zPreview, zSolved } from './plan.ts';
 
 export const PROTOCOL_VERSION = 1;
 /** A heatmap never asks for more cells a side than a screen can show. */
@@ -58,6 +58,8 @@ export const ENGINE_CALLS = {
   sensitivity: { params: byModel, result: scanResult },
   /** Needs sensitivity first. */
   solve: { params: byModel.extend({ request: zPlanRequest }), result: zSolved },
+  /** The same optimum without names and reasons, for following a drag. */
+  preview: { params: byModel.extend({ request: zPlanRequest }), result: zPreview },
   pareto: {
     params: byModel.extend({ request: zPlanRequest }),
     result: z.object({ points: z.array(zParetoPoint), landmarks: z.array(zLandmark) }),

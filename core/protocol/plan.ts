@@ -2,7 +2,7 @@
 
 import * as z from 'zod';
 import { MAX_PATTERN_LENGTH } from '../base/pattern.ts';
-import { zFigure, zRole, zTarget } from './objects.ts';
+import { zFigure, zFloat64Array, zRole, zTarget } from './objects.ts';
 
 export { DEFAULT_CHOICES } from '../quant/ggufTypes.ts';
 
@@ -47,6 +47,18 @@ export const zSolution = z.object({
 /** A fresh answer; how long it took is not part of the plan, which is the same for the same input. */
 export const zSolved = zSolution.extend({ solveMs: z.number() });
 
+/** In `types`, of a tensor the plan does not touch. */
+export const UNPLANNED = 255;
+
+/** As `zSolved` by tensor index and without reasons: what a screen needs many times a second. */
+export const zPreview = zSolved.omit({ tensors: true }).extend({
+  /** Index into GGUF_TARGETS. */
+  types: z.instanceof(Uint8Array),
+  tensorBytes: zFloat64Array,
+  relativeErrors: zFloat64Array,
+  damages: zFloat64Array,
+});
+
 export const zPlan = z.object({
   $schema: z.string().optional(),
   kind: z.literal('quantscope.plan'),
@@ -64,6 +76,7 @@ export type PlanRequest = z.infer<typeof zPlanRequest>;
 export type Assignment = z.infer<typeof zAssignment>;
 export type Solution = z.infer<typeof zSolution>;
 export type Solved = z.infer<typeof zSolved>;
+export type Preview = z.infer<typeof zPreview>;
 export type Plan = z.infer<typeof zPlan>;
 export type Lock = z.infer<typeof zLock>;
 export type Minimum = z.infer<typeof zMinimum>;

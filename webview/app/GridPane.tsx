@@ -18,6 +18,8 @@ import { TypeLegend } from './TypeLegend.tsx';
 import { TARGETS } from './tensorFigures.ts';
 import { pin, SCALE_KINDS, select, toggleMark } from './viewState.ts';
 
+const NO_NAMES: readonly string[] = [];
+
 export function GridPane(): ReactNode {
   const display = useView((v) => v.display);
   const table = useModel((s) => s.table);
@@ -43,7 +45,7 @@ function GridToolbar(props: { figures: LensFigures }): ReactNode {
   const sensitivityType = useView((v) => v.sensitivityType);
   const vectors = useModel((s) => s.table?.quantizable.some((flag) => flag === 0) ?? false);
   const metrics = LENS_METRICS[lens].map((id) => ({ value: id, label: metricById(id)?.label ?? id }));
-  const names = useModel((s) => s.table?.names ?? []);
+  const names = useModel((s) => s.table?.names ?? NO_NAMES);
   const matching = useMemo(() => matchNames(names, filter), [names, filter]);
   return (
     <div className="toolbar">
@@ -132,7 +134,9 @@ const Grid = memo(function Grid(props: {
   const pins = useView((v) => v.pins);
   const filter = useView((v) => v.filter);
   const threshold = useThreshold(metric);
-  const names = table?.names ?? [];
+  const names = useModel((s) => s.table?.names ?? NO_NAMES);
+  const rules = useView((v) => v.locks);
+  const locks = useMemo(() => rules.map((lock) => matchNames(names, `/${lock.pattern}/`)), [rules, names]);
   const marks = useMemo(() => new Set(marked), [marked]);
   const pinned = useMemo(() => new Set(pins.map((entry) => entry.name)), [pins]);
   const matching = useMemo(() => matchNames(names, filter), [names, filter]);
@@ -143,7 +147,9 @@ const Grid = memo(function Grid(props: {
       const value = values[worst] ?? Number.NaN;
       const name = names[worst] ?? '';
       const assigned = solution?.tensors[name];
-      const locked = tensors.some((t) => pinned.has(names[t] ?? '')) || assigned?.why.startsWith('locked') === true;
+      const locked =
+        assigned !== undefined &&
+        tensors.some((t) => pinned.has(names[t] ?? '') || locks.some((lock) => lock.matches?.[t] === 1));
       const dimmed = matching.matches !== null && !tensors.some((t) => matching.matches?.[t] === 1);
       const isType = metric.id === 'chosenBits';
       const position = scale.position(value);
@@ -165,7 +171,7 @@ const Grid = memo(function Grid(props: {
         above: isAbove(value, threshold),
       };
     },
-    [values, scale, metric, table, names, solution, pinned, matching, marks, threshold],
+    [values, scale, metric, table, names, solution, pinned, locks, matching, marks, threshold],
   );
 
   const describe = useCallback(

@@ -113,7 +113,7 @@ export function TensorCosts(props: { tensor: number }): ReactNode {
           </Button>
         </div>
       )}
-      {assigned === undefined ? null : <p className="hint why">{assigned.why}</p>}
+      {assigned === undefined ? null : <p className="hint why">{assigned.why === '' ? '…' : assigned.why}</p>}
       <p className="hint">
         Relative squared error, estimated without data. Click a type to choose it, again to free it.
       </p>

@@ -3,6 +3,7 @@
 import { PROTOCOL_VERSION } from '../../core/protocol/calls.ts';
 import type { Plan, PlanRequest } from '../../core/protocol/plan.ts';
 import { PLAN_VERSION } from '../../core/protocol/plan.ts';
+import { createExplainer, solutionOf } from './explainer.ts';
 import type { HostClient } from './hostClient.ts';
 import { failureOf, isCancelled } from './hostFailure.ts';
 import { latestOnly } from './latestOnly.ts';
@@ -27,7 +28,8 @@ export interface Session {
   runStatistics(): Promise<void>;
   runSensitivity(): Promise<void>;
   cancel(task: TaskName): void;
-  plan(): Plan | null;
+  /** The plan with its reasons, asked for when they are not there yet; null when there is none. */
+  plan(): Promise<Plan | null>;
   checkExport(): Promise<void>;
   runExport(overwrite: boolean): Promise<void>;
   dismissNotice(): void;
@@ -62,13 +64,25 @@ export function createSession(
       const model = modelId();
       if (model === null) throw new Error('no model is open');
       const began = performance.now();
-      const { solveMs: _, ...solution } = await client.call('solve', { model, request }, signal);
-      return { solution, ms: performance.now() - began };
+      const preview = await client.call('preview', { model, request }, signal);
+      const names = state.get().table?.names ?? [];
+      return { solution: solutionOf(preview, names), ms: performance.now() - began };
     },
-    ({ solution, ms }, request) =>
-      state.set({ solution, solvedRequest: request, solveFailure: null, solveMs: ms, preflight: null }),
+    ({ solution, ms }, request, latest) => {
+      state.set({
+        solution,
+        explained: false,
+        solvedRequest: request,
+        solveFailure: null,
+        solveMs: ms,
+        preflight: null,
+      });
+      if (latest) explainer.soon();
+    },
     (error) => state.set({ solveFailure: failureOf(error) }),
   );
+
+  const explainer = createExplainer(client, state, modelId);
 
   client.on('statistics', ({ model, rows }) => {
     if (model !== modelId()) return;
@@ -193,6 +207,7 @@ export function createSession(
     for (const controller of running.values()) controller.abort();
     running.clear();
     solver.cancel();
+    explainer.cancel();
     paretoCall?.abort();
     state.set({ phase: 'opening', ...NOTHING });
     try {
@@ -249,7 +264,9 @@ export function createSession(
 
   function askSolve(): void {
     const wanted = request();
-    if (wanted !== null) solver.request(wanted);
+    if (wanted === null) return;
+    explainer.cancel();
+    solver.request(wanted);
   }
 
   function askPareto(): void {
@@ -281,22 +298,23 @@ export function createSession(
     if (clamped !== target) view.set({ targetBytes: clamped });
   }
 
-  function plan(): Plan | null {
-    const { summary, solution, solvedRequest } = state.get();
-    if (summary === null || solution === null || solvedRequest === null) return null;
+  async function plan(): Promise<Plan | null> {
+    await explainer.now();
+    const { summary, solution, solvedRequest, explained } = state.get();
+    if (summary === null || solution === null || solvedRequest === null || !explained) return null;
     const model = { name: summary.name, fingerprint: summary.fingerprint };
     return { kind: 'quantscope.plan', version: PLAN_VERSION, model, request: solvedRequest, solution };
   }
 
   async function checkExport(): Promise<void> {
     const model = modelId();
-    const document = plan();
     const { exportFormat, output } = view.get();
-    if (model === null || document === null || output === '') {
-      state.set({ preflight: null, preflightFailure: null });
-      return;
-    }
     try {
+      const document = output === '' ? null : await plan();
+      if (model === null || document === null) {
+        state.set({ preflight: null, preflightFailure: null });
+        return;
+      }
       const preflight = await client.call('preflight', { model, plan: document, format: exportFormat, output });
       state.set({ preflight, preflightFailure: null });
     } catch (error) {
@@ -306,11 +324,12 @@ export function createSession(
 
   async function runExport(overwrite: boolean): Promise<void> {
     const model = modelId();
-    const document = plan();
     const { exportFormat, output } = view.get();
-    if (model === null || document === null || output === '') return;
+    if (model === null || output === '' || state.get().solution === null) return;
     state.set({ exported: null });
     await runTask('export', 'starting', async (signal) => {
+      const document = await plan();
+      if (document === null) throw new Error('the plan changed while the export was starting');
       const params = { model, plan: document, format: exportFormat, output, overwrite };
       const exported = await client.call('export', params, signal);
       state.set({ exported });

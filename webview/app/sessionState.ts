@@ -43,6 +43,8 @@ export interface SessionState {
   readonly figuresVersion: number;
   readonly tasks: Readonly<Record<TaskName, Task>>;
   readonly solution: Solution | null;
+  /** Whether every assignment carries its reason; they follow once a drag comes to rest. */
+  readonly explained: boolean;
   readonly solvedRequest: PlanRequest | null;
   readonly solveFailure: Failure | null;
   /** From asking to the answer, as the user feels it. */
@@ -64,6 +66,7 @@ export const NOTHING: Pick<
   | 'damages'
   | 'tasks'
   | 'solution'
+  | 'explained'
   | 'solvedRequest'
   | 'solveFailure'
   | 'pareto'
@@ -79,6 +82,7 @@ export const NOTHING: Pick<
   damages: damageColumns(0),
   tasks: { statistics: IDLE, sensitivity: IDLE, export: IDLE },
   solution: null,
+  explained: false,
   solvedRequest: null,
   solveFailure: null,
   pareto: null,

@@ -9,10 +9,13 @@ export function useSavePlan(): { run(): void; message: string } {
   const session = useSession();
   const [message, setMessage] = useState('');
   async function run(): Promise<void> {
-    const plan = session.plan();
-    if (plan === null) return;
     setMessage('Choosing where to save…');
     try {
+      const plan = await session.plan();
+      if (plan === null) {
+        setMessage('');
+        return;
+      }
       const suggestedName = `${plan.model.name.replaceAll(/[^\w.-]+/g, '-')}.quantplan.json`;
       const { path } = await session.client.call('savePlan', { plan, suggestedName });
       setMessage(path === null ? '' : `Saved ${visibleText(path)}`);

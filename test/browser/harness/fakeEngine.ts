@@ -2,7 +2,7 @@
 
 import type { Event, EventName, Params, WebviewCall } from '../../../core/protocol/calls.ts';
 import type { Damage, SensitivityRow } from '../../../core/protocol/objects.ts';
-import type { PlanRequest, Solution } from '../../../core/protocol/plan.ts';
+import { type Assignment, type PlanRequest, type Solution, UNPLANNED } from '../../../core/protocol/plan.ts';
 import { GGUF_TARGETS } from '../../../core/quant/ggufTypes.ts';
 import type { FakeModel } from './fakeModel.ts';
 
@@ -94,6 +94,23 @@ export function fakeEngine(model: FakeModel, emit: Emit, scanMs: number): Handle
         const began = performance.now();
         const solution = solve(model, sensitivity(), (params as Params<'solve'>).request);
         return { ...solution, solveMs: performance.now() - began };
+      }
+      case 'preview': {
+        const began = performance.now();
+        const { tensors, ...totals } = solve(model, sensitivity(), (params as Params<'preview'>).request);
+        const of = (figure: (assigned: Assignment) => number) =>
+          Float64Array.from(model.table.names, (name) => (tensors[name] === undefined ? 0 : figure(tensors[name])));
+        return {
+          ...totals,
+          types: Uint8Array.from(model.table.names, (name) => {
+            const assigned = tensors[name];
+            return assigned === undefined ? UNPLANNED : GGUF_TARGETS.indexOf(assigned.type);
+          }),
+          tensorBytes: of((a) => a.bytes),
+          relativeErrors: of((a) => a.relativeError),
+          damages: of((a) => a.damage),
+          solveMs: performance.now() - began,
+        };
       }
       case 'pareto':
         return pareto(model, sensitivity(), (params as Params<'pareto'>).request);
