@@ -56,8 +56,9 @@ export function mainJob(workbench: WorkbenchPage, folder: string): Check[] {
         await heatmap.waitFor({ timeout: WORK_MS });
         const box = await heatmap.boundingBox();
         assert.ok(box && box.width > 100 && box.height > 50, `the heatmap is ${box?.width} × ${box?.height}`);
-        await heatmap.hover({ position: { x: box.width / 2, y: box.height / 2 } });
         const readout = byId('hover-readout');
+        await readout.filter({ hasText: 'hover for values' }).waitFor({ timeout: WORK_MS }); // the tile is drawn
+        await heatmap.hover({ position: { x: box.width / 2, y: box.height / 2 } });
         await readout.filter({ hasText: /row \d+, column \d+ = [−-]?[\d.]+/ }).waitFor({ timeout: 10_000 });
         await screenshot(page, 'heatmap');
       },
