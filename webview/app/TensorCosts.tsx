@@ -1,6 +1,6 @@
 // What each type would cost the selected tensor; choosing one pins it, L pins what the plan gives.
 
-import { type KeyboardEvent, type ReactNode, useMemo } from 'react';
+import { type KeyboardEvent, type ReactNode, useEffect, useMemo } from 'react';
 import { CostScatter } from '../charts/CostScatter.tsx';
 import type { FigureRows } from '../charts/figureRows.ts';
 import { bitsPerWeight, bytes, decibels, figure } from '../charts/numberFormat.ts';
@@ -24,6 +24,9 @@ export function TensorCosts(props: { tensor: number }): ReactNode {
   const pins = useView((v) => v.pins);
   const choices = useView((v) => v.choices);
   const allowed = useMemo(() => new Set<string>(choices), [choices]);
+  useEffect(() => {
+    if (assigned?.why === '') session.explain();
+  }, [session, assigned]);
   const pinned = pins.find((entry) => entry.name === name);
   const chosen = pinned?.type ?? assigned?.type ?? null;
 

@@ -30,6 +30,11 @@ export function WhyDialog(props: { onClose(): void }): ReactNode {
     if (node !== null && !node.open) node.showModal();
   }, []);
 
+  const explained = useModel((s) => s.explained);
+  useEffect(() => {
+    if (solution !== null && !explained) session.explain();
+  }, [session, solution, explained]);
+
   const names = useMemo(() => Object.keys(solution?.tensors ?? {}), [solution]);
   const shown = useMemo(() => {
     const { matches } = matchNames(names, filter);
@@ -90,7 +95,7 @@ export function WhyDialog(props: { onClose(): void }): ReactNode {
                 <span className="hint number why-cost">
                   {bytes(assigned.bytes)} · error {figure(assigned.relativeError)}
                 </span>
-                <span className="hint why-text">{assigned.why}</span>
+                <span className="hint why-text">{assigned.why === '' ? '…' : assigned.why}</span>
               </button>
             );
           })}

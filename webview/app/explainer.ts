@@ -1,4 +1,4 @@
-// While the slider moves, plans arrive without their reasons; these follow once it rests, or when a document needs them.
+// Plans follow the slider without their reasons; these are fetched when something shows one or a document needs them.
 
 import { type Assignment, type Preview, type Solution, UNPLANNED } from '../../core/protocol/plan.ts';
 import type { HostClient } from './hostClient.ts';
@@ -51,6 +51,7 @@ export function createExplainer(
   return {
     soon() {
       clearTimeout(timer);
+      if (state.get().explained) return;
       timer = setTimeout(() => {
         now().catch((error: unknown) => {
           const failure = failureOf(error);

@@ -28,6 +28,8 @@ export interface Session {
   runStatistics(): Promise<void>;
   runSensitivity(): Promise<void>;
   cancel(task: TaskName): void;
+  /** Fetches the reasons of the plan shown, once it rests; for whoever shows one. */
+  explain(): void;
   /** The plan with its reasons, asked for when they are not there yet; null when there is none. */
   plan(): Promise<Plan | null>;
   checkExport(): Promise<void>;
@@ -68,7 +70,7 @@ export function createSession(
       const names = state.get().table?.names ?? [];
       return { solution: solutionOf(preview, names), ms: performance.now() - began };
     },
-    ({ solution, ms }, request, latest) => {
+    ({ solution, ms }, request) =>
       state.set({
         solution,
         explained: false,
@@ -76,9 +78,7 @@ export function createSession(
         solveFailure: null,
         solveMs: ms,
         preflight: null,
-      });
-      if (latest) explainer.soon();
-    },
+      }),
     (error) => state.set({ solveFailure: failureOf(error) }),
   );
 
@@ -346,6 +346,7 @@ export function createSession(
     runStatistics,
     runSensitivity,
     cancel: (name) => running.get(name)?.abort(),
+    explain: () => explainer.soon(),
     plan,
     checkExport,
     runExport,

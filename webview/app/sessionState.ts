@@ -43,7 +43,7 @@ export interface SessionState {
   readonly figuresVersion: number;
   readonly tasks: Readonly<Record<TaskName, Task>>;
   readonly solution: Solution | null;
-  /** Whether every assignment carries its reason; they follow once a drag comes to rest. */
+  /** Whether every assignment carries its reason. */
   readonly explained: boolean;
   readonly solvedRequest: PlanRequest | null;
   readonly solveFailure: Failure | null;

@@ -21,7 +21,9 @@ const decode = (text) => JSON.parse(text, (_, entry) => {
   if (entry && typeof entry === 'object') {
     if ('$number' in entry) return Number(entry.$number);
     if ('$array' in entry) {
-      const bytes = Uint8Array.from(atob(entry.data), (c) => c.charCodeAt(0));
+      const text = atob(entry.data);
+      const bytes = new Uint8Array(text.length);
+      for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
       return new types[entry.$array](bytes.buffer);
     }
   }
