@@ -1,6 +1,6 @@
 // One model on screen: opens it, collects streamed figures, keeps the plan solved. Views read, this file asks.
 
-import { PROTOCOL_VERSION } from '../../core/protocol/calls.ts';
+import { type Event, PROTOCOL_VERSION } from '../../core/protocol/calls.ts';
 import type { Plan, PlanRequest } from '../../core/protocol/plan.ts';
 import { PLAN_VERSION } from '../../core/protocol/plan.ts';
 import { createExplainer, solutionOf } from './explainer.ts';
@@ -10,7 +10,7 @@ import { latestOnly } from './latestOnly.ts';
 import { feasibleInterval, IDLE, NOTHING, type SessionState, type Task, type TaskName } from './sessionState.ts';
 import { createStore, type Store } from './store.ts';
 import { addDamages, addStatistics, damageColumns, statisticsColumns } from './tensorFigures.ts';
-import { fitViewState, INITIAL_VIEW_STATE, parseViewState, type ViewState } from './viewState.ts';
+import { fitViewState, INITIAL_VIEW_STATE, parseViewState, steered, type ViewState } from './viewState.ts';
 
 /** Below this, sensitivity is a matter of seconds and starts by itself. */
 export const AUTO_SENSITIVITY_PARAMETERS = 200e6;
@@ -54,6 +54,7 @@ export function createSession(
   let opening: AbortController | null = null;
   let figuresQueued = false;
   let restored = false;
+  let awaited: Event<'show'> | null = null;
   let firstBitsPerWeight = FIRST_BITS_PER_WEIGHT;
   let saveTimer: ReturnType<typeof setTimeout> | undefined;
   let paretoTimer: ReturnType<typeof setTimeout> | undefined;
@@ -107,18 +108,10 @@ export function createSession(
     state.set({ notice: message });
     void reopen();
   });
-  client.on('show', ({ view: lens, tensor }) => {
-    const known = parseLens(lens);
-    view.set((current) => ({
-      ...(known === null ? {} : { lens: known, inspector: 'model' as const }),
-      ...(tensor === null
-        ? {}
-        : {
-            selected: tensor,
-            inspector: 'tensor' as const,
-            ...(tensor === current.selected ? {} : { zoom: null, channel: null }),
-          }),
-    }));
+  client.on('show', (wanted) => {
+    // Before the model is open, the restored state would cover what was asked for.
+    if (restored) view.set((current) => steered(current, wanted, state.get().table?.names.length ?? 0));
+    else awaited = wanted;
   });
 
   let seen = view.get();
@@ -214,6 +207,9 @@ export function createSession(
       const summary = await client.call('open', { path: state.get().path }, mine.signal);
       const table = await client.call('tensors', { model: summary.model }, mine.signal);
       view.set((current) => fitViewState(current, table.names.length));
+      const wanted = awaited;
+      awaited = null;
+      if (wanted !== null) view.set((current) => steered(current, wanted, table.names.length));
       restored = true;
       state.set({
         phase: 'ready',
@@ -352,9 +348,4 @@ export function createSession(
     runExport,
     dismissNotice: () => state.set({ notice: null }),
   };
-}
-
-function parseLens(name: string): ViewState['lens'] | null {
-  const found = parseViewState(JSON.stringify({ ...INITIAL_VIEW_STATE, lens: name }));
-  return found?.lens ?? null;
 }

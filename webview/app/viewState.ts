@@ -104,6 +104,20 @@ export function select(state: ViewState, tensor: number): Partial<ViewState> {
   return { selected: tensor, inspector: 'tensor', zoom: null, channel: null };
 }
 
+/** What a command or a click in the tree asks for; lenses and tensors that do not exist change nothing. */
+export function steered(
+  state: ViewState,
+  wanted: { readonly view: string; readonly tensor: number | null },
+  tensorCount: number,
+): Partial<ViewState> {
+  const lens = LENSES.find((name) => name === wanted.view);
+  const { tensor } = wanted;
+  return {
+    ...(lens === undefined ? {} : { lens, inspector: 'model' as const }),
+    ...(tensor === null || tensor >= tensorCount ? {} : select(state, tensor)),
+  };
+}
+
 /** Adds or removes one tensor of the multi-selection. */
 export function toggleMark(state: ViewState, tensors: readonly number[]): Partial<ViewState> {
   const marks = new Set(state.marked);

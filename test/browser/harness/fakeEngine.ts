@@ -235,7 +235,7 @@ function solve(model: FakeModel, rows: readonly SensitivityRow[], request: PlanR
   const sizeAt = (lambda: number): number => kept + allowed.reduce((sum, list) => sum + pick(list, lambda).bytes, 0);
   let low = 1e-18;
   let high = 1e3;
-  for (let i = 0; i < 60; i++) {
+  for (let i = 0; i < 40; i++) {
     const middle = Math.sqrt(low * high);
     if (sizeAt(middle) > request.targetBytes) low = middle;
     else high = middle;
@@ -274,10 +274,11 @@ function solve(model: FakeModel, rows: readonly SensitivityRow[], request: PlanR
 function pareto(model: FakeModel, rows: readonly SensitivityRow[], request: PlanRequest) {
   const probe = solve(model, rows, { ...request, targetBytes: Number.MAX_SAFE_INTEGER });
   const { minBytes, maxBytes } = probe.feasible;
-  const points = Array.from({ length: 32 }, (_, i) => {
+  const count = rows.length > 10_000 ? 8 : 32;
+  const points = Array.from({ length: count }, (_, i) => {
     const { bytes, bitsPerWeight, damage } = solve(model, rows, {
       ...request,
-      targetBytes: minBytes + ((maxBytes - minBytes) * i) / 31,
+      targetBytes: minBytes + ((maxBytes - minBytes) * i) / (count - 1),
     });
     return { bytes, bitsPerWeight, damage };
   });

@@ -9,6 +9,7 @@ import {
   parseViewState,
   pin,
   select,
+  steered,
   toggleMark,
 } from '../../../webview/app/viewState.ts';
 
@@ -32,6 +33,17 @@ describe('view state', () => {
   it('of an older version, without tables and thresholds, is still understood', () => {
     const { tables: _, thresholds: __, ...older } = { ...INITIAL_VIEW_STATE, lens: 'outliers' as const };
     expect(parseViewState(JSON.stringify(older))).toEqual({ ...INITIAL_VIEW_STATE, lens: 'outliers' });
+  });
+
+  it('is steered to lenses and tensors that exist, and by nothing else', () => {
+    const state = { ...INITIAL_VIEW_STATE, inspector: 'tensor' as const };
+    expect(steered(state, { view: 'kurtosis', tensor: null }, 5)).toEqual({ lens: 'kurtosis', inspector: 'model' });
+    expect(steered(state, { view: 'outliers', tensor: 4 }, 5)).toMatchObject({
+      lens: 'outliers',
+      selected: 4,
+      inspector: 'tensor',
+    });
+    expect(steered(state, { view: '__proto__', tensor: 5 }, 5)).toEqual({});
   });
 
   it('drops tensors that no longer exist', () => {
