@@ -1,4 +1,4 @@
-// A threshold of the present metric: cells at or above it are outlined in the grid and counted here.
+// A threshold of the present metric: cells at or above it are outlined in the grid, their tensors counted here.
 
 import { type ReactNode, useMemo, useState } from 'react';
 import { grouped } from '../charts/numberFormat.ts';
@@ -51,7 +51,7 @@ export function ThresholdField(props: { figures: LensFigures }): ReactNode {
       />
       {threshold === null ? null : (
         <span className="hint number" role="status" data-testid="threshold-count">
-          {grouped(above)} outlined
+          {grouped(above)} {above === 1 ? 'tensor' : 'tensors'}
         </span>
       )}
     </>

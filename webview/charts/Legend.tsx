@@ -15,7 +15,8 @@ export function Legend(props: {
   threshold: number | null;
 }): ReactNode {
   const { scale, ramp, text, title, threshold } = props;
-  const mark = threshold === null ? Number.NaN : scale.position(threshold);
+  const within = threshold !== null && threshold >= scale.domain[0] && threshold <= scale.domain[1];
+  const mark = within ? scale.position(threshold) : Number.NaN;
   const stops = Array.from({ length: STEPS }, (_, i) => rampColor(ramp, i / (STEPS - 1)));
   return (
     <div
