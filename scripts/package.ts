@@ -13,6 +13,7 @@ run('vsce', [
   '--no-dependencies',
   '--skip-license',
   '--allow-missing-repository',
+  '--no-rewrite-relative-links',
   '--out',
   'dist/quantscope.vsix',
 ]);
