@@ -9,7 +9,7 @@ import type { DamageColumns, StatisticKey, StatisticsColumns, Target } from './t
 import type { Lens, ScaleKind } from './viewState.ts';
 
 /** What the word damage means wherever a whole plan is weighed. */
-export const DAMAGE_MEANING = 'estimated: parameter-weighted mean of ‖W−Ŵ‖²/‖W‖², output head ×4; data-free';
+export const DAMAGE_MEANING = 'estimated: parameter-weighted mean of ‖W−Ŵ‖²/‖W‖², the output head at least a fifth; data-free';
 
 export interface MetricSources {
   readonly table: TensorTable;
@@ -183,7 +183,7 @@ const chosenDamage: Metric = {
   ...chosenError,
   id: 'chosenDamage',
   label: 'part of the plan’s damage',
-  formula: 'weight · ‖W − Ŵ‖² / ‖W‖², weights by parameters, output head ×4, sum 1',
+  formula: 'weight · ‖W − Ŵ‖² / ‖W‖², weights by parameters, the output head at least 1/5, sum 1',
   column: ({ table, solution }) =>
     Float64Array.from(table.names, (name) => solution?.tensors[name]?.damage ?? Number.NaN),
 };
