@@ -9,7 +9,8 @@ import type { DamageColumns, StatisticKey, StatisticsColumns, Target } from './t
 import type { Lens, ScaleKind } from './viewState.ts';
 
 /** What the word damage means wherever a whole plan is weighed. */
-export const DAMAGE_MEANING = 'estimated: parameter-weighted mean of ‖W−Ŵ‖²/‖W‖², the output head at least a fifth; data-free';
+export const DAMAGE_MEANING =
+  'estimated: parameter-weighted mean of ‖W−Ŵ‖²/‖W‖², the output head at least a fifth; data-free';
 
 export interface MetricSources {
   readonly table: TensorTable;
