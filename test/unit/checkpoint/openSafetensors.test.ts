@@ -94,7 +94,7 @@ describe('one file', () => {
   });
 
   test('names are data: escapes, control characters, other scripts, prototype keys', async () => {
-    const names = ['a\nb\u0000c', '权重.0.weight', '__proto__', 'constructor', 'quote"\\', '😀', ''];
+    const names = ['a\nb\u0000c', '权重.0.weight', 'toString', 'constructor', 'quote"\\', '😀', ''];
     const path = join(folder, 'names.safetensors');
     writeSafetensors(
       path,
@@ -105,6 +105,12 @@ describe('one file', () => {
     expect(tensors.map((tensor) => tensor.name)).toEqual(names);
     expect(Object.entries(metadata)).toEqual([['__proto__', 'kept']]);
     expect(Object.getPrototypeOf(metadata)).toBe(Object.prototype);
+  });
+
+  test('a tensor called __proto__ is refused: no plan document could hold it', async () => {
+    const path = join(folder, 'proto.safetensors');
+    writeSafetensors(path, [f32('__proto__', [1])]);
+    await expect(openCheckpoint(path)).rejects.toMatchObject({ code: 'NAME_INVALID' });
   });
 
   test('content decides over the extension', async () => {
