@@ -6,12 +6,14 @@ import { mkdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bytesText } from '../core/base/byteText.ts';
-import { countText, figureText, table } from '../core/engine/commands/text.ts';
+import { countText, figureText, printable, table } from '../core/engine/commands/text.ts';
 import { buildIfStale } from './buildIfStale.ts';
 
 const SAMPLE = 'test/fixtures/sample-llama';
-const TARGET_BITS_PER_WEIGHT = 4.5;
+/** The first that the model can come to: narrow tensors have no small block types. */
+const TARGETS_BITS_PER_WEIGHT = [4.5, 8.5, 16.5, 33] as const;
 const OUTPUT_FOLDER = 'out';
+const PLAN_SUFFIX = '.quantplan.json';
 
 interface Inspected {
   name: string;
@@ -22,6 +24,7 @@ interface Inspected {
   fileBytes: number;
   tensorCount: number;
   bitsPerWeight: number;
+  ggufBlocker: string | null;
 }
 interface Figures {
   tensors: { name: string; kurtosis: number | null; maxToMeanRatio: number | null; outlierFraction6: number }[];
@@ -39,7 +42,7 @@ interface Exported {
   output: string;
   bytes: number;
   seconds: number;
-  verify: { ok: boolean; compared: number; meanSqnr: number; worstSqnr: number };
+  verify: { ok: boolean; compared: number; meanSqnr: number | null; worstSqnr: number | null };
 }
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { 'no-open': { type: 'boolean' } } });
@@ -52,7 +55,7 @@ function mainJob(path: string): void {
   mkdirSync(OUTPUT_FOLDER, { recursive: true });
   const inspected = quantscope<Inspected>('inspect', path);
   console.log(
-    `\n${inspected.name}: ${inspected.format}, ${inspected.architecture ?? 'unknown architecture'}, ${inspected.layers} layers, ` +
+    `\n${printable(inspected.name)}: ${inspected.format}, ${inspected.architecture ?? 'unknown architecture'}, ${inspected.layers} layers, ` +
       `${countText(inspected.parameters)} parameters, ${bytesText(inspected.fileBytes)}, ${inspected.bitsPerWeight.toFixed(2)} bits per weight`,
   );
   const figures = quantscope<Figures>('stats', path, '--no-profiles');
@@ -63,16 +66,14 @@ function mainJob(path: string): void {
   const rows = worst
     .slice(0, 5)
     .map((t) => [
-      t.name,
+      printable(t.name),
       figureText(t.kurtosis ?? NaN),
       figureText(t.maxToMeanRatio ?? NaN),
       figureText(t.outlierFraction6 * 100),
     ]);
   console.log(table(['tensor', 'kurtosis', 'max/mean', '>6σ %'], rows));
 
-  const stem = join(OUTPUT_FOLDER, `${basename(path).replace(/\.[^.]+$/, '')}-${TARGET_BITS_PER_WEIGHT}bpw`);
-  const plan = `${stem}.quantplan.json`;
-  const planned = quantscope<Planned>('plan', path, '--target-bpw', String(TARGET_BITS_PER_WEIGHT), '-o', plan);
+  const { stem, planned } = planWithinReach(path);
   console.log(
     `Plan: ${bytesText(planned.bytes)} = ${planned.bitsPerWeight.toFixed(3)} bits per weight ` +
       `(possible: ${bytesText(planned.feasible.minBytes)} to ${bytesText(planned.feasible.maxBytes)}), ` +
@@ -87,38 +88,57 @@ function mainJob(path: string): void {
       .join(', ')}`,
   );
 
-  const exported = quantscope<Exported>(
-    'export',
-    path,
-    '--plan',
-    plan,
-    '--format',
-    'gguf',
-    '-o',
-    `${stem}.gguf`,
-    '--overwrite',
-  );
+  if (inspected.ggufBlocker !== null) console.log(`${inspected.ggufBlocker}; exporting simulated safetensors instead`);
+  const format = inspected.ggufBlocker === null ? 'gguf' : 'safetensors';
+  const destination = ['--format', format, '-o', `${stem}.${format}`, '--overwrite'];
+  const exported = quantscope<Exported>('export', path, '--plan', `${stem}${PLAN_SUFFIX}`, ...destination);
   const { verify } = exported;
   console.log(
     `Export: ${exported.output}, ${bytesText(exported.bytes)} in ${exported.seconds.toFixed(2)} s\n` +
-      `Verify: ${verify.ok ? 'ok' : 'FAILED'}, ${verify.compared} tensors compared, SQNR mean ${verify.meanSqnr.toFixed(1)} dB, worst ${verify.worstSqnr.toFixed(1)} dB\n`,
+      `Verify: ${verify.ok ? 'ok' : 'FAILED'}, ${verify.compared} tensors compared, SQNR mean ${decibels(verify.meanSqnr)}, worst ${decibels(verify.worstSqnr)}\n`,
   );
   if (!verify.ok) process.exit(1);
 }
 
-/** Runs one command of the built program and parses its `--json`. Ends this script when it fails. */
-function quantscope<Answer>(...args: string[]): Answer {
+/** @returns where the plan was written, without its suffix, and the plan */
+function planWithinReach(path: string): { stem: string; planned: Planned } {
+  const name = basename(path).replace(/\.[^.]+$/, '');
+  for (const target of TARGETS_BITS_PER_WEIGHT) {
+    const stem = join(OUTPUT_FOLDER, `${name}-${target}bpw`);
+    const planned = attempt<Planned>('plan', path, '--target-bpw', String(target), '-o', `${stem}${PLAN_SUFFIX}`);
+    if ('bytes' in planned) return { stem, planned };
+    console.log(planned.error.message);
+    if (planned.error.code !== 'BUDGET_INFEASIBLE') break;
+  }
+  process.exit(1);
+}
+
+/** An SQNR without error is infinite, which JSON writes as null. */
+function decibels(value: number | null): string {
+  return value === null ? '∞ dB' : `${value.toFixed(1)} dB`;
+}
+
+/** As `attempt`, but ends this script when the command fails. */
+function quantscope<Answer extends object>(...args: string[]): Answer {
+  const answer = attempt<Answer>(...args);
+  if (!('error' in answer)) return answer;
+  console.error(answer.error.message);
+  process.exit(1);
+}
+
+interface Failed {
+  error: { code: string; message: string };
+}
+
+/** Runs one command of the built program and parses its `--json`. */
+function attempt<Answer extends object>(...args: string[]): Answer | Failed {
   const { stdout, status } = spawnSync(process.execPath, ['dist/engine.js', ...args, '--json'], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
     maxBuffer: 2 ** 30,
   });
-  const answer = stdout === '' ? null : (JSON.parse(stdout) as Answer & { error?: { message: string } });
-  if (answer === null || status !== 0) {
-    console.error(answer?.error?.message ?? `quantscope ${args[0]} ended with code ${status}`);
-    process.exit(status || 1);
-  }
-  return answer;
+  if (stdout !== '') return JSON.parse(stdout) as Answer | Failed;
+  return { error: { code: 'INTERNAL', message: `quantscope ${args[0]} ended with code ${status}` } };
 }
 
 /** Desktop VS Code where there is one, else the real workbench served on this machine. */
