@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -13,7 +13,7 @@ const nodeBinary = join(root, 'node_modules', 'node', 'bin', 'node');
 const [script, ...args] = process.argv.slice(2);
 install();
 const node = existsSync(nodeBinary) ? nodeBinary : process.execPath;
-const env = { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH ?? ''}` };
+const env = { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}${delimiter}${process.env.PATH ?? ''}` };
 const run = spawnSync(node, [join(root, script), ...args], { cwd: root, stdio: 'inherit', env });
 process.exit(run.status ?? 1);
 
