@@ -114,12 +114,12 @@ describe('an export that ends early', () => {
     expect(readFileSync(output).subarray(0, 4).toString()).toBe('GGUF');
   });
 
-  it('a disk that fills: DISK_FULL with the numbers, and the disk as it was', () => {
+  it('a disk that fills: DISK_FULL with the numbers, and the disk as it was', ({ skip }) => {
     const script = fileURLToPath(new URL('fullDiskExport.ts', import.meta.url));
     process.env.QUANTSCOPE_TEST_PLAN = samplePlan;
     const printed = onTinyDisk(temporaryFolder(), 2_000_000, script);
     delete process.env.QUANTSCOPE_TEST_PLAN;
-    if (printed === null) return;
+    if (printed === null) return skip('no small disk can be mounted here');
     const { code, answer, left } = JSON.parse(printed);
     expect(answer.error).toEqual({ code: 'DISK_FULL', message: expect.stringMatching(/a\.gguf: .*\d{7}/) });
     expect(code).toBe(1);
