@@ -1,10 +1,12 @@
 // What every format's reader gives back: headers only, no tensor data.
 
+import type { CheckpointFormat } from '../base/checkpointFormats.ts';
 import type { ModelMap, TensorPlace } from '../model/places.ts';
 import { type DType, dtypeInfo } from '../tensor/dtype.ts';
+import type { TensorStorage } from '../tensor/storage.ts';
+import type { Companion } from './companion.ts';
 import type { GgufDetails } from './gguf/details.ts';
-
-export type CheckpointFormat = 'safetensors' | 'gguf';
+import type { ImatrixDetails } from './imatrixDetails.ts';
 
 /** GGUF key-values and safetensors `__metadata__`, as JSON-like values; 64-bit integers as bigint. */
 export type MetadataValue = string | number | bigint | boolean | readonly MetadataValue[];
@@ -23,11 +25,14 @@ export interface TensorInfo extends TensorPlace {
   /** Row-major, slowest dimension first (PyTorch order), also for GGUF. */
   readonly shape: readonly number[];
   readonly elements: number;
+  /** All stored bytes, scales and indices of packed tensors included. */
   readonly bytes: number;
   /** Index into `Checkpoint.files`. */
   readonly file: number;
   /** Absolute byte offset inside that file. */
   readonly offset: number;
+  /** Absent when the elements follow each other, row-major and little-endian, from `offset` on. */
+  readonly storage?: TensorStorage;
 }
 
 export interface Checkpoint {
@@ -50,6 +55,10 @@ export interface Checkpoint {
   readonly fingerprint: string;
   /** What only GGUF files have: raw key-values for verbatim copies, alignment, version. */
   readonly gguf?: GgufDetails;
+  /** Present when the file is an importance matrix: its tensors are [matrices, columns] mean squared activations. */
+  readonly imatrix?: ImatrixDetails;
+  /** Configuration, tokenizer and adapters beside the weights. */
+  readonly companions: readonly Companion[];
 }
 
 /** Rows and columns as the quantizers see a tensor: columns = last dimension, rows = all others together. */
@@ -61,7 +70,7 @@ export function matrixShape(tensor: Pick<TensorInfo, 'shape' | 'elements'>): { r
 /** Numbers that are weights; index and mask tensors are not parameters. */
 export function isParameter({ dtype }: Pick<TensorInfo, 'dtype'>): boolean {
   const { kind } = dtypeInfo(dtype);
-  return kind === 'float' || kind === 'block';
+  return kind === 'float' || kind === 'block' || kind === 'packed';
 }
 
 /** Logical parameters of a model: what bits per weight are divided by. */

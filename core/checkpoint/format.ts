@@ -1,9 +1,13 @@
 // What a format's reader must provide, and what it gives back. A new format is one folder and one line in registry.ts.
 
+import type { CheckpointFormat } from '../base/checkpointFormats.ts';
+import type { ByteSource } from '../io/byteSource.ts';
 import type { DType } from '../tensor/dtype.ts';
-import type { CheckpointFile, CheckpointFormat, MetadataValue } from './checkpoint.ts';
+import type { TensorStorage } from '../tensor/storage.ts';
+import type { CheckpointFile, MetadataValue } from './checkpoint.ts';
 import type { ModelConfig } from './config.ts';
 import type { GgufDetails } from './gguf/details.ts';
+import type { ImatrixDetails } from './imatrixDetails.ts';
 
 /** A tensor as its file describes it, before it is placed in a network. */
 export interface StoredTensor {
@@ -12,11 +16,16 @@ export interface StoredTensor {
   /** Row-major, slowest dimension first. */
   readonly shape: readonly number[];
   readonly elements: number;
+  /** All stored bytes, scales and indices of packed tensors included. */
   readonly bytes: number;
   /** Index into the files read. */
   readonly file: number;
   /** Absolute byte offset inside that file. */
   readonly offset: number;
+  /** Absent when the elements follow each other, row-major and little-endian, from `offset` on. */
+  readonly storage?: TensorStorage;
+  /** A name that tells layer and role better than `name` does: graph formats name weights after their nodes. */
+  readonly placeName?: string;
 }
 
 export interface ReadCheckpoint {
@@ -29,14 +38,19 @@ export interface ReadCheckpoint {
   readonly bytesRead: number;
   /** What only GGUF has. */
   readonly gguf?: GgufDetails;
+  /** What only importance matrices have. */
+  readonly imatrix?: ImatrixDetails;
 }
+
+/** 'surely': nothing else looks like this. 'maybe': worth trying. 'no': the reader would refuse it. */
+export type Sniff = 'surely' | 'maybe' | 'no';
 
 export interface FormatReader {
   readonly format: CheckpointFormat;
   /** Ends of file names, lower case, with the dot. */
   readonly extensions: readonly string[];
-  /** True when a file beginning with these bytes (HEAD_BYTES, or all of a shorter file) can only be this format. */
-  recognizes(head: Uint8Array): boolean;
+  /** What the first HEAD_BYTES (or all of a shorter file) tell; may look further into `source` for archives. */
+  sniff(head: Uint8Array, source: ByteSource): Sniff | Promise<Sniff>;
   /** Which of a folder's files make one checkpoint; null when there is none. @throws FORMAT_UNKNOWN when ambiguous */
   choose(folder: string, names: readonly string[]): readonly string[] | null;
   /** The configuration that goes with the weights, for formats that keep it beside them. */
@@ -45,5 +59,5 @@ export interface FormatReader {
   read(paths: readonly string[], signal: AbortSignal | undefined): Promise<ReadCheckpoint>;
 }
 
-/** Enough to tell formats apart: magic numbers, a header length, the start of a Git-LFS pointer. */
-export const HEAD_BYTES = 8;
+/** Enough to tell formats apart: magic numbers (tar has its own at byte 257), a header length, a Git-LFS pointer. */
+export const HEAD_BYTES = 512;

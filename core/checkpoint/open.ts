@@ -27,15 +27,16 @@ export async function openCheckpoint(
   for (const { name, file } of read.tensors) checkName(name, read.files[file]?.path ?? path);
   const { config, warnings, bytesRead } = await detected.reader.readConfig(detected.paths);
   const { map, places } = placeTensors(
-    read.tensors.map((tensor) => tensor.name),
+    read.tensors.map((tensor) => tensor.placeName ?? tensor.name),
     read.tensors.map((tensor) => tensor.shape),
     { config, ggufArchitecture: read.gguf?.architecture ?? null },
   );
   const tensors = read.tensors.map((tensor, index): TensorInfo => {
     const place = places[index] ?? { role: 'other', layer: null, stack: '', module: tensor.name };
-    const { name, dtype, shape, elements, bytes, file, offset } = tensor;
+    const { name, dtype, shape, elements, bytes, file, offset, storage } = tensor;
     const { role, layer, stack, module } = place;
-    return { index, name, dtype, shape, elements, bytes, file, offset, role, layer, stack, module };
+    const info = { index, name, dtype, shape, elements, bytes, file, offset, role, layer, stack, module };
+    return storage === undefined ? info : { ...info, storage };
   });
   return {
     format: detected.reader.format,
@@ -49,7 +50,9 @@ export async function openCheckpoint(
     warnings: [...read.warnings, ...warnings],
     bytesRead: detected.bytesRead + read.bytesRead + bytesRead,
     fingerprint: fingerprintOf(read),
+    companions: [],
     ...(read.gguf === undefined ? {} : { gguf: read.gguf }),
+    ...(read.imatrix === undefined ? {} : { imatrix: read.imatrix }),
   };
 }
 

@@ -2,14 +2,14 @@
 
 import { basename, join } from 'node:path';
 import { QuantscopeError } from '../base/errors.ts';
-import { openByteSource } from '../io/byteSource.ts';
+import { type ByteSource, openByteSource } from '../io/byteSource.ts';
 import { listFolder } from '../io/folder.ts';
 import { type FormatReader, HEAD_BYTES } from './format.ts';
 import { ggufReader } from './gguf/reader.ts';
 import { refuseLfsPointer } from './lfsPointer.ts';
 import { safetensorsReader } from './safetensors/reader.ts';
 
-/** In the order of preference inside a folder; readers with magic numbers and without are told apart by `recognizes`. */
+/** In the order of preference inside a folder. */
 export const FORMAT_READERS: readonly FormatReader[] = [safetensorsReader, ggufReader];
 
 /** Ends of the names of files that can be opened, lower case, with the dot. */
@@ -29,13 +29,30 @@ export async function detectFile(path: string, signal: AbortSignal | undefined):
   await using source = await openByteSource(path, signal);
   const head = await source.read(0, Math.min(HEAD_BYTES, source.sizeBytes));
   await refuseLfsPointer(source, head);
-  const magic = ggufReader.recognizes(head) ? ggufReader : undefined;
-  const reader = magic ?? named ?? FORMAT_READERS.find((candidate) => candidate.recognizes(head));
+  const reader = await readerOf(head, source, named);
   if (reader === undefined) {
     const known = MODEL_EXTENSIONS.join(', ');
     throw new QuantscopeError('FORMAT_UNKNOWN', `${source.name}: no known model format (${known})`);
   }
   return { reader, paths: [path], bytesRead: source.bytesRead };
+}
+
+/** The format named by the extension tells best what is wrong with a file that looks like none. */
+async function readerOf(
+  head: Uint8Array,
+  source: ByteSource,
+  named: FormatReader | undefined,
+): Promise<FormatReader | undefined> {
+  const own = await named?.sniff(head, source);
+  if (own === 'surely') return named;
+  let possible: FormatReader | undefined;
+  for (const reader of FORMAT_READERS) {
+    if (reader === named) continue;
+    const sniffed = await reader.sniff(head, source);
+    if (sniffed === 'surely') return reader;
+    if (sniffed === 'maybe') possible ??= reader;
+  }
+  return named ?? possible;
 }
 
 /** @throws FORMAT_UNKNOWN when the folder holds no model, or several */

@@ -39,6 +39,9 @@ export function modelSummary(checkpoint: Checkpoint, model: number, openMs: numb
     roles: mix(tensors, (t) => t.role).map(({ key, ...rest }) => ({ role: key, ...rest })),
     ...shownMetadata(checkpoint),
     warnings: [...checkpoint.warnings],
+    companions: checkpoint.companions.map((companion) => ({ ...companion })),
+    imatrix:
+      checkpoint.imatrix === undefined ? null : { ...checkpoint.imatrix, datasets: [...checkpoint.imatrix.datasets] },
     fingerprint: checkpoint.fingerprint,
     bytesRead: checkpoint.bytesRead,
     openMs,
@@ -57,6 +60,7 @@ export function tensorTable({ tensors }: Checkpoint): TensorTable {
     roles: tensors.map((t) => t.role),
     stacks: tensors.map((t) => t.stack),
     modules: tensors.map((t) => t.module),
+    schemes: tensors.map((t) => (t.storage?.kind === 'packed' ? t.storage.scheme : '')),
     quantizable: Uint8Array.from(tensors, (t) => (isQuantizable(t) ? 1 : 0)),
   };
 }

@@ -1,6 +1,7 @@
 // Objects that cross process borders: engine ↔ extension ↔ webview ↔ `--json`. Validated on both sides.
 
 import * as z from 'zod';
+import { CHECKPOINT_FORMATS } from '../base/checkpointFormats.ts';
 import { ERROR_CODES } from '../base/errors.ts';
 import { ROLES } from '../model/places.ts';
 import { GGUF_TARGETS } from '../quant/ggufTypes.ts';
@@ -28,7 +29,7 @@ export const zModelSummary = z.object({
   model: zModelId,
   path: z.string(),
   name: z.string(),
-  format: z.enum(['safetensors', 'gguf']),
+  format: z.enum(CHECKPOINT_FORMATS),
   architecture: z.string().nullable(),
   layers: z.int(),
   files: z.int(),
@@ -44,6 +45,12 @@ export const zModelSummary = z.object({
   metadata: z.array(z.object({ key: z.string(), value: z.string() })),
   metadataCount: z.int(),
   warnings: z.array(z.string()),
+  /** Files beside the weights that belong to the model. */
+  companions: z.array(z.object({ name: z.string(), kind: z.string(), note: z.string() })),
+  /** Present for importance matrices, which are looked at and never quantized. */
+  imatrix: z
+    .object({ datasets: z.array(z.string()), chunks: z.number().nullable(), chunkTokens: z.number().nullable() })
+    .nullable(),
   fingerprint: z.string(),
   bytesRead: z.number(),
   openMs: z.number(),
@@ -63,6 +70,8 @@ export const zTensorTable = z.object({
   roles: z.array(zRole),
   stacks: z.array(z.string()),
   modules: z.array(z.string()),
+  /** How packed tensors hold their values ("GPTQ, 4 bit, groups of 128"); empty for plain ones. */
+  schemes: z.array(z.string()),
   /** 1 where a plan may choose a type. */
   quantizable: z.instanceof(Uint8Array),
 });

@@ -58,7 +58,7 @@ export function isQuantizable(tensor: {
   elements: number;
 }): boolean {
   const kind = dtypeInfo(tensor.dtype).kind;
-  if (kind !== 'float' && kind !== 'block') return false;
+  if (kind !== 'float' && kind !== 'block' && kind !== 'packed') return false;
   return tensor.shape.length >= 2 && tensor.elements > 0 && !KEPT_ROLES.has(tensor.role);
 }
 

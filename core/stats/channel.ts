@@ -2,11 +2,13 @@
 
 import { QuantscopeError } from '../base/errors.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { tensorAt, tensorSource } from '../checkpoint/tensorSource.ts';
+import { readElements } from '../decode/elements.ts';
 import { canDecode } from '../kernels/decode.ts';
 import type { Pool } from '../kernels/pool.ts';
 import type { TaskContext } from '../kernels/task.ts';
 import { dtypeInfo } from '../tensor/dtype.ts';
-import { readElements, type TensorSource, tensorAt, tensorSource } from './source.ts';
+import type { TensorSource } from '../tensor/storage.ts';
 
 export interface ChannelOptions {
   readonly tensor: number;

@@ -1,7 +1,9 @@
 // The first pass over one part of a tensor, inside a worker: sums, counts, row figures and column sums.
 
+import { loadInto, readElements, readStored, readWindow, storedRange } from '../decode/elements.ts';
 import { decodeToF32 } from '../kernels/decode.ts';
 import type { TaskContext } from '../kernels/task.ts';
+import type { TensorSource } from '../tensor/storage.ts';
 import {
   CHANNEL_NUMBERS,
   type ChannelFigures,
@@ -13,7 +15,6 @@ import {
 import { addLooks, type Look, NO_LOOK } from './figures.ts';
 import { chunkRows, chunkVector, type Layout, type Rect, STRIP_COLUMNS, TILE_ROWS } from './layout.ts';
 import { type Moments, mergeMoments, NO_MOMENTS } from './moments.ts';
-import { loadInto, readElements, readStored, readWindow, storedRange, type TensorSource } from './source.ts';
 
 /** Figures of one part; typed arrays move between threads without copying. */
 export interface FirstPart {

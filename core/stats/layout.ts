@@ -1,8 +1,8 @@
 // How a tensor is cut for the statistics pass. Cuts depend on the tensor alone, never on the number of threads, so that
 // partial results always merge in the same order and to the same digits.
 
+import type { TensorSource } from '../tensor/storage.ts';
 import { patternsToCount } from './patternCounts.ts';
-import type { TensorSource } from './source.ts';
 
 /** Rows a kernel sums in float32 before it goes to float64, and columns of a strip. */
 export const TILE_ROWS = 128;
@@ -42,7 +42,7 @@ export function layoutOf(source: TensorSource): Layout {
   const rowGroup = groupSize(rows);
   const columnGroup = groupSize(columns);
   if (elements === 0) return { kind: 'empty', parts: [], patterns: 0, rowGroup, columnGroup };
-  const patterns = patternsToCount(source.dtype, elements);
+  const patterns = patternsToCount(source);
   const whole = elements <= WHOLE_ELEMENTS;
   if (rows === 1) {
     const step = whole ? columns : Math.max(PART_ELEMENTS, columnGroup);

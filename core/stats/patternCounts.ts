@@ -2,6 +2,7 @@
 
 import { REFERENCE_DECODERS } from '../kernels/decode.ts';
 import { type DType, dtypeInfo } from '../tensor/dtype.ts';
+import type { TensorSource } from '../tensor/storage.ts';
 import type { Beyond, Limits, Look } from './figures.ts';
 import { BINS } from './figures.ts';
 import type { Moments } from './moments.ts';
@@ -25,8 +26,9 @@ const FEWEST_ELEMENTS_16 = 1 << 18;
 const FEWEST_ELEMENTS_8 = 1 << 10;
 
 /** Number of patterns to count, or 0 when the tensor is better looked at twice. */
-export function patternsToCount(dtype: DType, elements: number): number {
-  if (!COUNTED.has(dtype)) return 0;
+export function patternsToCount({ dtype, storage, rows, columns }: TensorSource): number {
+  const elements = rows * columns;
+  if (storage !== undefined || !COUNTED.has(dtype)) return 0;
   if (dtypeInfo(dtype).blockBytes === 2) return elements >= FEWEST_ELEMENTS_16 ? 65536 : 0;
   return elements >= FEWEST_ELEMENTS_8 ? 256 : 0;
 }

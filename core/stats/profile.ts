@@ -2,11 +2,11 @@
 
 import { QuantscopeError } from '../base/errors.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { tensorAt } from '../checkpoint/tensorSource.ts';
 import { canDecode } from '../kernels/decode.ts';
 import type { Pool } from '../kernels/pool.ts';
 import { statisticsCache } from './cache.ts';
 import { scanTensors } from './scan.ts';
-import { tensorAt } from './source.ts';
 import type { TensorProfile } from './statisticsTypes.ts';
 
 /**

@@ -2,6 +2,7 @@
 
 import { throwIfCancelled } from '../base/cancellation.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { tensorAt, tensorSource } from '../checkpoint/tensorSource.ts';
 import { canDecode } from '../kernels/decode.ts';
 import type { Pool } from '../kernels/pool.ts';
 import { statisticsCache } from './cache.ts';
@@ -9,7 +10,6 @@ import type { Beyond } from './figures.ts';
 import type { FirstPart } from './firstPass.ts';
 import { layoutOf } from './layout.ts';
 import { Merge } from './mergeParts.ts';
-import { tensorAt, tensorSource } from './source.ts';
 import type { StatisticsItem, TensorResult } from './statisticsTasks.ts';
 import type { TensorStatistics } from './statisticsTypes.ts';
 

@@ -1,10 +1,11 @@
 // The second look, inside a worker: histogram and outlier counts of elements whose range and spread are known by now.
 
+import { readElements, readWindow } from '../decode/elements.ts';
 import type { TaskContext } from '../kernels/task.ts';
 import type { Kernels } from '../kernels/wasm.ts';
+import type { TensorSource } from '../tensor/storage.ts';
 import { type Beyond, BINS, type Limits, noBeyond } from './figures.ts';
 import { chunkRows, chunkVector, type Layout, type Rect } from './layout.ts';
-import { readElements, readWindow, type TensorSource } from './source.ts';
 
 /** Below this, clearing and adding up 65,536 counts of pairs costs more than they save. */
 const FEWEST_FOR_PAIRS = 1 << 18;

@@ -1,12 +1,12 @@
 // What worker threads do for the statistics: whole small tensors in batches, and parts of large ones.
 
 import type { TaskContext } from '../kernels/task.ts';
+import type { TensorSource } from '../tensor/storage.ts';
 import type { Beyond, Limits } from './figures.ts';
 import { type FirstPart, firstPass } from './firstPass.ts';
 import { type Layout, layoutOf, type Rect } from './layout.ts';
 import { Merge } from './mergeParts.ts';
 import { lookAgain, secondPass } from './secondPass.ts';
-import type { TensorSource } from './source.ts';
 import type { TensorProfile, TensorStatistics } from './statisticsTypes.ts';
 
 export interface StatisticsItem {

@@ -1,6 +1,7 @@
 // Every element type a checkpoint can store: plain numbers and GGUF blocks, in one table.
 
-export type DTypeKind = 'float' | 'integer' | 'boolean' | 'complex' | 'block';
+/** `packed`: codes of some bits whose scales lie elsewhere; see storage.ts. */
+export type DTypeKind = 'float' | 'integer' | 'boolean' | 'complex' | 'block' | 'packed';
 
 export interface DTypeInfo {
   readonly kind: DTypeKind;
@@ -13,6 +14,7 @@ export interface DTypeInfo {
 
 const plain = (kind: DTypeKind, blockBytes: number, ggml?: number): DTypeInfo =>
   ggml === undefined ? { kind, blockElements: 1, blockBytes } : { kind, blockElements: 1, blockBytes, ggml };
+const packed = (bits: number): DTypeInfo => ({ kind: 'packed', blockElements: 8, blockBytes: bits });
 const block = (blockElements: number, blockBytes: number, ggml: number): DTypeInfo => ({
   kind: 'block',
   blockElements,
@@ -42,6 +44,7 @@ export const DTYPES = {
   U8: plain('integer', 1),
   BOOL: plain('boolean', 1),
   C64: plain('complex', 8),
+  C128: plain('complex', 16),
   Q4_0: block(32, 18, 2),
   Q4_1: block(32, 20, 3),
   Q5_0: block(32, 22, 6),
@@ -67,6 +70,18 @@ export const DTYPES = {
   TQ2_0: block(256, 66, 35),
   MXFP4: block(32, 17, 39),
   NVFP4: block(64, 36, 40),
+  // Packed codes by their bits; what their scales add is counted in the tensor's bytes.
+  INT1: packed(1),
+  INT2: packed(2),
+  INT3: packed(3),
+  INT4: packed(4),
+  INT5: packed(5),
+  INT6: packed(6),
+  INT7: packed(7),
+  INT8: packed(8),
+  NF4: packed(4),
+  FP4: packed(4),
+  FP8: packed(8),
 } as const satisfies Record<string, DTypeInfo>;
 
 export type DType = keyof typeof DTYPES;

@@ -176,6 +176,7 @@ function checkpointOf(path: string, dtype: DType, tensorRows: number, columns = 
     model: { architecture: null, layers: tensors.length },
     tensors,
     warnings: [],
+    companions: [],
     bytesRead: 0,
     fingerprint: `bench-${dtype}`,
   };

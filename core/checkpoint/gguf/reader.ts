@@ -17,7 +17,7 @@ const PARALLEL_PARTS = 4;
 export const ggufReader: FormatReader = {
   format: 'gguf',
   extensions: ['.gguf'],
-  recognizes: (head) => Buffer.from(head.subarray(0, 4)).toString('latin1') === GGUF_MAGIC,
+  sniff: (head) => (Buffer.from(head.subarray(0, 4)).toString('latin1') === GGUF_MAGIC ? 'surely' : 'no'),
   choose(folder, names) {
     const files = names.filter((name) => name.toLowerCase().endsWith('.gguf'));
     if (files.length <= 1 || sameCheckpoint(files)) return files[0] === undefined ? null : [files[0]];

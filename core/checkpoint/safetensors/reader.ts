@@ -19,11 +19,12 @@ const PARALLEL_SHARDS = 8;
 export const safetensorsReader: FormatReader = {
   format: 'safetensors',
   extensions: [INDEX_EXTENSION, '.safetensors'],
-  recognizes: (head) => {
-    // No magic number: a plausible header length stands at the start.
-    if (head.length < 8) return false;
+  sniff(head) {
+    // No magic number: a plausible header length, then JSON.
+    if (head.length < 9) return 'no';
     const length = Buffer.from(head).readBigUInt64LE(0);
-    return length >= 2n && length <= BigInt(MAX_SAFETENSORS_HEADER_BYTES);
+    if (length < 2n || length > BigInt(MAX_SAFETENSORS_HEADER_BYTES)) return 'no';
+    return head[8] === 0x7b ? 'surely' : 'maybe';
   },
   choose: chooseSafetensors,
   readConfig: async ([first]) => (first === undefined ? NO_CONFIG : readModelConfig(first)),

@@ -39,6 +39,7 @@ export function fakeModel(size: FakeSize): FakeModel {
     roles: specs.map((s) => s.role),
     stacks: specs.map((s) => s.stack),
     modules: specs.map((s) => s.module),
+    schemes: specs.map(() => ''),
     quantizable: Uint8Array.from(specs, (s) => (s.shape.length >= 2 && s.role !== 'norm' ? 1 : 0)),
   };
   const parameters = elements.reduce((a, b) => a + b, 0);
@@ -74,6 +75,8 @@ export function fakeModel(size: FakeSize): FakeModel {
     ],
     metadataCount: 4,
     warnings: size === 'tiny' ? ['config.json is missing: architecture guessed from names'] : [],
+    companions: [],
+    imatrix: null,
     fingerprint: 'fake',
     bytesRead: 32_000,
     openMs: 4.2,

@@ -9,8 +9,8 @@ import type { Checkpoint, TensorInfo } from '../../../core/checkpoint/checkpoint
 import { createPool, type Pool } from '../../../core/kernels/pool.ts';
 import type { TaskContext } from '../../../core/kernels/task.ts';
 import { loadKernels } from '../../../core/kernels/wasm.ts';
-import type { TensorSource } from '../../../core/stats/source.ts';
 import { type DType, storedBytes } from '../../../core/tensor/dtype.ts';
+import type { TensorSource } from '../../../core/tensor/storage.ts';
 import { xorshift32 } from '../../fixtures/randomBlocks.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'quantscope-stats-'));
@@ -109,6 +109,7 @@ export function sparseCheckpoint(
     model: { architecture: null, layers: 0 },
     tensors: infos,
     warnings: [],
+    companions: [],
     bytesRead: 0,
     fingerprint: createHash('sha256').update(path).digest('hex'),
   };

@@ -3,9 +3,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { REFERENCE_DECODERS } from '../../../core/kernels/decode.ts';
 import type { TaskContext } from '../../../core/kernels/task.ts';
-import type { TensorSource } from '../../../core/stats/source.ts';
 import { statisticsTask, type TensorResult } from '../../../core/stats/statisticsTasks.ts';
 import { type DType, dtypeInfo } from '../../../core/tensor/dtype.ts';
+import type { TensorSource } from '../../../core/tensor/storage.ts';
 import { randomBlocks } from '../../fixtures/randomBlocks.ts';
 import { bfloat16Bytes, float32Tensor, localContext, normal, storedTensor } from './harness.ts';
 import { straightforward } from './straightforward.ts';

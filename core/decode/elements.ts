@@ -1,38 +1,12 @@
-// Where a tensor's bytes are and how the statistics see them: plain data that crosses to worker threads.
+// Any tensor's elements as float32 in the arena, whatever its files look like: the one path of statistics, tiles,
+// sensitivity, exports and their verification.
 
-import { QuantscopeError } from '../base/errors.ts';
-import { type Checkpoint, matrixShape, type TensorInfo } from '../checkpoint/checkpoint.ts';
 import { readInto } from '../io/fileReader.ts';
 import { decodeToF32 } from '../kernels/decode.ts';
 import type { Kernels } from '../kernels/wasm.ts';
 import { type DType, dtypeInfo } from '../tensor/dtype.ts';
-
-export interface TensorSource {
-  readonly path: string;
-  readonly dtype: DType;
-  readonly offset: number;
-  readonly rows: number;
-  readonly columns: number;
-}
-
-/** @throws TENSOR_NOT_FOUND */
-export function tensorAt(checkpoint: Checkpoint, index: number): TensorInfo {
-  const tensor = checkpoint.tensors[index];
-  if (tensor === undefined)
-    throw new QuantscopeError(
-      'TENSOR_NOT_FOUND',
-      `${checkpoint.name}: tensor ${index} wanted, it has ${checkpoint.tensors.length}`,
-    );
-  return tensor;
-}
-
-/** 1-D tensors are one row. @throws TENSOR_NOT_FOUND */
-export function tensorSource(checkpoint: Checkpoint, index: number): TensorSource {
-  const tensor = tensorAt(checkpoint, index);
-  const file = checkpoint.files[tensor.file];
-  if (file === undefined) throw new QuantscopeError('INTERNAL', `${tensor.name}: file ${tensor.file} is not listed`);
-  return { path: file.path, dtype: tensor.dtype, offset: tensor.offset, ...matrixShape(tensor) };
-}
+import type { TensorSource } from '../tensor/storage.ts';
+import { loadStorage } from './storage.ts';
 
 /** Bytes past the last element that vector loads of a decoded run may touch. */
 const SLACK_BYTES = 64;
@@ -61,6 +35,11 @@ export function readStored(kernels: Kernels, source: TensorSource, at: number, b
  * @returns pointer to `count` float32 (not aligned to a vector when the run starts inside a block)
  */
 export function readElements(kernels: Kernels, source: TensorSource, first: number, count: number): number {
+  if (source.storage !== undefined) {
+    const values = kernels.arena.alloc(count * 4 + SLACK_BYTES);
+    loadStorage(kernels, source, first, count, values);
+    return values;
+  }
   const range = storedRange(source.dtype, first, count);
   if (source.dtype === 'F32') return readStored(kernels, source, range.at, range.bytes);
   const { blockElements, blockBytes } = dtypeInfo(source.dtype);
@@ -75,6 +54,10 @@ export function readElements(kernels: Kernels, source: TensorSource, first: numb
 
 /** Decodes consecutive elements to a place of the caller's. */
 export function loadInto(kernels: Kernels, source: TensorSource, first: number, count: number, dst: number): void {
+  if (source.storage !== undefined) {
+    loadStorage(kernels, source, first, count, dst);
+    return;
+  }
   if (source.dtype === 'F32') {
     readInto(source.path, source.offset + first * 4, kernels.arena.u8(dst, count * 4));
     return;
