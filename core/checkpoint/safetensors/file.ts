@@ -5,10 +5,12 @@ import { QuantscopeError } from '../../base/errors.ts';
 import { MAX_SAFETENSORS_HEADER_BYTES } from '../../base/limits.ts';
 import { type ByteSource, openByteSource } from '../../io/byteSource.ts';
 import type { CheckpointFile } from '../checkpoint.ts';
-import { HEAD_BYTES } from '../format.ts';
 import { checkLayout } from '../layout.ts';
 import { refuseLfsPointer } from '../lfsPointer.ts';
 import { parseSafetensorsHeader, type SafetensorsHeader } from './header.ts';
+
+/** The header's length, u64. */
+const LENGTH_BYTES = 8;
 
 export interface SafetensorsFile extends SafetensorsHeader {
   readonly file: CheckpointFile;
@@ -25,8 +27,8 @@ export async function readSafetensorsFile(
 ): Promise<SafetensorsFile> {
   await using source = await openByteSource(path, signal);
   const headerBytes = await readHeaderLength(source);
-  const header = await source.read(HEAD_BYTES, headerBytes);
-  const dataBegin = HEAD_BYTES + headerBytes;
+  const header = await source.read(LENGTH_BYTES, headerBytes);
+  const dataBegin = LENGTH_BYTES + headerBytes;
   const parsed = parseSafetensorsHeader(header, { dataBegin, file: index, name: source.name });
   const section = { file: source.name, begin: dataBegin, end: source.sizeBytes, alignment: 1 };
   const end = checkLayout(parsed.tensors, section);
@@ -44,9 +46,9 @@ export async function readSafetensorsFile(
 
 async function readHeaderLength(source: ByteSource): Promise<number> {
   const { name, sizeBytes } = source;
-  const head = await source.read(0, Math.min(HEAD_BYTES, sizeBytes));
+  const head = await source.read(0, Math.min(LENGTH_BYTES, sizeBytes));
   await refuseLfsPointer(source, head);
-  if (head.length < HEAD_BYTES) {
+  if (head.length < LENGTH_BYTES) {
     throw new QuantscopeError('HEADER_TRUNCATED', `${name}: ${sizeBytes} bytes, the header length alone takes 8`);
   }
   const length = new DataView(head.buffer).getBigUint64(0, true);
@@ -54,7 +56,7 @@ async function readHeaderLength(source: ByteSource): Promise<number> {
     const limit = `limit ${MAX_SAFETENSORS_HEADER_BYTES}`;
     throw new QuantscopeError('HEADER_TOO_LARGE', `${name}: the header claims ${length} bytes, ${limit}`);
   }
-  if (length + BigInt(HEAD_BYTES) > BigInt(sizeBytes)) {
+  if (length + BigInt(LENGTH_BYTES) > BigInt(sizeBytes)) {
     const fact = `the header claims ${length} bytes, the file has ${sizeBytes}`;
     throw new QuantscopeError('HEADER_TRUNCATED', `${name}: ${fact}`);
   }
