@@ -3,9 +3,9 @@
 import { MAX_NAME_BYTES, MAX_TENSOR_RANK, MAX_TENSORS } from '../../base/limits.ts';
 import { type DType, dtypeInfo, isDType } from '../../tensor/dtype.ts';
 import type { StoredTensor } from '../format.ts';
+import { JsonScanner } from '../jsonScanner.ts';
 import { limitName, quoteName } from '../tensorName.ts';
 import { countBytes, countElements } from '../tensorSize.ts';
-import { JsonScanner } from './jsonScanner.ts';
 
 export interface SafetensorsHeader {
   readonly metadata: Readonly<Record<string, string>>;

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isQuantscopeError } from '../../../core/base/errors.ts';
-import { JsonScanner } from '../../../core/checkpoint/safetensors/jsonScanner.ts';
+import { JsonScanner } from '../../../core/checkpoint/jsonScanner.ts';
 
 const scanner = (text: string): JsonScanner => new JsonScanner(new TextEncoder().encode(text), 'header.json');
 

@@ -1,11 +1,11 @@
-// `*.safetensors.index.json`: which shard holds which tensor.
+// `*.safetensors.index.json`, `*.bin.index.json`: which shard holds which tensor.
 
 import { isAbsolute } from 'node:path';
-import { QuantscopeError } from '../../base/errors.ts';
-import { MAX_INDEX_BYTES, MAX_NAME_BYTES, MAX_SHARDS, MAX_TENSORS } from '../../base/limits.ts';
-import { openByteSource } from '../../io/byteSource.ts';
-import { limitName, quoteName } from '../tensorName.ts';
+import { QuantscopeError } from '../base/errors.ts';
+import { MAX_INDEX_BYTES, MAX_NAME_BYTES, MAX_SHARDS, MAX_TENSORS } from '../base/limits.ts';
+import { openByteSource } from '../io/byteSource.ts';
 import { JsonScanner } from './jsonScanner.ts';
+import { limitName, quoteName } from './tensorName.ts';
 
 export interface ShardIndex {
   /** Tensor name → position in `shards`. */

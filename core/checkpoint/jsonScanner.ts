@@ -1,8 +1,8 @@
 // A strict JSON scanner over bytes. JSON.parse would hide duplicate keys, round large integers and copy 100 MB twice.
 
-import { type ErrorCode, QuantscopeError } from '../../base/errors.ts';
-import { MAX_JSON_DEPTH } from '../../base/limits.ts';
-import { decodeName } from '../tensorName.ts';
+import { type ErrorCode, QuantscopeError } from '../base/errors.ts';
+import { MAX_JSON_DEPTH } from '../base/limits.ts';
+import { decodeName } from './tensorName.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
