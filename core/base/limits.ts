@@ -46,3 +46,7 @@ export const MAX_TOTAL_HEADER_BYTES = 256 * 1024 * 1024;
 export const MAX_CACHE_BYTES = 512 * 1024 * 1024;
 /** An entry is read whole into memory. */
 export const MAX_CACHE_ENTRY_BYTES = 128 * 1024 * 1024;
+/** A PyTorch archive has one entry per storage, and a few of its own. */
+export const MAX_ZIP_ENTRIES = MAX_TENSORS + 65_536;
+/** Records of a million entries take some 100 MB; bounded as all headers together are. */
+export const MAX_ZIP_DIRECTORY_BYTES = MAX_TOTAL_HEADER_BYTES;
