@@ -70,6 +70,8 @@ export const DTYPES = {
   TQ2_0: block(256, 66, 35),
   MXFP4: block(32, 17, 39),
   NVFP4: block(64, 36, 40),
+  Q1_0: block(128, 18, 41),
+  Q2_0: block(64, 18, 42),
   // Packed codes by their bits; what their scales add is counted in the tensor's bytes.
   INT1: packed(1),
   INT2: packed(2),

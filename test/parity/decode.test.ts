@@ -100,7 +100,22 @@ describe('facts of the formats', () => {
     expect([...reference('I64', big, 2)]).toEqual([2 ** 60 + 2 ** 37, -(2 ** 53)]);
   });
 
-  it('refuses complex numbers only', () => {
-    expect(DTYPE_NAMES.filter((dtype) => !canDecode(dtype))).toEqual(['C64']);
+  it('reads the plain integers and doubles of GGUF, little endian', () => {
+    const of = (array: ArrayBufferView): Uint8Array => new Uint8Array(array.buffer as ArrayBuffer);
+    expect([...reference('I8', of(Int8Array.of(-128, 127)), 2)]).toEqual([-128, 127]);
+    expect([...reference('I16', of(Int16Array.of(-32768, 258)), 2)]).toEqual([-32768, 258]);
+    expect([...reference('I32', of(Int32Array.of(-(2 ** 31), 16909060)), 2)]).toEqual([-(2 ** 31), 16909060]);
+    expect([...reference('F64', of(Float64Array.of(-1.5, 2 ** 100)), 2)]).toEqual([-1.5, 2 ** 100]);
+  });
+
+  it('decodes everything but complex numbers and codes whose scales lie elsewhere', () => {
+    const refused = DTYPE_NAMES.filter((dtype) => !canDecode(dtype));
+    expect(refused).toEqual(DTYPE_NAMES.filter((dtype) => ['complex', 'packed'].includes(dtypeInfo(dtype).kind)));
+  });
+
+  it('is compared with ggml for every block type ggml can dequantize', () => {
+    const compared = golden.types.map(({ dtype }) => dtype);
+    const blocks = DTYPE_NAMES.filter((dtype) => dtypeInfo(dtype).kind === 'block');
+    expect(blocks.filter((dtype) => !compared.includes(dtype))).toEqual(['Q8_1']);
   });
 });

@@ -1,5 +1,5 @@
-// GGUF blocks of 32 with one scale (ggml-quants.c `dequantize_row_q4_0` … `_q8_0`, `_iq4_nl`, `_mxfp4`, `_nvfp4`).
-// Element j sits in the low nibble of qs[j], element j + 16 in the high one.
+// GGUF blocks of 32 to 128 with one scale (ggml-quants.c `dequantize_row_q1_0` … `_q8_0`, `_iq4_nl`, `_mxfp4`, `_nvfp4`).
+// Of 32, element j sits in the low nibble of qs[j], element j + 16 in the high one.
 
 import type { DType } from '../../tensor/dtype.ts';
 import { type Decoder, eachBlock, f32, half, i8, u8, u32 } from './decoder.ts';
@@ -11,6 +11,16 @@ export const IQ4_LEVELS = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 
 export const FP4_DOUBLED = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12] as const;
 
 export const LEGACY_DECODERS: Partial<Record<DType, Decoder>> = {
+  // d f16 | qs[16]                 x = ± d: bit 0 of qs[0] is the sign of element 0, set for +
+  Q1_0: eachBlock(18, 128, (b, y) => {
+    const d = half(b, 0);
+    for (let j = 0; j < 128; j++) y[j] = (u8(b, 2 + (j >> 3)) >> (j & 7)) & 1 ? d : -d;
+  }),
+  // d f16 | qs[16]                 x = d · (q − 1), four elements in a byte, the first in the low bits
+  Q2_0: eachBlock(18, 64, (b, y) => {
+    const d = half(b, 0);
+    for (let j = 0; j < 64; j++) y[j] = (((u8(b, 2 + (j >> 2)) >> (2 * (j & 3))) & 3) - 1) * d;
+  }),
   // d f16 | qs[16]                 x = d · (q − 8)
   Q4_0: eachBlock(18, 32, (b, y) => {
     const d = half(b, 0);

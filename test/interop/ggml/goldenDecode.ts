@@ -36,6 +36,8 @@ const TYPES: readonly DType[] = [
   'TQ2_0',
   'MXFP4',
   'NVFP4',
+  'Q1_0',
+  'Q2_0',
 ];
 
 const oracle = loadOracle();
