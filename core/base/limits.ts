@@ -50,3 +50,9 @@ export const MAX_CACHE_ENTRY_BYTES = 128 * 1024 * 1024;
 export const MAX_ZIP_ENTRIES = MAX_TENSORS + 65_536;
 /** Records of a million entries take some 100 MB; bounded as all headers together are. */
 export const MAX_ZIP_DIRECTORY_BYTES = MAX_TOTAL_HEADER_BYTES;
+/** One HDF5 object header: a dataset's has some hundred bytes, a group's with attributes some 64 kB. */
+export const MAX_HDF5_HEADER_BYTES = 4 * 1024 * 1024;
+/** Messages of one HDF5 object header: attributes and links; newer groups keep more than a few elsewhere. */
+export const MAX_HDF5_MESSAGES = 65_536;
+/** Groups inside groups and levels of a group's tree: a model's layers nest some ten deep. */
+export const MAX_HDF5_DEPTH = 32;

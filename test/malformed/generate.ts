@@ -3,10 +3,11 @@
 
 import { type Attack, writeAttacks } from './attack.ts';
 import { GGUF_ATTACKS } from './ggufAttacks.ts';
+import { HDF5_ATTACKS } from './hdf5Attacks.ts';
 import { SAFETENSORS_ATTACKS } from './safetensorsAttacks.ts';
 
 /** Deterministic: the same bytes every time. */
-export const ATTACKS: readonly Attack[] = [...SAFETENSORS_ATTACKS, ...GGUF_ATTACKS];
+export const ATTACKS: readonly Attack[] = [...SAFETENSORS_ATTACKS, ...GGUF_ATTACKS, ...HDF5_ATTACKS];
 
 if (import.meta.main) {
   const folder = process.argv[2];
