@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { buildIfStale } from '../../scripts/buildIfStale.ts';
+import { READER_PACKAGES, referencePython } from './readers/python.ts';
 
 buildIfStale(['kernels', 'host']);
 if (!existsSync('test/interop/node_modules')) {
@@ -13,5 +14,7 @@ if (!existsSync('test/interop/node_modules')) {
   });
   if (status !== 0) console.log('skipped where llama.cpp is needed: its package could not be installed');
 }
+referencePython(READER_PACKAGES); // downloads take longer than tests may
+if (process.env.QUANTSCOPE_TORCH === '1') referencePython(['torch']);
 const { status } = spawnSync('vitest', ['run', '--config', 'test/interop/vitest.config.ts'], { stdio: 'inherit' });
 process.exitCode = status ?? 1;
