@@ -5,7 +5,7 @@ import * as vscode from 'vscode';
 import type { ModelSummary, TensorTable } from '../core/protocol/objects.ts';
 import { announceExport, announceFailure } from './announce.ts';
 import { watchedFiles } from './modelPath.ts';
-import { EDITOR_TYPE } from './openModel.ts';
+import { EDITOR_TYPE, OPTIONAL_EDITOR_TYPE } from './openModel.ts';
 import type { ModelEditor } from './openModels.ts';
 import type { Services } from './services.ts';
 import { WebviewBridge } from './webviewBridge.ts';
@@ -19,9 +19,12 @@ export function registerCheckpointEditor(services: Services): vscode.Disposable 
     openCustomDocument: (uri) => ({ uri, dispose: () => {} }),
     resolveCustomEditor: (document, panel) => attach(document.uri, panel, services),
   };
-  return vscode.window.registerCustomEditorProvider(EDITOR_TYPE, provider, {
-    supportsMultipleEditorsPerDocument: true,
-  });
+  const types = [EDITOR_TYPE, OPTIONAL_EDITOR_TYPE];
+  return vscode.Disposable.from(
+    ...types.map((type) =>
+      vscode.window.registerCustomEditorProvider(type, provider, { supportsMultipleEditorsPerDocument: true }),
+    ),
+  );
 }
 
 function attach(uri: vscode.Uri, panel: vscode.WebviewPanel, services: Services): void {
@@ -62,6 +65,7 @@ function attach(uri: vscode.Uri, panel: vscode.WebviewPanel, services: Services)
         if (agreed) await viewStates.addOutput(uri.fsPath, path);
         return agreed;
       },
+      bringToFront: () => panel.reveal(),
       ready() {
         isReady = true;
         if (wanted) bridge.send('show', wanted);

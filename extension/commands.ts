@@ -1,11 +1,12 @@
 // Every command of the extension, and nothing but the wiring of each to what does the work.
 
 import * as vscode from 'vscode';
+import { MODEL_ENDINGS } from '../core/protocol/modelFiles.ts';
 import { announceFailure } from './announce.ts';
 import { type ExportOptions, exportWithPlan } from './exportCommand.ts';
 import { revealFile } from './hostCalls.ts';
 import { inspect } from './inspectCommand.ts';
-import { isModelFile, modelsAmong } from './modelPath.ts';
+import { DIALOG_EXTENSIONS, modelsAmong } from './modelPath.ts';
 import { openModel } from './openModel.ts';
 import { makePlan, openPlan, type PlanOptions } from './planCommand.ts';
 import type { Services } from './services.ts';
@@ -85,15 +86,13 @@ async function chooseModel(uri?: vscode.Uri): Promise<vscode.Uri | undefined> {
   const given = uri ?? (await pickFile());
   if (given === undefined) return undefined;
   const { type } = await vscode.workspace.fs.stat(given);
-  if ((type & vscode.FileType.Directory) === 0) {
-    if (isModelFile(given.path)) return given;
-    throw new Error(vscode.l10n.t('{0} is not a .safetensors, .gguf or .safetensors.index.json file', given.fsPath));
-  }
+  // What a file is, its content decides.
+  if ((type & vscode.FileType.Directory) === 0) return given;
   const entries = await vscode.workspace.fs.readDirectory(given);
   const models = modelsAmong(entries.filter(([, kind]) => (kind & vscode.FileType.File) !== 0).map(([name]) => name));
   const [only] = models;
   if (only === undefined) {
-    throw new Error(vscode.l10n.t('{0} holds no .safetensors, .gguf or .safetensors.index.json file', given.fsPath));
+    throw new Error(vscode.l10n.t('{0} holds no model file ({1})', given.fsPath, MODEL_ENDINGS.join(', ')));
   }
   const chosen =
     models.length === 1
@@ -106,7 +105,7 @@ async function pickFile(): Promise<vscode.Uri | undefined> {
   const [picked] =
     (await vscode.window.showOpenDialog({
       title: vscode.l10n.t('Choose a model'),
-      filters: { [vscode.l10n.t('Model checkpoints')]: ['safetensors', 'gguf', 'json'] },
+      filters: { [vscode.l10n.t('Model checkpoints')]: [...DIALOG_EXTENSIONS] },
     })) ?? [];
   return picked;
 }

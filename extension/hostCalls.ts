@@ -23,6 +23,7 @@ export interface HostCallContext {
   isChosenOutput(path: string): boolean;
   /** Asks the user, outside the view, about a destination that did not come from the save dialog. */
   agreeToOutput(path: string): Promise<boolean>;
+  bringToFront(): void;
   /** The webview can receive events from now on. */
   ready(): void;
 }
@@ -80,6 +81,13 @@ const ANSWERS: Answers = {
       throw new QuantscopeError('PROTOCOL', `${path} is not a file of this view`);
     }
     await revealFile(vscode.Uri.file(path));
+    return {};
+  },
+
+  async reopenWith(_params, context) {
+    // The command acts on the editor in front, which a click in the view has made this one.
+    context.bringToFront();
+    await vscode.commands.executeCommand('workbench.action.reopenWithEditor');
     return {};
   },
 };

@@ -4,9 +4,8 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { VerifyReport, VerifyTensor } from '../core/protocol/objects.ts';
 import { callEngine } from './engineModel.ts';
+import { DIALOG_EXTENSIONS } from './modelPath.ts';
 import type { Services } from './services.ts';
-
-const FILTERS = { 'safetensors, GGUF': ['safetensors', 'gguf', 'json'] };
 
 /** Asks for the files that are not given. @returns the report, or undefined when a question was dismissed */
 export async function verify(
@@ -27,7 +26,11 @@ export async function verify(
 }
 
 async function pick(title: string): Promise<vscode.Uri | undefined> {
-  const [file] = (await vscode.window.showOpenDialog({ title, filters: FILTERS })) ?? [];
+  const [file] =
+    (await vscode.window.showOpenDialog({
+      title,
+      filters: { [vscode.l10n.t('Model checkpoints')]: [...DIALOG_EXTENSIONS] },
+    })) ?? [];
   return file;
 }
 

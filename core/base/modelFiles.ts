@@ -13,13 +13,16 @@ export const MODEL_ENDINGS = [
 ] as const;
 
 /** Disk images, save games and databases end like this as well: opened when asked, never claimed. */
-export const SHARED_ENDINGS = ['.pt', '.pth', '.bin', '.ckpt', '.th', '.jit', '.dat'] as const;
+export const SHARED_ENDINGS = ['.pt', '.pth', '.bin', '.ckpt', '.th', '.jit', '.dat', '.h5', '.hdf5'] as const;
 
 /** The longest ending of a model file the name has, or null. */
 export function modelEnding(name: string): string | null {
   const lower = name.toLowerCase();
   const found = [...MODEL_ENDINGS, ...SHARED_ENDINGS].filter((ending) => lower.endsWith(ending));
-  return found.reduce<string | null>((longest, ending) => (ending.length > (longest?.length ?? 0) ? ending : longest), null);
+  return found.reduce<string | null>(
+    (longest, ending) => (ending.length > (longest?.length ?? 0) ? ending : longest),
+    null,
+  );
 }
 
 /** Whether the name alone says that this is a model. */

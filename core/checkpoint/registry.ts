@@ -2,6 +2,7 @@
 
 import { basename, join } from 'node:path';
 import { QuantscopeError } from '../base/errors.ts';
+import { hasModelEnding } from '../base/modelFiles.ts';
 import { type ByteSource, openByteSource } from '../io/byteSource.ts';
 import { listFolder } from '../io/folder.ts';
 import { type FormatReader, HEAD_BYTES } from './format.ts';
@@ -53,7 +54,8 @@ async function readerOf(
     if (sniffed === 'surely') return reader;
     if (sniffed === 'maybe') possible ??= reader;
   }
-  return named ?? possible;
+  // Where other programs use the name as well, a file that looks like no model is none, not a broken one.
+  return own === 'no' && !hasModelEnding(source.name) ? possible : (named ?? possible);
 }
 
 /** @throws FORMAT_UNKNOWN when the folder holds no model, or several */

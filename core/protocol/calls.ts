@@ -119,6 +119,8 @@ export const HOST_CALLS = {
   },
   openModel: { params: z.object({ path: z.string() }), result: none },
   revealFile: { params: z.object({ path: z.string() }), result: none },
+  /** Lets the user choose another editor (text, hex) for the file of this view, in its place. */
+  reopenWith: { params: none, result: none },
 } as const;
 
 /** Sent by the extension host to a webview on top of forwarded engine events. */

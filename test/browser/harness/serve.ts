@@ -67,6 +67,7 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
         return { path: join(tmpdir(), (params as { suggestedName: string }).suggestedName) };
       case 'openModel':
       case 'revealFile':
+      case 'reopenWith':
         return {};
       default:
         return engine.handle(method, params, signal);

@@ -1,15 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { isModelFile, modelsAmong, suggestedPath, watchedFiles } from '../../../extension/modelPath.ts';
+import { DIALOG_EXTENSIONS, modelsAmong, suggestedPath, watchedFiles } from '../../../extension/modelPath.ts';
 
 describe('model path', () => {
-  it('knows model files by name', () => {
-    expect(['a.safetensors', 'A.GGUF', 'model.safetensors.index.json'].map(isModelFile)).toEqual([true, true, true]);
-    expect(['config.json', 'index.json', 'a.gguf.part', 'safetensors'].map(isModelFile)).toEqual([
-      false,
-      false,
-      false,
-      false,
-    ]);
+  it('dialogs list what follows the last dot, once', () => {
+    expect(DIALOG_EXTENSIONS).toContain('json');
+    expect(DIALOG_EXTENSIONS).toContain('pt');
+    expect(new Set(DIALOG_EXTENSIONS).size).toBe(DIALOG_EXTENSIONS.length);
+    expect(DIALOG_EXTENSIONS.filter((extension) => extension.includes('.'))).toEqual([]);
   });
 
   it('an index stands for its shards and a first part for the rest', () => {
@@ -33,8 +30,27 @@ describe('model path', () => {
     expect(modelsAmong(['readme.md'])).toEqual([]);
   });
 
+  it('takes files other programs name alike only where nothing surer is', () => {
+    expect(modelsAmong(['model.safetensors', 'training_args.bin', 'optimizer.pt', 'model.imatrix'])).toEqual([
+      'model.safetensors',
+    ]);
+    expect(modelsAmong(['net.pth', 'notes.txt'])).toEqual(['net.pth']);
+    expect(modelsAmong(['model.imatrix'])).toEqual(['model.imatrix']);
+  });
+
+  it('an index of PyTorch shards stands for them, not for safetensors of the same stem', () => {
+    const shards = ['pytorch_model-00001-of-00002.bin', 'pytorch_model-00002-of-00002.bin'];
+    expect(modelsAmong([...shards, 'pytorch_model.bin.index.json'])).toEqual(['pytorch_model.bin.index.json']);
+    expect(modelsAmong(['m-00001-of-00002.safetensors', 'm.bin.index.json'])).toEqual([
+      'm.bin.index.json',
+      'm-00001-of-00002.safetensors',
+    ]);
+  });
+
   it('watches every file of the model, names taken literally', () => {
     expect(watchedFiles('/m/model.safetensors.index.json').glob).toBe('*.{safetensors,safetensors.index.json}');
+    expect(watchedFiles('/m/pytorch_model.bin.index.json').glob).toBe('*.{bin,bin.index.json}');
+    expect(watchedFiles('/m/net.onnx').glob).toBe('net.onnx*');
     expect(watchedFiles('/m/big-00001-of-00003.gguf').glob).toBe('big-*-of-00003.gguf');
     expect(watchedFiles('/m/a[1]{x}.gguf')).toEqual({ folder: '/m', glob: 'a[[]1[]][{]x[}].gguf' });
   });
@@ -42,6 +58,7 @@ describe('model path', () => {
   it('suggests a name that says which model it is', () => {
     expect(suggestedPath('/models/tiny/model.safetensors', '.gguf')).toBe('/models/tiny/tiny.gguf');
     expect(suggestedPath('/models/tiny/model.safetensors.index.json', '.gguf')).toBe('/models/tiny/tiny.gguf');
+    expect(suggestedPath('/models/tiny/pytorch_model.bin.index.json', '.gguf')).toBe('/models/tiny/tiny.gguf');
     expect(suggestedPath('/models/llama-f16.gguf', '-4.5bpw.quantplan.json')).toBe(
       '/models/llama-f16-4.5bpw.quantplan.json',
     );

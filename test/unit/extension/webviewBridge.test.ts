@@ -63,6 +63,7 @@ beforeEach(() => {
       isTrusted: () => trusted,
       isChosenOutput: (path) => path === '/out/chosen.gguf',
       agreeToOutput: async (path) => path === '/out/agreed.gguf',
+      bringToFront: () => {},
       ready: () => {},
     },
   });
