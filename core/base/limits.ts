@@ -56,3 +56,25 @@ export const MAX_HDF5_HEADER_BYTES = 4 * 1024 * 1024;
 export const MAX_HDF5_MESSAGES = 65_536;
 /** Groups inside groups and levels of a group's tree: a model's layers nest some ten deep. */
 export const MAX_HDF5_DEPTH = 32;
+/** A part of a tensor (codes, scales) read whole because its rows lie far apart; GPTQ codes of 8192 × 8192 take 32 MB. */
+export const MAX_KEPT_PART_BYTES = 32 * 1024 * 1024;
+/** All parts one thread keeps while a task runs; beside its arena inside the 512 MB the engine may keep resident. */
+export const MAX_KEPT_BYTES = 48 * 1024 * 1024;
+/** A pickled state dict takes some 200 bytes a tensor; bounded as all headers together are. */
+export const MAX_PICKLE_BYTES = MAX_TOTAL_HEADER_BYTES;
+/** A tensor takes some 45 opcodes; a second of work. */
+export const MAX_PICKLE_OPCODES = 64_000_000;
+/** What unpickled values take, counted in words of 16 bytes: some 54 a tensor, a gigabyte in all at worst. */
+export const MAX_PICKLE_WORDS = 64_000_000;
+/** Values on the unpickler's stack and in its memo: one list of a large vocabulary, written without batches. */
+export const MAX_PICKLE_STACK = 4_000_000;
+/** Containers inside containers: Python itself cannot pickle more than some 500. */
+export const MAX_PICKLE_DEPTH = 512;
+/** Integers of pickles: storage keys have 8 bytes, hashes 64. Their conversion to text is quadratic. */
+export const MAX_PICKLE_INTEGER_BYTES = 1024;
+/** Different classes and functions one pickle names: real files have some ten, pickled modules some hundred. */
+export const MAX_PICKLE_GLOBALS = 65_536;
+/** Elements of a view that repeats stored ones (stride 0): a few bytes could claim an endless scan. */
+export const MAX_REPEATED_ELEMENTS = 1 << 28;
+/** Ancient PyTorch files have four entries, other model archives some hundred. */
+export const MAX_TAR_ENTRIES = 65_536;
