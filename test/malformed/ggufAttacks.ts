@@ -13,6 +13,8 @@ const Q4_0 = 2;
 const tensor = (name: string) => ({ name, dtype: 'F32', shape: [4, 8], data: new Float32Array(32) });
 const good = () => ggufBytes([tensor('blk.0.a.weight'), tensor('blk.1.a.weight')], { 'general.architecture': 'llama' });
 
+const foreign = () => ggufBytes([tensor('blk.0.a.weight')], { 'general.architecture': 'llama' }, { bigEndian: true });
+
 interface Raw {
   version?: number;
   tensorCount?: bigint;
@@ -51,6 +53,13 @@ function keyThen(key: string, ...words: (number | bigint)[]): Uint8Array {
   const length = new Uint8Array(8);
   new DataView(length.buffer).setBigUint64(0, BigInt(name.length), true);
   return concatenate([length, name, ...parts]);
+}
+
+/** A key-value of a big-endian file whose string claims `length` bytes. */
+function bigEndianString(length: bigint): Uint8Array {
+  const record = ggufKeyValue('k', '', true);
+  new DataView(record.buffer).setBigUint64(record.length - 8, length, false);
+  return record;
 }
 
 const STRING = 8;
@@ -92,7 +101,13 @@ export const GGUF_ATTACKS: readonly Attack[] = [
   bytes('gguf-version-1', 'VERSION_UNSUPPORTED', () => raw({ version: 1 })),
   bytes('gguf-version-4', 'VERSION_UNSUPPORTED', () => raw({ version: 4 })),
   bytes('gguf-version-0', 'VERSION_UNSUPPORTED', () => raw({ version: 0 })),
-  bytes('gguf-big-endian', 'VERSION_UNSUPPORTED', () => raw({ version: 0x03000000 })),
+  bytes('gguf-big-endian-version-4', 'VERSION_UNSUPPORTED', () => raw({ version: 0x04000000 })),
+  bytes('gguf-big-endian-tensors-2^32', 'COUNT_LIMIT', () => raw({ version: 0x03000000, tensorCount: 0x01000000n })),
+  bytes('gguf-big-endian-keys-2^56', 'COUNT_LIMIT', () => raw({ version: 0x03000000, keyCount: 1n })),
+  bytes('gguf-big-endian-cut', 'TENSOR_OVERRUN', () => foreign().subarray(0, foreign().length - 40)),
+  bytes('gguf-big-endian-string-too-long', 'HEADER_TRUNCATED', () =>
+    raw({ version: 0x03000000, keyCount: 1n << 56n, keyValues: [bigEndianString(2n ** 40n)] }),
+  ),
   bytes('gguf-cut-in-counts', 'HEADER_TRUNCATED', () => good().subarray(0, 20)),
   bytes('gguf-cut-in-keys', 'HEADER_TRUNCATED', () => good().subarray(0, 50)),
   bytes('gguf-cut-in-infos', 'HEADER_TRUNCATED', () => good().subarray(0, 130)),

@@ -22,6 +22,8 @@ export interface GgufKeyValue {
 export interface GgufDetails {
   readonly version: number;
   readonly alignment: number;
+  /** Byte order of every number in the first file, those of `keyValues` included. */
+  readonly bigEndian: boolean;
   /** Of the first file, in file order; the other parts of a split carry only `split.*`. */
   readonly keyValues: readonly GgufKeyValue[];
   /** `general.architecture`, or null. */

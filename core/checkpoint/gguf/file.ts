@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { QuantscopeError } from '../../base/errors.ts';
 import { GGML_MAX_NAME_BYTES, MAX_GGUF_ALIGNMENT } from '../../base/limits.ts';
 import { openByteSource } from '../../io/byteSource.ts';
+import type { StridedStorage } from '../../tensor/storage.ts';
 import type { CheckpointFile } from '../checkpoint.ts';
 import type { StoredTensor } from '../format.ts';
 import { checkLayout } from '../layout.ts';
@@ -21,6 +22,7 @@ export interface GgufFile {
   readonly file: CheckpointFile;
   readonly version: number;
   readonly alignment: number;
+  readonly bigEndian: boolean;
   readonly keyValues: readonly GgufKeyValue[];
   readonly tensors: readonly StoredTensor[];
   readonly headerBytes: number;
@@ -40,22 +42,26 @@ export async function readGgufFile(path: string, index: number, signal: AbortSig
   const version = await readVersion(header);
   const tensorCount = await header.u64();
   const ranges = await readKeyValues(header, await header.u64());
-  const infos = await readTensorInfos(header, tensorCount);
+  const tensors = await readTensorInfos(header, tensorCount, index);
   const headerBytes = header.at;
 
   const keyValues = keyValuesOf(header, ranges);
   const alignment = readAlignment(name, keyValues);
   const begin = Math.ceil(headerBytes / alignment) * alignment;
-  const tensors = infos.map((info) => {
-    if (info.offset % alignment === 0) return { ...info, file: index, offset: begin + info.offset };
-    const fact = `begins at offset ${info.offset}, not a multiple of the alignment ${alignment}`;
-    throw new QuantscopeError('HEADER_INVALID', `${name}: tensor ${quoteName(info.name)} ${fact}`);
-  });
+  for (const tensor of tensors) {
+    if (tensor.offset % alignment !== 0) {
+      const fact = `begins at offset ${tensor.offset}, not a multiple of the alignment ${alignment}`;
+      throw new QuantscopeError('HEADER_INVALID', `${name}: tensor ${quoteName(tensor.name)} ${fact}`);
+    }
+    tensor.offset += begin;
+    if (!header.littleEndian) tensor.storage = bigEndianStorage(tensor);
+  }
   const end = checkLayout(tensors, { file: name, begin, end: sizeBytes, alignment });
   return {
     file: { path, sizeBytes, modifiedMs },
     version,
     alignment,
+    bigEndian: !header.littleEndian,
     keyValues,
     tensors,
     headerBytes,
@@ -74,14 +80,24 @@ async function readVersion(header: PagedHeader): Promise<number> {
     throw new QuantscopeError('FORMAT_UNKNOWN', `${name}: does not begin with "${GGUF_MAGIC}"`);
   }
   header.at = 4;
+  await header.need(4);
+  // As gguf.cpp and gguf-py tell: a small number in the upper half word is a version in the other byte order.
+  header.littleEndian = (header.view.getUint32(4, true) & 0xffff) !== 0;
   const version = await header.u32();
   if (version === 2 || version === 3) return version;
-  // A version in the upper half word is a small number written in the other byte order.
-  const fact =
-    version !== 0 && (version & 0xffff) === 0
-      ? 'is big endian, only little-endian files are read'
-      : `has version ${version}, only 2 and 3 are read`;
+  const fact = `has version ${version}, only 2 and 3 are read`;
   throw new QuantscopeError('VERSION_UNSUPPORTED', `${name}: the GGUF file ${fact}`);
+}
+
+/** Row-major like everything in GGUF; only the bytes inside numbers and blocks are in the other order. */
+function bigEndianStorage({ dtype, shape, file, offset, bytes }: StoredTensor): StridedStorage {
+  const strides: number[] = [];
+  let stride = 1;
+  for (const dimension of shape.toReversed()) {
+    strides.unshift(stride);
+    stride *= dimension;
+  }
+  return { kind: 'strided', extent: { file, offset, bytes }, dtype, bigEndian: true, start: 0, shape, strides };
 }
 
 function readAlignment(name: string, keyValues: readonly GgufKeyValue[]): number {

@@ -11,7 +11,7 @@ import {
 import type { MetadataValue } from '../checkpoint.ts';
 import { decodeName, limitName, quoteName } from '../tensorName.ts';
 import type { GgufKeyValue } from './details.ts';
-import type { PagedHeader } from './pagedHeader.ts';
+import { type PagedHeader, u64At } from './pagedHeader.ts';
 import { decodeValue, GGUF_VALUE_TYPES, type GgufValueType, isScalar, scalarBytes } from './valueTypes.ts';
 
 /** Key length, an empty key, value type, a one-byte value. */
@@ -46,6 +46,7 @@ export async function readKeyValues(header: PagedHeader, count: number): Promise
 
 /** Gives ranges their values; array bytes are copied, so that the header buffer can be freed. */
 export function keyValuesOf(header: PagedHeader, ranges: readonly KeyValueRange[]): GgufKeyValue[] {
+  const { littleEndian } = header;
   return ranges.map(({ key, type, items, offset, bytes, valueOffset }) => {
     const raw = header.bytes.slice(valueOffset, offset + bytes);
     let value: MetadataValue | undefined;
@@ -57,10 +58,10 @@ export function keyValuesOf(header: PagedHeader, ranges: readonly KeyValueRange[
       offset,
       bytes,
       get value() {
-        value ??= decodeValue(raw, type);
+        value ??= decodeValue(raw, type, littleEndian);
         return value;
       },
-      preview: (limit) => decodeValue(raw, type, limit),
+      preview: (limit) => decodeValue(raw, type, littleEndian, limit),
     };
   });
 }
@@ -116,7 +117,7 @@ async function walkValue(
 async function walkStrings(header: PagedHeader, count: number): Promise<void> {
   for (let index = 0; index < count; index++) {
     if (header.at + 8 > header.loaded) await header.need(8);
-    const length = header.view.getUint32(header.at, true) + header.view.getUint32(header.at + 4, true) * 2 ** 32;
+    const length = u64At(header.view, header.at, header.littleEndian);
     header.at += 8;
     if (header.at + length > header.loaded) await header.need(length);
     header.at += length;

@@ -11,6 +11,8 @@ const MAX_PAGE_BYTES = 1024 * 1024;
 
 export class PagedHeader {
   readonly source: ByteSource;
+  /** Byte order of every number; known once the version is read. */
+  littleEndian = true;
   /** Position of the parser. */
   at = 0;
   /** Bytes fetched; `bytes` and `view` may be longer. */
@@ -52,7 +54,7 @@ export class PagedHeader {
 
   async u32(): Promise<number> {
     if (this.at + 4 > this.loaded) await this.need(4);
-    const value = this.view.getUint32(this.at, true);
+    const value = this.view.getUint32(this.at, this.littleEndian);
     this.at += 4;
     return value;
   }
@@ -60,7 +62,7 @@ export class PagedHeader {
   /** As a number: exact up to 2^53, then rounded, which every limit refuses. */
   async u64(): Promise<number> {
     if (this.at + 8 > this.loaded) await this.need(8);
-    const value = this.view.getUint32(this.at, true) + this.view.getUint32(this.at + 4, true) * 2 ** 32;
+    const value = u64At(this.view, this.at, this.littleEndian);
     this.at += 8;
     return value;
   }
@@ -72,4 +74,11 @@ export class PagedHeader {
     this.bytes = grown;
     this.view = new DataView(grown.buffer);
   }
+}
+
+/** Exact up to 2^53, then rounded. */
+export function u64At(view: DataView, at: number, littleEndian: boolean): number {
+  const low = view.getUint32(littleEndian ? at : at + 4, littleEndian);
+  const high = view.getUint32(littleEndian ? at + 4 : at, littleEndian);
+  return low + high * 2 ** 32;
 }

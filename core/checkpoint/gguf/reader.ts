@@ -104,6 +104,7 @@ function merge(name: string, files: readonly GgufFile[]): ReadCheckpoint {
     gguf: {
       version: first.version,
       alignment: first.alignment,
+      bigEndian: first.bigEndian,
       keyValues: first.keyValues,
       architecture: architecture?.type === 'string' ? String(architecture.value).slice(0, MAX_NAME_BYTES) : null,
     },

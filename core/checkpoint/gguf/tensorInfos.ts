@@ -3,6 +3,7 @@
 import { type ErrorCode, QuantscopeError } from '../../base/errors.ts';
 import { GGML_MAX_DIMENSIONS, MAX_NAME_BYTES, MAX_TENSORS } from '../../base/limits.ts';
 import { type DType, dtypeInfo, dtypeOfGgml } from '../../tensor/dtype.ts';
+import type { TensorStorage } from '../../tensor/storage.ts';
 import type { StoredTensor } from '../format.ts';
 import { quoteName } from '../tensorName.ts';
 import { countBytes, countElements } from '../tensorSize.ts';
@@ -12,11 +13,11 @@ import type { PagedHeader } from './pagedHeader.ts';
 /** Name length, an empty name, n_dims = 0, type, offset. */
 const MIN_TENSOR_INFO_BYTES = 24;
 
-/** Offsets are relative to the data section, whose begin is known only after the last info. */
-export type TensorInfoRecord = Omit<StoredTensor, 'file'>;
+/** Offsets are relative to the data section, whose begin is known only after the last info; the caller completes them. */
+export type TensorInfoRecord = Omit<StoredTensor, 'offset' | 'storage'> & { offset: number; storage?: TensorStorage };
 
-/** @throws COUNT_LIMIT, DUPLICATE_NAME, NAME_INVALID, SHAPE_INVALID, DTYPE_UNKNOWN, TENSOR_OVERRUN, HEADER_TRUNCATED */
-export async function readTensorInfos(header: PagedHeader, count: number): Promise<TensorInfoRecord[]> {
+/** @param file index of the file in the checkpoint. @throws COUNT_LIMIT, DUPLICATE_NAME, NAME_INVALID, SHAPE_INVALID, DTYPE_UNKNOWN, TENSOR_OVERRUN, HEADER_TRUNCATED */
+export async function readTensorInfos(header: PagedHeader, count: number, file: number): Promise<TensorInfoRecord[]> {
   if (count > MAX_TENSORS || count * MIN_TENSOR_INFO_BYTES > header.left) {
     const fact = `${count} tensors claimed, limit ${MAX_TENSORS} and what ${header.left} bytes can hold`;
     fail(header, fact, 'COUNT_LIMIT');
@@ -44,7 +45,7 @@ export async function readTensorInfos(header: PagedHeader, count: number): Promi
         `${where()} begins beyond 2^53, the file ends at ${header.source.sizeBytes}`,
       );
     }
-    tensors.push({ name, dtype, shape, elements, bytes: countBytes(dtype, elements, where), offset });
+    tensors.push({ name, dtype, shape, elements, bytes: countBytes(dtype, elements, where), file, offset });
   }
   return tensors;
 }

@@ -43,31 +43,36 @@ export function scalarBytes(type: GgufScalarType): number {
   return SIZES[type];
 }
 
-/** 64-bit integers come back as bigint, every other number as number. Little endian. */
-export function readScalar(view: DataView, at: number, type: GgufScalarType): number | bigint | boolean {
+/** 64-bit integers come back as bigint, every other number as number. */
+export function readScalar(
+  view: DataView,
+  at: number,
+  type: GgufScalarType,
+  littleEndian: boolean,
+): number | bigint | boolean {
   switch (type) {
     case 'u8':
       return view.getUint8(at);
     case 'i8':
       return view.getInt8(at);
     case 'u16':
-      return view.getUint16(at, true);
+      return view.getUint16(at, littleEndian);
     case 'i16':
-      return view.getInt16(at, true);
+      return view.getInt16(at, littleEndian);
     case 'u32':
-      return view.getUint32(at, true);
+      return view.getUint32(at, littleEndian);
     case 'i32':
-      return view.getInt32(at, true);
+      return view.getInt32(at, littleEndian);
     case 'f32':
-      return view.getFloat32(at, true);
+      return view.getFloat32(at, littleEndian);
     case 'bool':
       return view.getUint8(at) !== 0;
     case 'u64':
-      return view.getBigUint64(at, true);
+      return view.getBigUint64(at, littleEndian);
     case 'i64':
-      return view.getBigInt64(at, true);
+      return view.getBigInt64(at, littleEndian);
     case 'f64':
-      return view.getFloat64(at, true);
+      return view.getFloat64(at, littleEndian);
   }
 }
 
@@ -78,26 +83,33 @@ export function readScalar(view: DataView, at: number, type: GgufScalarType): nu
  * @param bytes begins at the value and may go on after it; arrays begin with their item type and count
  * @param limit at most so many items of an array
  */
-export function decodeValue(bytes: Uint8Array, type: GgufValueType, limit = Number.POSITIVE_INFINITY): MetadataValue {
+export function decodeValue(
+  bytes: Uint8Array,
+  type: GgufValueType,
+  littleEndian: boolean,
+  limit = Number.POSITIVE_INFINITY,
+): MetadataValue {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return decodeAt({ buffer, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at: 0 }, type, limit);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return decodeAt({ buffer, view, littleEndian, at: 0 }, type, limit);
 }
 
 interface Cursor {
   readonly buffer: Buffer;
   readonly view: DataView;
+  readonly littleEndian: boolean;
   at: number;
 }
 
 function decodeAt(cursor: Cursor, type: GgufValueType, limit: number): MetadataValue {
   if (type === 'string') {
     const start = cursor.at + 8;
-    cursor.at = start + Number(cursor.view.getBigUint64(cursor.at, true));
+    cursor.at = start + Number(cursor.view.getBigUint64(cursor.at, cursor.littleEndian));
     return cursor.buffer.toString('utf8', start, cursor.at);
   }
   if (type === 'array') {
-    const items = GGUF_VALUE_TYPES[cursor.view.getUint32(cursor.at, true)] ?? 'u8';
-    const count = Number(cursor.view.getBigUint64(cursor.at + 4, true));
+    const items = GGUF_VALUE_TYPES[cursor.view.getUint32(cursor.at, cursor.littleEndian)] ?? 'u8';
+    const count = Number(cursor.view.getBigUint64(cursor.at + 4, cursor.littleEndian));
     cursor.at += 12;
     const values: MetadataValue[] = [];
     for (let index = 0; index < Math.min(count, limit); index++) {
@@ -105,7 +117,7 @@ function decodeAt(cursor: Cursor, type: GgufValueType, limit: number): MetadataV
     }
     return values;
   }
-  const value = readScalar(cursor.view, cursor.at, type);
+  const value = readScalar(cursor.view, cursor.at, type, cursor.littleEndian);
   cursor.at += scalarBytes(type);
   return value;
 }

@@ -1,9 +1,11 @@
-// A GGUF file, whole or split, as the contents of a new one: metadata bit for bit, tensors in their order.
+// A GGUF file, whole or split, as the contents of a new one: metadata bit for bit (in little-endian order), tensors in
+// their order.
 
 import { QuantscopeError } from '../../base/errors.ts';
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts';
 import { openByteSource } from '../../io/byteSource.ts';
 import { isQuantizable } from '../../quant/ggufTypes.ts';
+import { littleEndianRecord } from './byteOrder.ts';
 import type { GgufContents } from './contents.ts';
 import { QUANTIZATION_VERSION } from './fromHuggingFace.ts';
 import { type KeyValue, u32, withKeyValues } from './keyValues.ts';
@@ -40,7 +42,8 @@ async function rawKeyValues({ files, gguf }: Checkpoint): Promise<KeyValue[]> {
   if (path === undefined) return entries;
   await using source = await openByteSource(path);
   for (const { key, offset, bytes } of gguf?.keyValues ?? []) {
-    entries.push({ key, bytes: await source.read(offset, bytes) });
+    const record = await source.read(offset, bytes);
+    entries.push({ key, bytes: gguf?.bigEndian ? littleEndianRecord(record, source.name) : record });
   }
   return entries;
 }

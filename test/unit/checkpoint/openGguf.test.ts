@@ -76,6 +76,32 @@ describe('one file', () => {
     expect(gguf?.keyValues.map(({ key }) => key)).toEqual(Object.keys(METADATA));
   });
 
+  test('a big-endian file says the same', async () => {
+    const little = join(folder, 'little.gguf');
+    const big = join(folder, 'big.gguf');
+    const q8 = { name: 'blk.0.ffn_up.weight', dtype: 'Q8_0', shape: [3, 64], data: new Uint8Array(6 * 34) };
+    const tensors = [f32('blk.0.attn_q.weight'), q8, { ...f32('scalar'), shape: [], data: new Float32Array(1) }];
+    writeGguf(little, tensors, METADATA, { alignment: 64 });
+    writeGguf(big, tensors, METADATA, { alignment: 64, bigEndian: true });
+    const [expected, opened] = [await openCheckpoint(little), await openCheckpoint(big)];
+    expect({ ...opened.metadata }).toEqual({ ...expected.metadata });
+    expect(opened.gguf).toMatchObject({ version: 3, alignment: 64, architecture: 'llama', bigEndian: true });
+    expect(expected.gguf?.bigEndian).toBe(false);
+    expect(opened.tensors.map(({ storage: _, ...tensor }) => tensor)).toEqual(expected.tensors);
+    expect(opened.tensors.map(({ storage }) => storage)).toEqual(
+      expected.tensors.map(({ dtype, shape, file, offset, bytes }) => ({
+        kind: 'strided',
+        extent: { file, offset, bytes },
+        dtype,
+        bigEndian: true,
+        start: 0,
+        shape,
+        strides: shape.length === 2 ? [shape[1], 1] : [],
+      })),
+    );
+    expect(opened.gguf?.keyValues.find(({ key }) => key === 'a.strings')?.preview(2)).toEqual(['one', '']);
+  });
+
   test('nested arrays are kept', async () => {
     // array of 2 arrays of u8: [[7], [8, 9]]
     const words = [9, 9, 2n, 0, 1n];

@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Checkpoint } from '../../../core/checkpoint/checkpoint.ts';
 import { openCheckpoint } from '../../../core/checkpoint/open.ts';
+import { littleEndianRecord } from '../../../core/export/gguf/byteOrder.ts';
+import { contentsFromGguf } from '../../../core/export/gguf/fromGguf.ts';
 import { runExport } from '../../../core/export/runExport.ts';
 import { isGgufTarget } from '../../../core/quant/ggufTypes.ts';
 import { sharedData } from '../../fixtures/sharedData.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
-import { writeGguf } from '../../fixtures/writeGguf.ts';
+import { ggufKeyValue, writeGguf } from '../../fixtures/writeGguf.ts';
 import { tensor, testPool } from './exportFixtures.ts';
 import { planFor } from './plans.ts';
 
@@ -54,6 +56,33 @@ describe('GGUF from GGUF', () => {
     expect(exported.metadata['general.file_type']).toBe(7);
     expect(exported.metadata['general.quantization_version']).toBe(2);
     expect(exported.tensors.map(({ name }) => name)).toEqual(['b.weight', 'a.weight']);
+  });
+
+  it('writes the key-values of a big-endian file in little-endian order', async () => {
+    const metadata = {
+      'general.architecture': 'llama',
+      'odd.float': { type: 'f64', value: Math.PI } as const,
+      'odd.list': { type: 'array', items: 'i16', value: [-1, 2, 3] } as const,
+      'odd.texts': ['naïve ▁', ''],
+      'odd.big': 12345678901234567890n,
+      'odd.flag': true,
+    };
+    const tensors = [tensor('b.weight', [3, 64])];
+    const [little, big] = [join(folder, 'order-little.gguf'), join(folder, 'order-big.gguf')];
+    writeGguf(little, tensors, metadata);
+    writeGguf(big, tensors, metadata, { bigEndian: true });
+    const expected = await contentsFromGguf(await openCheckpoint(little), 7);
+    const contents = await contentsFromGguf(await openCheckpoint(big), 7);
+    const bytes = readFileSync(big);
+    expect(bytes.readUInt32BE(4)).toBe(3);
+    expect(contents.keyValues).toEqual(expected.keyValues);
+  });
+
+  it('refuses a big-endian key-value that changed since the file was opened', () => {
+    const record = ggufKeyValue('k', ['one', 'two'], true);
+    expect(littleEndianRecord(record, 'm.gguf')).toEqual(ggufKeyValue('k', ['one', 'two']));
+    for (const broken of [record.subarray(0, -1), record.subarray(0, 12), new Uint8Array(40).fill(0xff)])
+      expect(() => littleEndianRecord(broken, 'm.gguf')).toThrow(expect.objectContaining({ code: 'FILE_CHANGED' }));
   });
 
   it('makes one file of a split and forgets that it was one', async () => {
