@@ -34,6 +34,7 @@ export function filesOf(tensor: Pick<TensorInfo, 'file' | 'storage'>): number[] 
 
 /** Every range of bytes a storage refers to. */
 export function extentsOf(storage: TensorStorage): Extent[] {
+  if (storage.kind === 'inline') return [];
   return storage.kind === 'strided' ? [storage.extent] : packedExtents(storage);
 }
 
@@ -47,6 +48,7 @@ function packedExtents({ codes, values, zero, factors, bias, columnGroups }: Pac
 }
 
 function matrixExtents(matrix: Matrix): Extent[] {
+  if (matrix.kind === 'inline') return [];
   return matrix.kind === 'plain' ? [matrix.extent] : packedExtents(matrix);
 }
 

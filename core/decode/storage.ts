@@ -14,4 +14,5 @@ export function loadStorage(kernels: Kernels, source: TensorSource, first: numbe
   const files = source.files ?? {};
   if (storage?.kind === 'packed') loadPacked(kernels, storage, files, first, count, dst);
   else if (storage?.kind === 'strided') loadStrided(kernels, storage, files, first, count, dst);
+  else if (storage?.kind === 'inline') kernels.arena.f32(dst, count).set(storage.values.subarray(first, first + count));
 }

@@ -15,7 +15,7 @@ export interface Extent {
   readonly deflated?: number;
 }
 
-export type TensorStorage = StridedStorage | PackedStorage;
+export type TensorStorage = StridedStorage | PackedStorage | InlineNumbers;
 
 /** Numbers of one dtype placed by strides: views, transposes, Fortran order, foreign byte order, deflated entries. */
 export interface StridedStorage {
@@ -37,7 +37,15 @@ export interface PackedStorage extends PackedMatrix {
   readonly scheme: string;
 }
 
-export type Matrix = PlainMatrix | PackedMatrix;
+export type Matrix = PlainMatrix | PackedMatrix | InlineNumbers;
+
+/** Numbers decoded with the header, row-major: their file has no fixed width for them (varints, text). A few only. */
+export interface InlineNumbers {
+  readonly kind: 'inline';
+  readonly rows: number;
+  readonly columns: number;
+  readonly values: Float32Array;
+}
 
 /** rows × columns stored numbers; strides in elements. */
 export interface PlainMatrix {
