@@ -78,3 +78,7 @@ export const MAX_PICKLE_GLOBALS = 65_536;
 export const MAX_REPEATED_ELEMENTS = 1 << 28;
 /** Ancient PyTorch files have four entries, other model archives some hundred. */
 export const MAX_TAR_ENTRIES = 65_536;
+/** A small part of a packed tensor read at opening: the group list of 262,144 columns, far beyond any layer. */
+export const MAX_PACKED_PART_BYTES = 1 << 20;
+/** All of them together: group lists of a 405-billion-parameter model take 70 MB. */
+export const MAX_PACKED_PARTS_BYTES = 96 * 1024 * 1024;

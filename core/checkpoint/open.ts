@@ -2,13 +2,17 @@
 
 import { createHash } from 'node:crypto';
 import { basename, dirname, resolve } from 'node:path';
+import type { CheckpointFormat } from '../base/checkpointFormats.ts';
 import { QuantscopeError } from '../base/errors.ts';
 import { isFolder } from '../io/folder.ts';
 import { placeTensors } from '../model/placeTensors.ts';
 import type { Checkpoint, TensorInfo } from './checkpoint.ts';
-import type { ReadCheckpoint } from './format.ts';
+import type { ReadCheckpoint, StoredTensor } from './format.ts';
+import { collectPacked } from './packed/collect.ts';
 import { detectFile, detectInFolder } from './registry.ts';
 
+/** Formats whose files hold the parts of quantized weights as tensors of their own. */
+const PACKED_FORMATS: readonly CheckpointFormat[] = ['safetensors', 'pytorch'];
 /** Hexadecimal digits kept of the SHA-256: 128 bits name a cache entry. */
 const FINGERPRINT_DIGITS = 32;
 
@@ -24,14 +28,17 @@ export async function openCheckpoint(
   const folder = await isFolder(path);
   const detected = folder ? await detectInFolder(path) : await detectFile(path, signal);
   const read = await detected.reader.read(detected.paths, signal);
-  for (const { name, file } of read.tensors) checkName(name, read.files[file]?.path ?? path);
   const { config, warnings, bytesRead } = await detected.reader.readConfig(detected.paths);
+  const stored = PACKED_FORMATS.includes(detected.reader.format)
+    ? await collectPacked(read.tensors, read.files, config, signal)
+    : { tensors: read.tensors, warnings: [], bytesRead: 0 };
+  for (const { name, file } of stored.tensors) checkName(name, read.files[file]?.path ?? path);
   const { map, places } = placeTensors(
-    read.tensors.map((tensor) => tensor.placeName ?? tensor.name),
-    read.tensors.map((tensor) => tensor.shape),
+    stored.tensors.map((tensor) => tensor.placeName ?? tensor.name),
+    stored.tensors.map((tensor) => tensor.shape),
     { config, ggufArchitecture: read.gguf?.architecture ?? null },
   );
-  const tensors = read.tensors.map((tensor, index): TensorInfo => {
+  const tensors = stored.tensors.map((tensor, index): TensorInfo => {
     const place = places[index] ?? { role: 'other', layer: null, stack: '', module: tensor.name };
     const { name, dtype, shape, elements, bytes, file, offset, storage } = tensor;
     const { role, layer, stack, module } = place;
@@ -47,9 +54,9 @@ export async function openCheckpoint(
     config,
     model: map,
     tensors,
-    warnings: [...read.warnings, ...warnings],
-    bytesRead: detected.bytesRead + read.bytesRead + bytesRead,
-    fingerprint: fingerprintOf(read),
+    warnings: [...read.warnings, ...warnings, ...stored.warnings],
+    bytesRead: detected.bytesRead + read.bytesRead + bytesRead + stored.bytesRead,
+    fingerprint: fingerprintOf(read, stored.tensors),
     companions: [],
     ...(read.gguf === undefined ? {} : { gguf: read.gguf }),
     ...(read.imatrix === undefined ? {} : { imatrix: read.imatrix }),
@@ -71,12 +78,14 @@ function displayName(path: string, folder: boolean): string {
   return name.replace(/\.safetensors\.index\.json$|\.safetensors$|\.gguf$/i, '');
 }
 
-function fingerprintOf({ files, headerDigests }: ReadCheckpoint): string {
+/** Packed tensors are described with the help of config.json, which no header tells. */
+function fingerprintOf({ files, headerDigests }: ReadCheckpoint, tensors: readonly StoredTensor[]): string {
   const hash = createHash('sha256');
   files.forEach((file, at) => {
     hash.update(JSON.stringify([basename(file.path), file.sizeBytes, file.modifiedMs]));
     const digest = headerDigests[at];
     if (digest !== undefined) hash.update(digest);
   });
+  for (const { storage } of tensors) if (storage?.kind === 'packed') hash.update(storage.scheme);
   return hash.digest('hex').slice(0, FINGERPRINT_DIGITS);
 }
