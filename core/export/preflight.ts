@@ -6,6 +6,7 @@ import { bytesText } from '../base/byteText.ts';
 import { isQuantscopeError, QuantscopeError } from '../base/errors.ts';
 import { MAX_ARENA_BYTES } from '../base/limits.ts';
 import { matrixShape } from '../checkpoint/checkpoint.ts';
+import { imatrixBlocker } from '../checkpoint/imatrixDetails.ts';
 import { createAtomicFile } from '../io/atomicFile.ts';
 import { freeBytes } from '../io/diskSpace.ts';
 import { checkUnchanged } from '../io/fileIdentity.ts';
@@ -27,7 +28,11 @@ export interface Preflight {
 /** Runs every check, also after one failed, so that all causes are told at once. */
 export async function preflight(exporter: Exporter, input: ExportInput, threads: number): Promise<Preflight> {
   const { checkpoint, output } = input;
-  const checks: ExportCheck[] = await exporter.preflight(input);
+  const blocker = imatrixBlocker(checkpoint);
+  const checks: ExportCheck[] =
+    blocker === null
+      ? await exporter.preflight(input)
+      : [{ name: 'Format', ok: false, message: `${checkpoint.name}: ${blocker}`, code: 'UNSUPPORTED_ARCHITECTURE' }];
   const inputs = checkpoint.files.map(({ path }) => path);
   let draft: ExportDraft | undefined;
   if (checks.every(({ ok }) => ok)) {

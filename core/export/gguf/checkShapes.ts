@@ -1,8 +1,8 @@
 // Whether the tensors are the ones config.json describes: llama.cpp refuses a file where they are not.
 
 import { QuantscopeError } from '../../base/errors.ts';
+import type { ModelConfig } from '../../model/modelConfig.ts';
 import type { GgufTensor } from './contents.ts';
-import type { ModelConfig } from './modelConfig.ts';
 
 /** In every layer, whatever the family; biases and head norms are optional. */
 const LAYER_TENSORS = [

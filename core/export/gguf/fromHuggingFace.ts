@@ -2,10 +2,10 @@
 
 import { QuantscopeError } from '../../base/errors.ts';
 import type { Checkpoint, TensorInfo } from '../../checkpoint/checkpoint.ts';
+import { ggufArchitecture, type ModelConfig, readModelConfig } from '../../model/modelConfig.ts';
 import { checkShapes } from './checkShapes.ts';
 import type { GgufContents, GgufTensor } from './contents.ts';
 import { f32, type KeyValue, text, u32 } from './keyValues.ts';
-import { ggufArchitecture, type ModelConfig, readModelConfig } from './modelConfig.ts';
 import { permutedHeads } from './permutedHeads.ts';
 import { ropeScaling } from './ropeScaling.ts';
 import { fixedType, keptType } from './storedTypes.ts';

@@ -2,6 +2,7 @@
 
 import { isQuantscopeError, type QuantscopeError } from '../../base/errors.ts';
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts';
+import { imatrixBlocker } from '../../checkpoint/imatrixDetails.ts';
 import { type GgufTarget, storedType, targetBytes } from '../../quant/ggufTypes.ts';
 import { dataOffset, padded, tensorBytes } from './container.ts';
 import type { GgufContents } from './contents.ts';
@@ -39,6 +40,8 @@ export async function ggufSize(checkpoint: Checkpoint): Promise<GgufSize> {
 
 /** Why GGUF export is impossible, as far as the headers tell, or null. The tokenizer is looked at in the preflight. */
 export function ggufBlocker(checkpoint: Checkpoint): string | null {
+  const blocker = imatrixBlocker(checkpoint);
+  if (blocker !== null) return blocker;
   return checkpoint.format === 'gguf' ? null : huggingFaceBlocker(checkpoint);
 }
 

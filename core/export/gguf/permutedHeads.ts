@@ -1,6 +1,6 @@
 // Which projections change their row order between Hugging Face and GGUF.
 
-import type { ModelConfig } from './modelConfig.ts';
+import type { ModelConfig } from '../../model/modelConfig.ts';
 
 /**
  * Attention heads to interleave (rowPermutation.ts), or 0. llama.cpp's Llama graph rotates neighbouring pairs of

@@ -1,9 +1,9 @@
 // Rotary position scaling of config.json as GGUF key-values, and Llama 3's as the tensor llama.cpp reads.
 
 import { QuantscopeError } from '../../base/errors.ts';
-import { countAt, numberAt, shown, textAt } from './jsonObject.ts';
+import { countAt, numberAt, shown, textAt } from '../../base/jsonObject.ts';
+import type { ModelConfig } from '../../model/modelConfig.ts';
 import { f32, type KeyValue, text, u32 } from './keyValues.ts';
-import type { ModelConfig } from './modelConfig.ts';
 
 export interface RopeScaling {
   readonly keyValues: readonly KeyValue[];

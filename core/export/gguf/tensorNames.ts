@@ -1,7 +1,7 @@
 // Hugging Face tensor names of an exportable checkpoint in llama.cpp's spelling.
 
 import { ggufName } from '../../model/ggufNames.ts';
-import type { GgufArchitecture } from './modelConfig.ts';
+import type { GgufArchitecture } from '../../model/modelConfig.ts';
 
 /** @returns the GGUF name, or null for a tensor the architecture has no place for */
 export type ToGgufName = (name: string) => string | null;

@@ -1,7 +1,7 @@
 // Which tensor of an export holds what which tensor of the original held.
 
 import type { Checkpoint, TensorInfo } from '../../checkpoint/checkpoint.ts';
-import { ggufArchitecture, readModelConfig } from '../gguf/modelConfig.ts';
+import { ggufArchitecture, readModelConfig } from '../../model/modelConfig.ts';
 import { permutedHeads } from '../gguf/permutedHeads.ts';
 import { ggufNamesFor, isComputedBuffer } from '../gguf/tensorNames.ts';
 

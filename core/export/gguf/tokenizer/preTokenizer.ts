@@ -1,6 +1,6 @@
 // Which of llama.cpp's built-in pre-tokenizers splits text as this tokenizer.json does.
 
-import { arrayAt, isObject, type JsonObject, objectAt, shown, textAt } from '../jsonObject.ts';
+import { arrayAt, isObject, type JsonObject, objectAt, shown, textAt } from '../../../base/jsonObject.ts';
 import { unsupported } from './vocabulary.ts';
 
 /** The split patterns whose llama.cpp name is known (llama-vocab.cpp quotes each beside its own spelling). */

@@ -1,6 +1,6 @@
 // Special token ids, begin/end flags and chat template, as llama.cpp's key-values.
 
-import { arrayAt, countAt, isObject, type JsonObject, objectAt, textAt } from '../jsonObject.ts';
+import { arrayAt, countAt, isObject, type JsonObject, objectAt, textAt } from '../../../base/jsonObject.ts';
 import { bool, type KeyValue, text, u32 } from '../keyValues.ts';
 import type { TokenizerFiles } from './tokenizerFiles.ts';
 import type { Vocabulary } from './vocabulary.ts';

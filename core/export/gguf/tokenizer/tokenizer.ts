@@ -1,6 +1,6 @@
 // tokenizer.json → llama.cpp's tokenizer key-values: byte-level BPE ("gpt2") or SentencePiece-like BPE ("llama").
 
-import { arrayAt, isObject, type JsonObject, objectAt, shown, textAt } from '../jsonObject.ts';
+import { arrayAt, isObject, type JsonObject, objectAt, shown, textAt } from '../../../base/jsonObject.ts';
 import { bool, f32Array, i32Array, type KeyValue, text, textArray } from '../keyValues.ts';
 import { preTokenizerName } from './preTokenizer.ts';
 import { specialTokenKeyValues } from './specialTokens.ts';

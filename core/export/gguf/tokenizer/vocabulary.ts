@@ -1,7 +1,7 @@
 // tokenizer.json's BPE vocabulary as a dense token list with llama.cpp's token types.
 
 import { QuantscopeError } from '../../../base/errors.ts';
-import { arrayAt, countAt, isObject, type JsonObject, objectAt, shown, textAt } from '../jsonObject.ts';
+import { arrayAt, countAt, isObject, type JsonObject, objectAt, shown, textAt } from '../../../base/jsonObject.ts';
 
 /** llama.h `enum llama_token_type`. */
 export const TOKEN_TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;

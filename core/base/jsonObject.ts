@@ -1,6 +1,6 @@
 // Reading hostile JSON (config.json, tokenizer.json) one checked field at a time.
 
-import { QuantscopeError } from '../../base/errors.ts';
+import { QuantscopeError } from './errors.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 

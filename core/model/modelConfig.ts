@@ -10,7 +10,7 @@ import {
   objectAt,
   shown,
   textAt,
-} from './jsonObject.ts';
+} from '../base/jsonObject.ts';
 
 const FILE = 'config.json';
 
