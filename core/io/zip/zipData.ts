@@ -3,6 +3,7 @@
 import { crc32, createInflateRaw } from 'node:zlib';
 import { QuantscopeError } from '../../base/errors.ts';
 import type { ByteSource } from '../byteSource.ts';
+import { readNearby } from '../nearbyReads.ts';
 import { LOCAL_HEADER_BYTES, quote, REFUSED_FLAGS, type ZipEntry } from './zipDirectory.ts';
 
 /** APPNOTE.TXT 4.3.7. */
@@ -17,6 +18,18 @@ export async function zipDataOffset(source: ByteSource, entry: ZipEntry): Promis
   const nameBytes = Buffer.from(entry.name);
   const header = await source.read(entry.headerOffset, LOCAL_HEADER_BYTES + nameBytes.length);
   return dataOffset(source.name, entry, header);
+}
+
+/** As zipDataOffset for many entries, in their order: local headers near each other are read together. */
+export async function zipDataOffsets(source: ByteSource, entries: readonly ZipEntry[]): Promise<number[]> {
+  const offsets = new Array<number>(entries.length).fill(0);
+  const ranges = entries.map(({ headerOffset, name }) => {
+    return { offset: headerOffset, bytes: LOCAL_HEADER_BYTES + Buffer.byteLength(name) };
+  });
+  await readNearby(source, ranges, (header, index) => {
+    offsets[index] = dataOffset(source.name, entries[index] as ZipEntry, header);
+  });
+  return offsets;
 }
 
 /** As zipDataOffset, from bytes already read: at least the local header with its name. */
