@@ -4,6 +4,7 @@ import { parentPort } from 'node:worker_threads';
 import { cancelled } from '../base/cancellation.ts';
 import { QuantscopeError, toFailure } from '../base/errors.ts';
 import { closeReaders } from '../io/fileReader.ts';
+import { dropKeptBytes } from '../io/keptBytes.ts';
 import type { TaskReply, TaskRequest } from './pool.ts';
 import { type Kernels, loadKernels } from './wasm.ts';
 
@@ -43,7 +44,9 @@ export function serveTasks(tasks: Readonly<Record<string, AnyTask>>): void {
     } catch (error) {
       send({ failure: toFailure(error) });
     } finally {
-      closeReaders(); // a path may name another file by the time the next task asks for it
+      // A path may name another file by the time the next task asks for it.
+      closeReaders();
+      dropKeptBytes();
     }
   });
 }
