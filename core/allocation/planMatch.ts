@@ -2,19 +2,22 @@
 
 import { QuantscopeError } from '../base/errors.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { refuseImatrix } from '../checkpoint/imatrixDetails.ts';
 import type { Plan } from '../protocol/plan.ts';
 import { isQuantizable } from '../quant/ggufTypes.ts';
 
 /**
  * @param source the plan's file name, for messages
  * @returns warnings to show; empty when plan and checkpoint are the same
- * @throws PLAN_MISMATCH naming the first tensor that only one of them has
+ * @throws PLAN_MISMATCH naming the first tensor that only one of them has; UNSUPPORTED_ARCHITECTURE for importance
+ * matrices
  */
 export function matchPlan(
   plan: Plan,
-  checkpoint: Pick<Checkpoint, 'name' | 'fingerprint' | 'tensors'>,
+  checkpoint: Pick<Checkpoint, 'name' | 'fingerprint' | 'tensors' | 'imatrix'>,
   source: string,
 ): string[] {
+  refuseImatrix(checkpoint);
   const planned = plan.solution.tensors;
   const quantizable = new Set(checkpoint.tensors.filter(isQuantizable).map(({ name }) => name));
   for (const name of Object.keys(planned)) {

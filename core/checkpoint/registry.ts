@@ -8,11 +8,12 @@ import { listFolder } from '../io/folder.ts';
 import { type FormatReader, HEAD_BYTES } from './format.ts';
 import { ggufReader } from './gguf/reader.ts';
 import { hdf5Reader } from './hdf5/reader.ts';
+import { imatrixReader } from './imatrix/reader.ts';
 import { refuseLfsPointer } from './lfsPointer.ts';
 import { safetensorsReader } from './safetensors/reader.ts';
 
 /** In the order of preference inside a folder. */
-export const FORMAT_READERS: readonly FormatReader[] = [safetensorsReader, ggufReader, hdf5Reader];
+export const FORMAT_READERS: readonly FormatReader[] = [safetensorsReader, ggufReader, hdf5Reader, imatrixReader];
 
 /** Ends of the names of files that can be opened, lower case, with the dot. */
 export const MODEL_EXTENSIONS: readonly string[] = FORMAT_READERS.flatMap((reader) => reader.extensions);

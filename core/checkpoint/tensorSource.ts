@@ -35,7 +35,8 @@ export function filesOf(tensor: Pick<TensorInfo, 'file' | 'storage'>): number[] 
 /** Every range of bytes a storage refers to. */
 export function extentsOf(storage: TensorStorage): Extent[] {
   if (storage.kind === 'inline') return [];
-  return storage.kind === 'strided' ? [storage.extent] : packedExtents(storage);
+  if (storage.kind === 'packed') return packedExtents(storage);
+  return storage.counts === undefined ? [storage.extent] : [storage.extent, ...matrixExtents(storage.counts)];
 }
 
 function packedExtents({ codes, values, zero, factors, bias, columnGroups }: PackedMatrix): Extent[] {

@@ -9,14 +9,19 @@ import { planSolution } from '../allocation/solution.ts';
 import { checkFeasible, type FeasibleBytes } from '../allocation/solve.ts';
 import { QuantscopeError } from '../base/errors.ts';
 import { countParameters } from '../checkpoint/checkpoint.ts';
+import { refuseImatrix } from '../checkpoint/imatrixDetails.ts';
 import { ggufSize } from '../export/gguf/layout.ts';
 import type { Landmark, ParetoPoint, PlanRequest, Preview, Solved } from '../protocol/plan.ts';
 import { isQuantizable } from '../quant/ggufTypes.ts';
 import { previewPlan } from './preview.ts';
 import type { OpenModel } from './session.ts';
 
-/** What file sizes the request allows, before anything is measured. @throws BUDGET_INFEASIBLE, LOCK_MATCHED_NOTHING, PATTERN_INVALID */
+/**
+ * What file sizes the request allows, before anything is measured.
+ * @throws BUDGET_INFEASIBLE, LOCK_MATCHED_NOTHING, PATTERN_INVALID; UNSUPPORTED_ARCHITECTURE for importance matrices
+ */
 export async function feasibleFor(model: OpenModel, request: PlanRequest): Promise<FeasibleBytes> {
+  refuseImatrix(model.checkpoint);
   const { tensors } = model.checkpoint;
   const feasible = feasibleInterval(tensors, await sizeOf(model), request);
   checkFeasible({ targetBytes: request.targetBytes, parameters: countParameters(tensors) }, feasible);
@@ -69,6 +74,7 @@ const prepared = new WeakMap<OpenModel, Prepared>();
 /** A drag changes nothing but the target, a lock nothing but rules: items, problem and hulls are kept between calls. */
 async function prepare(model: OpenModel, { targetBytes, ...rules }: PlanRequest): Promise<Prepared> {
   const { checkpoint, sensitivity } = model;
+  refuseImatrix(checkpoint);
   const needed = checkpoint.tensors.filter(isQuantizable).length;
   const { name } = checkpoint;
   if (needed === 0)

@@ -1,5 +1,6 @@
 // Sensitivity of an open model: scanned or read from the cache, kept for planning, handed on row by row.
 
+import { refuseImatrix } from '../checkpoint/imatrixDetails.ts';
 import type { Result } from '../protocol/calls.ts';
 import type { SensitivityRow } from '../protocol/objects.ts';
 import { scanSensitivity } from '../sensitivity/scan.ts';
@@ -7,12 +8,14 @@ import { progressReporter } from './progress.ts';
 import type { OpenModel, Session } from './session.ts';
 import { onUnchanged } from './unchanged.ts';
 
+/** @throws UNSUPPORTED_ARCHITECTURE for importance matrices, and what scanning throws */
 export async function scanModelSensitivity(
   session: Session,
   model: OpenModel,
   signal: AbortSignal,
   onRow: (row: SensitivityRow) => void = () => {},
 ): Promise<Result<'sensitivity'>> {
+  refuseImatrix(model.checkpoint);
   const began = performance.now();
   const scanned = await onUnchanged(model.checkpoint.files, () =>
     scanSensitivity(model.checkpoint, session.pool, {

@@ -5,7 +5,6 @@ import {
   countParameters,
   isParameter,
   type MetadataValue,
-  matrixShape,
   type TensorInfo,
 } from '../checkpoint/checkpoint.ts';
 import { ggufBlocker } from '../export/gguf/layout.ts';
@@ -49,7 +48,7 @@ export function modelSummary(checkpoint: Checkpoint, model: number, openMs: numb
   };
 }
 
-export function tensorTable({ tensors }: Checkpoint): TensorTable {
+export function tensorTable({ tensors, imatrix }: Checkpoint): TensorTable {
   return {
     names: tensors.map((t) => t.name),
     dtypes: tensors.map((t) => t.dtype),
@@ -61,13 +60,8 @@ export function tensorTable({ tensors }: Checkpoint): TensorTable {
     stacks: tensors.map((t) => t.stack),
     modules: tensors.map((t) => t.module),
     schemes: tensors.map((t) => (t.storage?.kind === 'packed' ? t.storage.scheme : '')),
-    quantizable: Uint8Array.from(tensors, (t) => (isQuantizable(t) ? 1 : 0)),
+    quantizable: Uint8Array.from(tensors, (t) => (imatrix === undefined && isQuantizable(t) ? 1 : 0)),
   };
-}
-
-/** Rows × columns of the tensors a plan may choose a type for. */
-export function quantizableTensors(checkpoint: Checkpoint): (TensorInfo & { rows: number; columns: number })[] {
-  return checkpoint.tensors.filter(isQuantizable).map((t) => ({ ...t, ...matrixShape(t) }));
 }
 
 /** Groups with their totals, largest first. */

@@ -29,6 +29,11 @@ export interface StridedStorage {
   readonly shape: readonly number[];
   /** In elements, one per dimension; ≥ 0. */
   readonly strides: readonly number[];
+  /**
+   * What lies in the extent are sums over so many samples, one count per row or one for all (1 × 1): the tensor holds
+   * their means. A row without samples is 1 throughout, as llama-quantize takes it.
+   */
+  readonly counts?: PlainMatrix | InlineNumbers;
 }
 
 /** Codes of a few bits with scales: everything quantizers write. */

@@ -4,10 +4,16 @@
 import { type Attack, writeAttacks } from './attack.ts';
 import { GGUF_ATTACKS } from './ggufAttacks.ts';
 import { HDF5_ATTACKS } from './hdf5Attacks.ts';
+import { IMATRIX_ATTACKS } from './imatrixAttacks.ts';
 import { SAFETENSORS_ATTACKS } from './safetensorsAttacks.ts';
 
 /** Deterministic: the same bytes every time. */
-export const ATTACKS: readonly Attack[] = [...SAFETENSORS_ATTACKS, ...GGUF_ATTACKS, ...HDF5_ATTACKS];
+export const ATTACKS: readonly Attack[] = [
+  ...SAFETENSORS_ATTACKS,
+  ...GGUF_ATTACKS,
+  ...HDF5_ATTACKS,
+  ...IMATRIX_ATTACKS,
+];
 
 if (import.meta.main) {
   const folder = process.argv[2];

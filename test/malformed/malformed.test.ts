@@ -54,7 +54,6 @@ describe('malformed files of other projects', () => {
     ['abuse/lfs-pointers/tmp/test_models/model_path_integration_case_a.gguf', 'LFS_POINTER'],
     ['models/gpt-oss-20b-index', 'SHARD_MISSING'],
     ['models/gpt-oss-20b-index/model-00000-of-00002.safetensors', 'LFS_POINTER'],
-    ['models/imatrix-dat/imatrix.dat', 'FORMAT_UNKNOWN'],
   ];
   test.for(cases)('%s → %s', async ([relative, code], { skip }) => {
     const path = sharedData(relative);

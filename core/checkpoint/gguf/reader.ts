@@ -11,6 +11,7 @@ import { parseShardName, sameCheckpoint, shardName } from '../shardName.ts';
 import { quoteName } from '../tensorName.ts';
 import type { GgufKeyValue } from './details.ts';
 import { GGUF_MAGIC, type GgufFile, readGgufFile } from './file.ts';
+import { imatrixDetails, imatrixTensors, isImatrix } from './imatrix.ts';
 
 const PARALLEL_PARTS = 4;
 
@@ -94,11 +95,12 @@ function merge(name: string, files: readonly GgufFile[]): ReadCheckpoint {
     }
   }
   const architecture = find(first, 'general.architecture');
+  const imatrix = isImatrix(first.keyValues);
   return {
     files: files.map((file) => file.file),
     headerDigests: files.map((file) => file.headerDigest),
     metadata: lazyRecord(first.keyValues),
-    tensors,
+    tensors: imatrix ? imatrixTensors(tensors, first.bigEndian, name) : tensors,
     warnings: files.flatMap((file) => file.warnings),
     bytesRead: files.reduce((total, file) => total + file.bytesRead, 0),
     gguf: {
@@ -108,6 +110,7 @@ function merge(name: string, files: readonly GgufFile[]): ReadCheckpoint {
       keyValues: first.keyValues,
       architecture: architecture?.type === 'string' ? String(architecture.value).slice(0, MAX_NAME_BYTES) : null,
     },
+    ...(imatrix ? { imatrix: imatrixDetails(first.keyValues) } : {}),
   };
 }
 
