@@ -4,12 +4,15 @@ import { type ReactNode, useEffect } from 'react';
 import { shownName, visibleText } from '../charts/visibleText.ts';
 import { Failed, Working } from '../ui/states.tsx';
 import { Button } from '../ui/toolkit.tsx';
+import { ImportanceNote } from '../views/imatrix/ImportanceNote.tsx';
 import { BudgetBar } from './BudgetBar.tsx';
-import { SessionContext, useModel, useSession } from './context.ts';
+import { SessionContext, useImportance, useModel, useSession } from './context.ts';
 import { GridPane } from './GridPane.tsx';
 import { Header } from './Header.tsx';
 import { Inspector } from './Inspector.tsx';
 import { LensTabs } from './LensTabs.tsx';
+import { ModelWarnings } from './ModelWarnings.tsx';
+import { isNotAModel, NotAModel } from './NotAModel.tsx';
 import { RunningTasks } from './RunningTasks.tsx';
 import type { Session } from './session.ts';
 
@@ -26,12 +29,14 @@ function Screen(): ReactNode {
   const phase = useModel((s) => s.phase);
   const failure = useModel((s) => s.failure);
   const path = useModel((s) => s.path);
+  const importance = useImportance();
 
   useEffect(() => {
     document.title = 'Quantscope';
   }, []);
 
   if (phase === 'failed' && failure !== null) {
+    if (isNotAModel(failure, baseName(path))) return <NotAModel name={baseName(path)} />;
     return (
       <main className="screen-state">
         <Notices />
@@ -55,7 +60,7 @@ function Screen(): ReactNode {
     <div className="screen" data-testid="screen">
       <Header />
       <nav className="lens-row" aria-label="Lenses and running work">
-        <LensTabs />
+        {importance ? <ImportanceNote /> : <LensTabs />}
         <RunningTasks />
       </nav>
       <Notices />
@@ -67,7 +72,7 @@ function Screen(): ReactNode {
           <Inspector />
         </section>
       </main>
-      <BudgetBar />
+      {importance ? null : <BudgetBar />}
     </div>
   );
 }
@@ -80,6 +85,7 @@ function Notices(): ReactNode {
   const ready = useModel((s) => s.phase === 'ready');
   return (
     <div className="notices">
+      {ready ? <ModelWarnings /> : null}
       {stale === null ? null : (
         <div className="notice warning" role="alert" data-testid="stale">
           <span>{visibleText(stale)} The numbers below are of the old file.</span>

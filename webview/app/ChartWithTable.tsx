@@ -17,7 +17,9 @@ export type ChartId =
   | 'ratio-layers'
   | 'kurtosis-ratio'
   | 'layer-type'
-  | 'pareto';
+  | 'pareto'
+  | 'importance-layers'
+  | 'columns';
 
 export interface ChartWithTableProps {
   readonly id: ChartId;

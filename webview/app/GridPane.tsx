@@ -9,9 +9,19 @@ import { bitsColor } from '../charts/typeBits.ts';
 import { shownName } from '../charts/visibleText.ts';
 import { Empty } from '../ui/states.tsx';
 import { Checkbox, Dropdown, TextField } from '../ui/toolkit.tsx';
-import { type LensFigures, useLayout, useLensFigures, useModel, useSession, useThreshold, useView } from './context.ts';
-import { LENS_METRICS, metricById } from './metrics.ts';
+import {
+  type LensFigures,
+  useImportance,
+  useLayout,
+  useLensFigures,
+  useModel,
+  useSession,
+  useThreshold,
+  useView,
+} from './context.ts';
+import { LENS_METRICS, metricById, showsTypes } from './metrics.ts';
 import { matchNames } from './nameFilter.ts';
+import { storedText } from './storedAs.ts';
 import { TensorTableView } from './TensorTableView.tsx';
 import { ThresholdField } from './ThresholdField.tsx';
 import { TypeLegend } from './TypeLegend.tsx';
@@ -43,7 +53,8 @@ function GridToolbar(props: { figures: LensFigures }): ReactNode {
   const filter = useView((v) => v.filter);
   const showVectors = useView((v) => v.showVectors);
   const sensitivityType = useView((v) => v.sensitivityType);
-  const vectors = useModel((s) => s.table?.quantizable.some((flag) => flag === 0) ?? false);
+  const importance = useImportance();
+  const vectors = useModel((s) => s.table?.quantizable.some((flag) => flag === 0) ?? false) && !importance;
   const metrics = LENS_METRICS[lens].map((id) => ({ value: id, label: metricById(id)?.label ?? id }));
   const names = useModel((s) => s.table?.names ?? NO_NAMES);
   const matching = useMemo(() => matchNames(names, filter), [names, filter]);
@@ -67,7 +78,7 @@ function GridToolbar(props: { figures: LensFigures }): ReactNode {
           onChange={(type) => session.view.set({ sensitivityType: type })}
         />
       ) : null}
-      {metric.id === 'chosenBits' ? null : (
+      {showsTypes(metric) ? null : (
         <Dropdown
           label="Scale"
           testId="scale"
@@ -151,13 +162,16 @@ const Grid = memo(function Grid(props: {
         assigned !== undefined &&
         tensors.some((t) => pinned.has(names[t] ?? '') || locks.some((lock) => lock.matches?.[t] === 1));
       const dimmed = matching.matches !== null && !tensors.some((t) => matching.matches?.[t] === 1);
-      const isType = metric.id === 'chosenBits';
       const position = scale.position(value);
-      const color = Number.isNaN(value) ? null : isType ? bitsColor(value) : rampColor(metric.ramp, position);
+      const color = Number.isNaN(value)
+        ? null
+        : showsTypes(metric)
+          ? bitsColor(value)
+          : rampColor(metric.ramp, position);
       const text =
         metric.id === 'storedBits'
           ? (table?.dtypes[worst] ?? '')
-          : isType
+          : metric.id === 'chosenBits'
             ? (assigned?.type ?? '')
             : Number.isNaN(value)
               ? ''
@@ -259,7 +273,7 @@ function GridFoot(props: { figures: LensFigures; hovered: readonly number[] | nu
   const threshold = useThreshold(metric);
   const about = hovered?.[0] ?? selected;
   const tensor = hovered !== null && hovered.length > 1 ? worstOf(hovered, values) : about;
-  const isType = metric.id === 'chosenBits';
+  const isType = showsTypes(metric);
   return (
     <div className="grid-foot">
       <div className="grid-hover" data-testid="grid-readout">
@@ -269,7 +283,7 @@ function GridFoot(props: { figures: LensFigures; hovered: readonly number[] | nu
           <>
             <span className="hover-name">{shownName(table.names[tensor] ?? '', 70)}</span>
             <span className="hint number">
-              {shapeText(table.shapes[tensor] ?? [])} · {table.dtypes[tensor]}
+              {shapeText(table.shapes[tensor] ?? [])} · {storedText(table, tensor)}
               {hovered !== null && hovered.length > 1 ? ` · largest of ${hovered.length}` : ''}
             </span>
           </>
@@ -281,7 +295,7 @@ function GridFoot(props: { figures: LensFigures; hovered: readonly number[] | nu
           {isType ? '' : ` · ${scale.kind}`}
         </p>
         {isType ? (
-          <TypeLegend />
+          <TypeLegend metric={metric} />
         ) : values.some(Number.isFinite) && scale.domain[0] < scale.domain[1] ? (
           <Legend
             scale={scale}

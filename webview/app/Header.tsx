@@ -1,6 +1,7 @@
 // Which model this is, in one line, with the provenance of the numbers below.
 
 import type { ReactNode } from 'react';
+import { FORMAT_NAMES } from '../../core/protocol/display.ts';
 import { bitsPerWeight, bytes, count, grouped } from '../charts/numberFormat.ts';
 import { shownName, visibleText } from '../charts/visibleText.ts';
 import { useModel } from './context.ts';
@@ -15,36 +16,40 @@ export function Header(): ReactNode {
     null,
   );
   const facts = [
-    summary.format,
+    FORMAT_NAMES[summary.format],
     summary.architecture ?? 'unknown architecture',
     summary.layers > 0 ? `${grouped(summary.layers)} ${summary.layers === 1 ? 'layer' : 'layers'}` : 'no layers',
     `${grouped(summary.tensorCount)} ${summary.tensorCount === 1 ? 'tensor' : 'tensors'}`,
     ...(summary.files > 1 ? [`${grouped(summary.files)} files`] : []),
   ];
+  const size = [dtype === null ? 'stored' : dtype.dtype, bytes(summary.fileBytes), 'bytes'] as const;
+  const figures: readonly (readonly [label: string, text: string, id: string])[] =
+    summary.imatrix === null
+      ? [
+          ['parameters', count(summary.parameters), 'parameters'],
+          size,
+          ['bits/weight', bitsPerWeight(summary.bitsPerWeight), 'bpw'],
+        ]
+      : [['columns', count(summary.dtypes.reduce((sum, { parameters }) => sum + parameters, 0)), 'columns'], size];
   return (
     <header className="header">
       <h1 title={visibleText(summary.path)}>{shownName(summary.name, 60)}</h1>
       <p className="header-facts">{facts.join(' · ')}</p>
       <dl className="header-figures">
-        <div>
-          <dt>parameters</dt>
-          <dd data-testid="header-parameters">{count(summary.parameters)}</dd>
-        </div>
-        <div>
-          <dt>{dtype === null ? 'stored' : dtype.dtype}</dt>
-          <dd data-testid="header-bytes">{bytes(summary.fileBytes)}</dd>
-        </div>
-        <div>
-          <dt>bits/weight</dt>
-          <dd data-testid="header-bpw">{bitsPerWeight(summary.bitsPerWeight)}</dd>
-        </div>
+        {figures.map(([label, text, id]) => (
+          <div key={label}>
+            <dt>{label}</dt>
+            <dd data-testid={`header-${id}`}>{text}</dd>
+          </div>
+        ))}
       </dl>
-      <Provenance stale={stale} task={task} />
+      <Provenance stale={stale} task={task} importance={summary.imatrix !== null} />
     </header>
   );
 }
 
 function Provenance(props: {
+  importance: boolean;
   stale: boolean;
   task: { status: string; provenance: { kind: string; method: string; at: string } | null };
 }): ReactNode {
@@ -64,7 +69,7 @@ function Provenance(props: {
   const { kind, method, at } = task.provenance;
   return (
     <span className="pill" data-testid="provenance" title={`${visibleText(method)}, ${visibleText(at)}`}>
-      {kind} · every weight
+      {kind} · every {props.importance ? 'column' : 'weight'}
     </span>
   );
 }

@@ -3,11 +3,13 @@
 import type { ReactNode } from 'react';
 import { AllocationView } from '../views/allocation/AllocationView.tsx';
 import { ExportView } from '../views/export/ExportView.tsx';
+import { ImatrixTensor } from '../views/imatrix/ImatrixTensor.tsx';
+import { ImatrixView } from '../views/imatrix/ImatrixView.tsx';
 import { KurtosisView } from '../views/kurtosis/KurtosisView.tsx';
 import { OutliersView } from '../views/outliers/OutliersView.tsx';
 import { OverviewView } from '../views/overview/OverviewView.tsx';
 import { SensitivityView } from '../views/sensitivity/SensitivityView.tsx';
-import { useSession, useView } from './context.ts';
+import { useImportance, useSession, useView } from './context.ts';
 import { TensorPanel } from './TensorPanel.tsx';
 import type { Lens } from './viewState.ts';
 
@@ -18,12 +20,14 @@ const LENS_VIEWS: Readonly<Record<Lens, { title: string; view: () => ReactNode }
   sensitivity: { title: 'Sensitivity', view: SensitivityView },
   allocation: { title: 'Allocation', view: AllocationView },
   export: { title: 'Export', view: ExportView },
+  importance: { title: 'Importance', view: ImatrixView },
 };
 
 export function Inspector(): ReactNode {
   const session = useSession();
   const lens = useView((v) => v.lens);
   const inspector = useView((v) => v.inspector);
+  const importance = useImportance();
   const { title, view: View } = LENS_VIEWS[lens];
   return (
     <>
@@ -58,7 +62,7 @@ export function Inspector(): ReactNode {
         data-testid="inspector-body"
       >
         {inspector === 'model' ? <h2 className="visually-hidden">{title}</h2> : null}
-        {inspector === 'model' ? <View /> : <TensorPanel />}
+        {inspector === 'model' ? <View /> : importance ? <ImatrixTensor /> : <TensorPanel />}
       </div>
     </>
   );

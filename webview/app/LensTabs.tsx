@@ -2,9 +2,11 @@
 
 import type { KeyboardEvent, ReactNode } from 'react';
 import { useSession, useView } from './context.ts';
-import { LENSES, type Lens } from './viewState.ts';
+import { type Lens, WEIGHT_LENSES } from './viewState.ts';
 
-const LENS_LABELS: Readonly<Record<Lens, string>> = {
+type WeightLens = (typeof WEIGHT_LENSES)[number];
+
+const LENS_LABELS: Readonly<Record<WeightLens, string>> = {
   overview: 'Overview',
   outliers: 'Outliers',
   kurtosis: 'Kurtosis',
@@ -22,9 +24,9 @@ export function LensTabs(): ReactNode {
   }
 
   function onKeyDown(event: KeyboardEvent): void {
-    const at = LENSES.indexOf(lens);
+    const at = (WEIGHT_LENSES as readonly Lens[]).indexOf(lens);
     const step = event.key === 'ArrowRight' ? 1 : event.key === 'ArrowLeft' ? -1 : 0;
-    const next = LENSES[(at + step + LENSES.length) % LENSES.length];
+    const next = WEIGHT_LENSES[(at + step + WEIGHT_LENSES.length) % WEIGHT_LENSES.length];
     if (step === 0 || next === undefined) return;
     event.preventDefault();
     show(next);
@@ -33,7 +35,7 @@ export function LensTabs(): ReactNode {
 
   return (
     <div className="lens-tabs" role="tablist" aria-label="Lenses" onKeyDown={onKeyDown}>
-      {LENSES.map((name) => (
+      {WEIGHT_LENSES.map((name) => (
         <button
           type="button"
           key={name}

@@ -10,6 +10,7 @@ import { Empty, Failed, Working } from '../ui/states.tsx';
 import { CellSiblings } from './CellSiblings.tsx';
 import { ChartWithTable } from './ChartWithTable.tsx';
 import { useModel, useView } from './context.ts';
+import { packedText } from './storedAs.ts';
 import { TensorCosts } from './TensorCosts.tsx';
 import { TensorPicture } from './TensorPicture.tsx';
 import { useCall } from './useCall.ts';
@@ -42,6 +43,7 @@ export function TensorPanel(): ReactNode {
   }
   const name = table.names[selected] ?? '';
   const elements = table.elements[selected] ?? 0;
+  const packed = packedText(table, selected);
   return (
     <article className="tensor" data-testid="tensor-panel">
       <h2 className="tensor-name" title={visibleText(name)} data-testid="tensor-name">
@@ -52,6 +54,11 @@ export function TensorPanel(): ReactNode {
         {shapeText(table.shapes[selected] ?? [])} · {table.dtypes[selected]} · {bytes(table.bytes[selected] ?? 0)} ·{' '}
         {count(elements)} weights · {table.roles[selected]}
       </p>
+      {packed === null ? null : (
+        <p className="hint number" data-testid="tensor-scheme">
+          {packed}
+        </p>
+      )}
       {elements === 0 ? (
         <Empty>This tensor has no elements.</Empty>
       ) : (

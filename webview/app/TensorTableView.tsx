@@ -1,22 +1,27 @@
 // The table behind the grid: every tensor, searchable, sortable, only visible rows in the page.
 
 import { type KeyboardEvent, type ReactNode, useMemo, useState } from 'react';
-import { bytes, grouped, shapeText } from '../charts/numberFormat.ts';
-import { shownName } from '../charts/visibleText.ts';
+import { bitsPerWeight, bytes, grouped, shapeText } from '../charts/numberFormat.ts';
+import { shownName, visibleText } from '../charts/visibleText.ts';
 import { CopyButton } from '../ui/CopyButton.tsx';
 import { useSize } from '../ui/useSize.ts';
-import { type LensFigures, useModel, useSession, useThreshold, useView } from './context.ts';
+import { type LensFigures, useImportance, useModel, useSession, useThreshold, useView } from './context.ts';
 import { matchNames } from './nameFilter.ts';
+import { packedText, storedBits } from './storedAs.ts';
 import { tensorsCsv } from './tensorsCsv.ts';
 import { select } from './viewState.ts';
 
 const ROW_HEIGHT = 24;
 const OVERSCAN_ROWS = 8;
+/** Narrower tables tell the scheme of packed tensors in a tooltip only. */
+const ROOM_FOR_SCHEMES = 840;
 
 interface Column {
   key: string;
   label: string;
   numeric: boolean;
+  /** Of its track in the row's grid. */
+  width: string;
   text(tensor: number): string;
   /** Sorts by number or by text. */
   order(tensor: number): number | string;
@@ -35,13 +40,42 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
   const [body, size] = useSize<HTMLDivElement>();
   const [top, setTop] = useState(0);
 
+  const roomy = size.width >= ROOM_FOR_SCHEMES;
+  const energy = useModel((s) => s.energy);
+  const importance = useImportance();
   const columns = useMemo((): Column[] => {
     if (table === null) return [];
+    const packed = table.schemes.some((scheme) => scheme !== '');
+    const bits: Column = {
+      key: 'bits',
+      label: 'bits/weight',
+      numeric: true,
+      width: '84px',
+      text: (t) => (table.elements[t] === 0 ? '·' : bitsPerWeight(storedBits(table, t))),
+      order: (t) => storedBits(table, t),
+    };
+    const scheme: Column = {
+      key: 'scheme',
+      label: 'packed as',
+      numeric: false,
+      width: 'minmax(0, 0.7fr)',
+      text: (t) => visibleText(table.schemes[t] ?? ''),
+      order: (t) => table.schemes[t] ?? '',
+    };
+    const plan: Column = {
+      key: 'plan',
+      label: 'plan',
+      numeric: false,
+      width: '64px',
+      text: (t) => (solution === null ? '' : (solution.tensors[table.names[t] ?? '']?.type ?? 'kept')),
+      order: (t) => solution?.tensors[table.names[t] ?? '']?.type ?? '',
+    };
     return [
       {
         key: 'name',
         label: 'name',
         numeric: false,
+        width: 'minmax(0, 1fr)',
         text: (t) => shownName(table.names[t] ?? '', 120),
         order: (t) => table.names[t] ?? '',
       },
@@ -49,13 +83,16 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
         key: 'dtype',
         label: 'dtype',
         numeric: false,
+        width: '64px',
         text: (t) => table.dtypes[t] ?? '',
         order: (t) => table.dtypes[t] ?? '',
       },
+      ...(packed && roomy ? [scheme] : []),
       {
         key: 'shape',
         label: 'shape',
         numeric: true,
+        width: '128px',
         text: (t) => shapeText(table.shapes[t] ?? []),
         order: (t) => table.elements[t] ?? 0,
       },
@@ -63,25 +100,22 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
         key: 'bytes',
         label: 'size',
         numeric: true,
+        width: '72px',
         text: (t) => bytes(table.bytes[t] ?? 0),
         order: (t) => table.bytes[t] ?? 0,
       },
+      ...(packed ? [bits] : []),
       {
         key: 'metric',
         label: metric.label,
         numeric: true,
+        width: '104px',
         text: (t) => (Number.isNaN(values[t]) ? '·' : metric.text(values[t] ?? 0)),
         order: (t) => values[t] ?? Number.NaN,
       },
-      {
-        key: 'plan',
-        label: 'plan',
-        numeric: false,
-        text: (t) => (solution === null ? '' : (solution.tensors[table.names[t] ?? '']?.type ?? 'kept')),
-        order: (t) => solution?.tensors[table.names[t] ?? '']?.type ?? '',
-      },
+      ...(importance ? [] : [plan]),
     ];
-  }, [table, metric, values, solution]);
+  }, [table, metric, values, solution, importance, roomy]);
 
   const order = useMemo(() => {
     if (table === null) return [];
@@ -96,6 +130,7 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
   }, [table, filter, columns, sort]);
 
   if (table === null) return null;
+  const gridTemplateColumns = columns.map((column) => column.width).join(' ');
   const first = Math.max(0, Math.floor(top / ROW_HEIGHT) - OVERSCAN_ROWS);
   const end = Math.min(order.length, Math.ceil((top + size.height) / ROW_HEIGHT) + OVERSCAN_ROWS);
 
@@ -129,7 +164,7 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
       <div role="rowgroup" className="table-head">
         {/* biome-ignore lint/a11y/useSemanticElements: as above. */}
         {/* biome-ignore lint/a11y/useFocusableInteractive: its buttons take focus. */}
-        <div role="row" className="table-row" aria-rowindex={1}>
+        <div role="row" className="table-row" aria-rowindex={1} style={{ gridTemplateColumns }}>
           {columns.map((column) => (
             // biome-ignore lint/a11y/useSemanticElements: as above.
             // biome-ignore lint/a11y/useFocusableInteractive: its button takes focus.
@@ -178,7 +213,7 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
               role="row"
               aria-rowindex={first + i + 2}
               className={t === selected ? 'table-row selected' : 'table-row'}
-              style={{ top: (first + i) * ROW_HEIGHT, height: ROW_HEIGHT }}
+              style={{ top: (first + i) * ROW_HEIGHT, height: ROW_HEIGHT, gridTemplateColumns }}
               data-testid={`table-row-${t}`}
               onClick={() => session.view.set((v) => select(v, t))}
             >
@@ -188,6 +223,9 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
                   key={column.key}
                   role="cell"
                   className={`table-cell column-${column.key}${column.numeric ? ' numeric' : ''}${column.key === 'metric' && isAbove(values[t], threshold) ? ' above' : ''}`}
+                  title={
+                    column.key === 'dtype' || column.key === 'scheme' ? (packedText(table, t) ?? undefined) : undefined
+                  }
                 >
                   {column.text(t)}
                 </div>
@@ -201,7 +239,12 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
         <span>
           {grouped(order.length)} of {grouped(table.names.length)} tensors
         </span>
-        <CopyButton testId="table-copy" text={() => tensorsCsv(order, { table, statistics, solution, metric, values })}>
+        <CopyButton
+          testId="table-copy"
+          text={() =>
+            tensorsCsv(order, { table, statistics, solution, energy: importance ? energy : null, metric, values })
+          }
+        >
           Copy as CSV
         </CopyButton>
       </div>

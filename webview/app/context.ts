@@ -34,8 +34,15 @@ const EMPTY_LAYOUT: GridLayout = {
 
 export function useLayout(): GridLayout {
   const table = useModel((s) => s.table);
-  const showVectors = useView((v) => v.showVectors);
+  // Every tensor of an importance matrix belongs to a matrix: there are no vectors to leave out.
+  const importance = useImportance();
+  const showVectors = useView((v) => v.showVectors) || importance;
   return useMemo(() => (table === null ? EMPTY_LAYOUT : gridLayout(table, showVectors)), [table, showVectors]);
+}
+
+/** Whether the file is an importance matrix: activations, not weights. */
+export function useImportance(): boolean {
+  return useModel((s) => (s.summary?.imatrix ?? null) !== null);
 }
 
 export interface LensFigures {
@@ -50,6 +57,7 @@ export function useLensFigures(): LensFigures {
   const statistics = useModel((s) => s.statistics);
   const damages = useModel((s) => s.damages);
   const solution = useModel((s) => s.solution);
+  const energy = useModel((s) => s.energy);
   const version = useModel((s) => s.figuresVersion);
   const lens = useView((v) => v.lens);
   const remembered = useView((v) => v.metrics[v.lens]);
@@ -65,13 +73,13 @@ export function useLensFigures(): LensFigures {
     // Columns are filled in place; the version says when they moved.
     void version;
     if (table === null) return { metric, values: new Float64Array(0), scale: colorScale([], metric.scale) };
-    const sources: MetricSources = { table, statistics, damages, solution: usesPlan, sensitivityType };
+    const sources: MetricSources = { table, statistics, damages, energy, solution: usesPlan, sensitivityType };
     // A copy: views memoize on it, and a column filled in place would look unchanged to them.
     const values = metric.column(sources).slice();
     // Only what the grid shows sets the domain: norm vectors would stretch it.
     const shown = values.filter((_, i) => (layout.blockOf[i] ?? -1) >= 0);
     return { metric, values, scale: colorScale(shown, scales[metric.id] ?? metric.scale, metric.ramp) };
-  }, [table, statistics, damages, usesPlan, version, metric, sensitivityType, scales, layout]);
+  }, [table, statistics, damages, energy, usesPlan, version, metric, sensitivityType, scales, layout]);
 }
 
 /** The figure from which on cells are outlined, or null. Types are not measured against one. */

@@ -5,6 +5,7 @@ import type { Solution } from '../../core/protocol/plan.ts';
 import type { Ramp } from '../charts/colorScale.ts';
 import { bytes, cellFigure, count, percent } from '../charts/numberFormat.ts';
 import { TYPE_BITS } from '../charts/typeBits.ts';
+import { storedBits } from './storedAs.ts';
 import type { DamageColumns, StatisticKey, StatisticsColumns, Target } from './tensorFigures.ts';
 import type { Lens, ScaleKind } from './viewState.ts';
 
@@ -16,6 +17,8 @@ export interface MetricSources {
   readonly table: TensorTable;
   readonly statistics: StatisticsColumns;
   readonly damages: DamageColumns;
+  /** See SessionState. */
+  readonly energy: Float64Array;
   readonly solution: Solution | null;
   readonly sensitivityType: Target;
 }
@@ -28,7 +31,7 @@ export interface Metric {
   readonly unit: string;
   readonly scale: ScaleKind;
   readonly ramp: Ramp;
-  readonly source: 'header' | 'statistics' | 'sensitivity' | 'plan';
+  readonly source: 'header' | 'statistics' | 'sensitivity' | 'plan' | 'energy';
   /** One figure per tensor, NaN where there is none (yet). */
   column(sources: MetricSources): Float64Array;
   /** Short text for a cell. */
@@ -139,7 +142,7 @@ const HEADER: readonly Metric[] = [
     'bits',
     (v) => v.toFixed(2),
     'viridis',
-    ({ table }) => table.bytes.map((size, i) => (8 * size) / (table.elements[i] ?? 1)),
+    ({ table }) => table.bytes.map((_, t) => storedBits(table, t)),
   ),
 ];
 
@@ -189,8 +192,35 @@ const chosenDamage: Metric = {
     Float64Array.from(table.names, (name) => solution?.tensors[name]?.damage ?? Number.NaN),
 };
 
+/** Of importance matrices, whose figures are mean squared activations E[x²], one per input column. */
+const IMPORTANCE: readonly Metric[] = [
+  { ...statistic('mean', 'mean importance', 'mean of E[x²] over the columns', '', 'log'), id: 'importanceMean' },
+  {
+    ...statistic('maxToMeanRatio', 'max / mean', 'largest E[x²] / mean E[x²]', '', 'log'),
+    id: 'importanceRatio',
+  },
+  {
+    id: 'energyTop1',
+    label: 'energy in the top 1 %',
+    formula: 'share of Σ E[x²] in the largest 1 % of columns (experts: the largest of each column)',
+    unit: '%',
+    scale: 'linear',
+    ramp: 'inferno',
+    source: 'energy',
+    column: ({ energy }) => energy,
+    text: share,
+  },
+  {
+    ...statistic('kurtosis', 'excess kurtosis', 'of E[x²] over the columns: E[(y − μ)⁴] / σ⁴ − 3', '', 'log'),
+    id: 'importanceKurtosis',
+  },
+];
+
 const METRICS: Readonly<Record<string, Metric>> = Object.fromEntries(
-  [...STATISTICS, ...HEADER, damage, chosenBits, chosenDamage, chosenError].map((metric) => [metric.id, metric]),
+  [...STATISTICS, ...HEADER, ...IMPORTANCE, damage, chosenBits, chosenDamage, chosenError].map((metric) => [
+    metric.id,
+    metric,
+  ]),
 );
 
 export const LENS_METRICS: Readonly<Record<Lens, readonly string[]>> = {
@@ -200,7 +230,13 @@ export const LENS_METRICS: Readonly<Record<Lens, readonly string[]>> = {
   sensitivity: ['damage'],
   allocation: ['chosenBits', 'chosenDamage', 'chosenError', 'damage'],
   export: ['chosenBits', 'chosenDamage', 'chosenError'],
+  importance: ['importanceMean', 'importanceRatio', 'energyTop1', 'importanceKurtosis'],
 };
+
+/** Cells carry the name of a type and the colour of its bits, whatever the scale. */
+export function showsTypes({ id }: Metric): boolean {
+  return id === 'chosenBits' || id === 'storedBits';
+}
 
 export function metricById(id: string): Metric | undefined {
   return Object.hasOwn(METRICS, id) ? METRICS[id] : undefined;

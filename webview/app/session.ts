@@ -3,6 +3,7 @@
 import { type Event, PROTOCOL_VERSION } from '../../core/protocol/calls.ts';
 import type { Plan, PlanRequest } from '../../core/protocol/plan.ts';
 import { PLAN_VERSION } from '../../core/protocol/plan.ts';
+import { createEnergyReader } from './energyReader.ts';
 import { createExplainer, solutionOf } from './explainer.ts';
 import type { HostClient } from './hostClient.ts';
 import { failureOf, isCancelled } from './hostFailure.ts';
@@ -10,7 +11,16 @@ import { latestOnly } from './latestOnly.ts';
 import { feasibleInterval, IDLE, NOTHING, type SessionState, type Task, type TaskName } from './sessionState.ts';
 import { createStore, type Store } from './store.ts';
 import { addDamages, addStatistics, damageColumns, statisticsColumns } from './tensorFigures.ts';
-import { fitViewState, INITIAL_VIEW_STATE, parseViewState, steered, type ViewState } from './viewState.ts';
+import {
+  fitViewState,
+  IMPORTANCE_LENSES,
+  INITIAL_VIEW_STATE,
+  parseViewState,
+  steered,
+  type ViewState,
+  type ViewSubject,
+  WEIGHT_LENSES,
+} from './viewState.ts';
 
 /** Below this, sensitivity is a matter of seconds and starts by itself. */
 export const AUTO_SENSITIVITY_PARAMETERS = 200e6;
@@ -84,6 +94,13 @@ export function createSession(
   );
 
   const explainer = createExplainer(client, state, modelId);
+  const energyReader = createEnergyReader(client, state, figuresMoved);
+
+  const subject = (): ViewSubject => {
+    const { table, summary } = state.get();
+    const lenses = summary !== null && summary.imatrix !== null ? IMPORTANCE_LENSES : WEIGHT_LENSES;
+    return { tensorCount: table?.names.length ?? 0, lenses };
+  };
 
   client.on('statistics', ({ model, rows }) => {
     if (model !== modelId()) return;
@@ -110,7 +127,7 @@ export function createSession(
   });
   client.on('show', (wanted) => {
     // Before the model is open, the restored state would cover what was asked for.
-    if (restored) view.set((current) => steered(current, wanted, state.get().table?.names.length ?? 0));
+    if (restored) view.set((current) => steered(current, wanted, subject()));
     else awaited = wanted;
   });
 
@@ -201,20 +218,21 @@ export function createSession(
     running.clear();
     solver.cancel();
     explainer.cancel();
+    energyReader.cancel();
     paretoCall?.abort();
     state.set({ phase: 'opening', ...NOTHING });
     try {
       const summary = await client.call('open', { path: state.get().path }, mine.signal);
       const table = await client.call('tensors', { model: summary.model }, mine.signal);
-      view.set((current) => fitViewState(current, table.names.length));
+      state.set({ summary, table });
+      view.set((current) => fitViewState(current, subject()));
       const wanted = awaited;
       awaited = null;
-      if (wanted !== null) view.set((current) => steered(current, wanted, table.names.length));
+      if (wanted !== null) view.set((current) => steered(current, wanted, subject()));
       restored = true;
       state.set({
         phase: 'ready',
-        summary,
-        table,
+        energy: new Float64Array(table.names.length).fill(Number.NaN),
         statistics: statisticsColumns(table.names.length),
         damages: damageColumns(table.names.length),
       });
@@ -232,6 +250,10 @@ export function createSession(
       const { cached, seconds, provenance } = await client.call('statistics', { model }, signal);
       return { cached, seconds, provenance };
     });
+    const importance = (state.get().summary?.imatrix ?? null) !== null;
+    if (importance && finished) await energyReader.read();
+    // An importance matrix holds nothing to quantize.
+    if (importance) return;
     // Who cancels one does not want the next to begin.
     const small = (state.get().summary?.parameters ?? 0) < AUTO_SENSITIVITY_PARAMETERS;
     if (finished && small && state.get().tasks.sensitivity.status === 'idle') await runSensitivity();

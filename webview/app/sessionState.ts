@@ -40,6 +40,8 @@ export interface SessionState {
   /** Filled in place; `figuresVersion` moves when they change. */
   readonly statistics: StatisticsColumns;
   readonly damages: DamageColumns;
+  /** Of importance matrices: share of each tensor's energy in its largest 1 % of columns. */
+  readonly energy: Float64Array;
   readonly figuresVersion: number;
   readonly tasks: Readonly<Record<TaskName, Task>>;
   readonly solution: Solution | null;
@@ -64,6 +66,7 @@ export const NOTHING: Pick<
   | 'table'
   | 'statistics'
   | 'damages'
+  | 'energy'
   | 'tasks'
   | 'solution'
   | 'explained'
@@ -80,6 +83,7 @@ export const NOTHING: Pick<
   table: null,
   statistics: statisticsColumns(0),
   damages: damageColumns(0),
+  energy: new Float64Array(0),
   tasks: { statistics: IDLE, sensitivity: IDLE, export: IDLE },
   solution: null,
   explained: false,

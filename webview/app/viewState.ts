@@ -4,7 +4,11 @@ import * as z from 'zod';
 import { zExportFormat, zTarget, zTensorIndex } from '../../core/protocol/objects.ts';
 import { zLock, zMinimum, zPin } from '../../core/protocol/plan.ts';
 
-export const LENSES = ['overview', 'outliers', 'kurtosis', 'sensitivity', 'allocation', 'export'] as const;
+/** Questions asked of weights. */
+export const WEIGHT_LENSES = ['overview', 'outliers', 'kurtosis', 'sensitivity', 'allocation', 'export'] as const;
+/** The one asked of an importance matrix, which holds no weights. */
+export const IMPORTANCE_LENSES = ['importance'] as const;
+export const LENSES = [...WEIGHT_LENSES, ...IMPORTANCE_LENSES] as const;
 export type Lens = (typeof LENSES)[number];
 export const SCALE_KINDS = ['linear', 'log', 'percentile'] as const;
 export type ScaleKind = (typeof SCALE_KINDS)[number];
@@ -26,6 +30,8 @@ export const zViewState = z.object({
   scales: z.record(z.string(), z.enum(SCALE_KINDS)),
   /** Cells at or above it are outlined, per metric id. */
   thresholds: z.record(z.string(), z.number()).default({}),
+  /** Fingerprint of the file whose warnings were folded away: those of a changed file show again. */
+  foldedWarnings: z.string().default(''),
   /** Shows norms and biases, which a plan never touches. */
   showVectors: z.boolean(),
   filter: z.string(),
@@ -60,6 +66,7 @@ export const INITIAL_VIEW_STATE: ViewState = {
   metrics: {},
   scales: {},
   thresholds: {},
+  foldedWarnings: '',
   showVectors: false,
   filter: '',
   tables: [],
@@ -87,11 +94,19 @@ export function parseViewState(text: string | null): ViewState | null {
   }
 }
 
-/** Indices and names of a state made for another version of the file are dropped where they no longer exist. */
-export function fitViewState(state: ViewState, tensorCount: number): ViewState {
+/** What of a file decides which views of it exist. */
+export interface ViewSubject {
+  readonly tensorCount: number;
+  readonly lenses: readonly Lens[];
+}
+
+/** Lenses and indices of a state made for another version of the file are dropped where they no longer exist. */
+export function fitViewState(state: ViewState, { tensorCount, lenses }: ViewSubject): ViewState {
+  const lens = lenses.includes(state.lens) ? state.lens : (lenses[0] ?? 'overview');
   const selected = state.selected !== null && state.selected < tensorCount ? state.selected : null;
   return {
     ...state,
+    lens,
     selected,
     marked: state.marked.filter((tensor) => tensor < tensorCount),
     zoom: selected === null ? null : state.zoom,
@@ -108,9 +123,9 @@ export function select(state: ViewState, tensor: number): Partial<ViewState> {
 export function steered(
   state: ViewState,
   wanted: { readonly view: string; readonly tensor: number | null },
-  tensorCount: number,
+  { tensorCount, lenses }: ViewSubject,
 ): Partial<ViewState> {
-  const lens = LENSES.find((name) => name === wanted.view);
+  const lens = lenses.find((name) => name === wanted.view);
   const { tensor } = wanted;
   return {
     ...(lens === undefined ? {} : { lens, inspector: 'model' as const }),

@@ -1,6 +1,6 @@
 // A figure along the depth of the network, one line per role.
 
-import { line, scaleLinear, scaleOrdinal, scaleSymlog, schemeTableau10 } from 'd3';
+import { line, scaleLinear, scaleLog, scaleOrdinal, scaleSymlog, schemeTableau10 } from 'd3';
 import { type ReactNode, useState } from 'react';
 import { useSize } from '../ui/useSize.ts';
 import { apart, fewTicks } from './axisTicks.ts';
@@ -20,25 +20,27 @@ export interface LayerSeries {
 export function LayerLines(props: {
   series: readonly LayerSeries[];
   label: string;
+  /** Symmetric log unless given: kurtosis dips below zero and reaches thousands. */
+  kind?: 'symlog' | 'log' | 'linear';
   text(value: number): string;
   onPick(tensor: number): void;
 }): ReactNode {
-  const { series, label, text, onPick } = props;
+  const { series, label, kind = 'symlog', text, onPick } = props;
   const [frame, { width }] = useSize<HTMLDivElement>();
   const [lit, setLit] = useState<string | null>(null);
   const all = series.flatMap((s) => s.points);
   if (all.length === 0) return null;
   const layers = Math.max(...all.map((p) => p.layer));
-  const low = Math.min(0, ...all.map((p) => p.value));
-  const high = Math.max(1, ...all.map((p) => p.value));
   const x = scaleLinear([0, Math.max(1, layers)], [LEFT + 4, Math.max(LEFT + 5, width - RIGHT)]);
-  // Symmetric log: kurtosis dips below zero and reaches thousands.
-  const y = scaleSymlog([low, high], [HEIGHT - FOOT, TOP]).constant(1);
+  const { y, marks } = valueScale(
+    kind,
+    all.map((p) => p.value),
+  );
   const color = scaleOrdinal<string, string>(
     series.map((s) => s.name),
     schemeTableau10,
   );
-  const ticks = apart(symlogTicks(high), y, TICK_GAP);
+  const ticks = apart(marks, y, TICK_GAP);
   return (
     <div ref={frame} className="chart">
       <svg width={width} height={HEIGHT} role="img" aria-label={label}>
@@ -97,6 +99,23 @@ export function LayerLines(props: {
       </div>
     </div>
   );
+}
+
+/** Where a figure lies vertically, and the figures worth a mark. */
+function valueScale(kind: 'symlog' | 'log' | 'linear', values: readonly number[]) {
+  const range = [HEIGHT - FOOT, TOP];
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  if (kind === 'log' && low > 0 && high > low) {
+    const y = scaleLog([low, high], range);
+    return { y, marks: fewTicks(y, 6) };
+  }
+  if (kind !== 'symlog') {
+    const y = scaleLinear([Math.min(0, low), high > 0 ? high : 1], range);
+    return { y, marks: y.ticks(4) };
+  }
+  const top = Math.max(1, high);
+  return { y: scaleSymlog([Math.min(0, low), top], range).constant(1), marks: symlogTicks(top) };
 }
 
 function symlogTicks(high: number): number[] {

@@ -24,7 +24,8 @@ export const TYPE_BITS: Readonly<Record<Target, number>> = {
   F32: 32,
 };
 
-const LEAST_BITS = 2;
+const LEAST_BITS = 1;
+const MOST_BITS = 32;
 /** Most types lie between 2 and 8.5 bits: they get nearly the whole ramp, floats its end. */
 const MOST_QUANTIZED_BITS = 8.5;
 const QUANTIZED_SHARE = 0.86;
@@ -35,6 +36,8 @@ export function bitsColor(bits: number): string {
 }
 
 export function bitsPosition(bits: number): number {
-  if (bits > MOST_QUANTIZED_BITS) return 1;
-  return Math.max(0, (QUANTIZED_SHARE * (bits - LEAST_BITS)) / (MOST_QUANTIZED_BITS - LEAST_BITS));
+  if (bits <= MOST_QUANTIZED_BITS)
+    return Math.max(0, (QUANTIZED_SHARE * (bits - LEAST_BITS)) / (MOST_QUANTIZED_BITS - LEAST_BITS));
+  const rest = (bits - MOST_QUANTIZED_BITS) / (MOST_BITS - MOST_QUANTIZED_BITS);
+  return Math.min(1, QUANTIZED_SHARE + (1 - QUANTIZED_SHARE) * rest);
 }

@@ -222,7 +222,7 @@ function profile(model: FakeModel, tensor: number) {
     histogram,
     rowAbsMax: new Float32Array(rows),
     rowKurtosis: new Float32Array(rows),
-    columnAbsMax: new Float32Array(columns),
+    columnAbsMax: Float32Array.from({ length: columns }, (_, column) => Math.abs(model.value(tensor, 0, column))),
     columnKurtosis: new Float32Array(columns),
   };
 }

@@ -3,18 +3,26 @@
 import type { ModelSummary, SensitivityRow, StatisticsRow, TensorTable } from '../../../core/protocol/objects.ts';
 import { GGUF_TARGETS, type GgufTarget, storedType, targetBytes } from '../../../core/quant/ggufTypes.ts';
 import { storedBytes } from '../../../core/tensor/dtype.ts';
+import { columnStatistics, importance, importanceOf, importanceSpecs } from './fakeImportance.ts';
+import { dtypeMix, gptq, oddSpecs, SPECIAL } from './fakeSpecials.ts';
+import { hash } from './hash.ts';
 
 type Role = TensorTable['roles'][number];
-interface Spec {
+export interface Spec {
   name: string;
   shape: number[];
   layer: number;
   role: Role;
   stack: string;
   module: string;
+  /** BF16 unless given. */
+  dtype?: TensorTable['dtypes'][number];
+  scheme?: string;
+  /** Of packed tensors, scales included. */
+  bitsPerWeight?: number;
 }
 
-export type FakeSize = 'tiny' | 'llama' | 'huge' | 'flat' | 'deep';
+export type FakeSize = 'tiny' | 'llama' | 'huge' | 'flat' | 'deep' | 'packed' | 'pickle' | 'imatrix' | 'odd';
 
 export interface FakeModel {
   summary: ModelSummary;
@@ -28,10 +36,13 @@ export function fakeModel(size: FakeSize): FakeModel {
   const specs = SPECS[size]();
   const count = specs.length;
   const elements = Float64Array.from(specs, (s) => s.shape.reduce((a, b) => a * b, 1));
-  const bytes = Float64Array.from(elements, (n) => storedBytes('BF16', n));
+  const bytes = Float64Array.from(specs, (s, t) => {
+    const n = elements[t] ?? 0;
+    return s.bitsPerWeight === undefined ? storedBytes(s.dtype ?? 'BF16', n) : (n * s.bitsPerWeight) / 8;
+  });
   const table: TensorTable = {
     names: specs.map((s) => s.name),
-    dtypes: specs.map(() => 'BF16'),
+    dtypes: specs.map((s) => s.dtype ?? 'BF16'),
     shapes: specs.map((s) => s.shape),
     elements,
     bytes,
@@ -39,7 +50,7 @@ export function fakeModel(size: FakeSize): FakeModel {
     roles: specs.map((s) => s.role),
     stacks: specs.map((s) => s.stack),
     modules: specs.map((s) => s.module),
-    schemes: specs.map(() => ''),
+    schemes: specs.map((s) => s.scheme ?? ''),
     quantizable: Uint8Array.from(specs, (s) => (s.shape.length >= 2 && s.role !== 'norm' ? 1 : 0)),
   };
   const parameters = elements.reduce((a, b) => a + b, 0);
@@ -64,8 +75,8 @@ export function fakeModel(size: FakeSize): FakeModel {
     parameters,
     bytes: total,
     fileBytes: total + 32_000,
-    bitsPerWeight: 16,
-    dtypes: [{ dtype: 'BF16', tensors: count, parameters, bytes: total }],
+    bitsPerWeight: (8 * total) / parameters,
+    dtypes: dtypeMix(table),
     roles: [...roles.values()],
     metadata: [
       { key: 'format', value: 'pt' },
@@ -77,10 +88,12 @@ export function fakeModel(size: FakeSize): FakeModel {
     warnings: size === 'tiny' ? ['config.json is missing: architecture guessed from names'] : [],
     companions: [],
     imatrix: null,
+
     fingerprint: 'fake',
     bytesRead: 32_000,
     openMs: 4.2,
     ggufBlocker: size === 'flat' ? 'no architecture known to llama.cpp matches these names' : null,
+    ...SPECIAL[size],
   };
   const heavy = (t: number): number => {
     const s = specs[t];
@@ -95,6 +108,7 @@ export function fakeModel(size: FakeSize): FakeModel {
   };
   const sigma = (t: number): number => 0.02 + 0.03 * hash(t, 2, 5);
   const statistics = (t: number): StatisticsRow['statistics'] => {
+    if (size === 'imatrix') return columnStatistics(importanceOf(t, specs[t]?.shape.at(-1) ?? 1));
     const k = heavy(t) - (hash(t, 4, 4) < 0.08 ? 0.5 : 0);
     const std = sigma(t);
     const peak = std * (5.2 + 2.6 * Math.sqrt(Math.max(0, k)));
@@ -139,6 +153,7 @@ export function fakeModel(size: FakeSize): FakeModel {
     });
   };
   const value = (t: number, row: number, column: number): number => {
+    if (size === 'imatrix') return importance(t, row, column);
     const columns = specs[t]?.shape.at(-1) ?? 1;
     const std = sigma(t);
     const hot = heavy(t) > 20 && [0.14, 0.39, 0.64, 0.9].some((f) => Math.floor(f * columns) === column);
@@ -159,6 +174,10 @@ const NAMES: Record<FakeSize, string> = {
   huge: 'MoE-50k',
   flat: 'mobilenet-graph',
   deep: 'deep-240-layers',
+  packed: 'Llama-4bit-GPTQ',
+  pickle: 'pytorch_model',
+  imatrix: 'imatrix',
+  odd: 'graph\u202E.onnx',
 };
 
 const SPECS: Record<FakeSize, () => Spec[]> = {
@@ -171,6 +190,10 @@ const SPECS: Record<FakeSize, () => Spec[]> = {
   ],
   llama: () => llama(30, 576, 1536),
   deep: () => llama(240, 256, 512),
+  packed: () => llama(24, 768, 2048).map(gptq),
+  pickle: () => llama(6, 288, 768),
+  imatrix: () => importanceSpecs(24, 768, 2048, 8),
+  odd: oddSpecs,
   huge: () => {
     const specs: Spec[] = [spec('model.embed_tokens.weight', [151936, 2048], -1, 'embedding', '', 'embedding')];
     for (let l = 0; l < 94; l++) {
@@ -237,17 +260,6 @@ function llama(layers: number, hidden: number, ffn: number): Spec[] {
   return specs;
 }
 
-function spec(name: string, shape: number[], layer: number, role: Role, stack: string, module: string): Spec {
+export function spec(name: string, shape: number[], layer: number, role: Role, stack: string, module: string): Spec {
   return { name, shape: shape.map(Math.round), layer, role, stack, module };
-}
-
-/** A number in (0, 1) from three integers. */
-export function hash(a: number, b: number, c: number): number {
-  let h =
-    Math.imul(a + 0x9e3779b9, 0x85ebca6b) ^
-    Math.imul(b + 0x7f4a7c15, 0xc2b2ae35) ^
-    Math.imul(c + 0x165667b1, 0x27d4eb2f);
-  h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
-  h = Math.imul(h ^ (h >>> 12), 0x297a2d39);
-  return ((h ^ (h >>> 15)) >>> 0) / 4294967296;
 }

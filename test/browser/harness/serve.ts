@@ -1,4 +1,4 @@
-// Serves the built webview in an ordinary browser: `serve.ts --fake [tiny|llama|huge|flat|deep]` or `--model PATH`.
+// Serves the built webview in an ordinary browser: `serve.ts --fake [SIZE]` or `--model PATH`.
 
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -44,11 +44,12 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
   const broadcast = <E extends WebviewEventName>(event: E, payload: Event<E>): void => {
     for (const page of pages.values()) send(page, { kind: 'event', event, payload });
   };
-  const path = options.model === undefined ? `/models/${options.fake}` : resolve(options.model);
+  const synthetic = fakeModel(options.fake ?? 'llama');
+  const path = options.model === undefined ? synthetic.summary.path : resolve(options.model);
   const start = (): Engine =>
     options.model === undefined
       ? {
-          handle: fakeEngine(fakeModel(options.fake ?? 'llama'), broadcast, options.scanMs ?? 600),
+          handle: fakeEngine(synthetic, broadcast, options.scanMs ?? 600),
           end: () => undefined,
         }
       : realEngine(join(ROOT, 'dist/engine.js'), broadcast);

@@ -68,7 +68,8 @@ describe('type colours', () => {
     for (let i = 1; i < ordered.length; i++) {
       expect(bitsPosition(ordered[i] ?? 0)).toBeGreaterThanOrEqual(bitsPosition(ordered[i - 1] ?? 0));
     }
-    expect(bitsPosition(2)).toBe(0);
+    expect(bitsPosition(1)).toBe(0);
+    expect(bitsPosition(16)).toBeLessThan(bitsPosition(32));
     expect(bitsPosition(32)).toBe(1);
   });
 });

@@ -5,12 +5,14 @@ import { latestOnly } from '../../../webview/app/latestOnly.ts';
 import { matchNames } from '../../../webview/app/nameFilter.ts';
 import {
   fitViewState,
+  IMPORTANCE_LENSES,
   INITIAL_VIEW_STATE,
   parseViewState,
   pin,
   select,
   steered,
   toggleMark,
+  WEIGHT_LENSES,
 } from '../../../webview/app/viewState.ts';
 
 describe('view state', () => {
@@ -35,20 +37,33 @@ describe('view state', () => {
     expect(parseViewState(JSON.stringify(older))).toEqual({ ...INITIAL_VIEW_STATE, lens: 'outliers' });
   });
 
+  const subject = { tensorCount: 5, lenses: WEIGHT_LENSES };
+
   it('is steered to lenses and tensors that exist, and by nothing else', () => {
     const state = { ...INITIAL_VIEW_STATE, inspector: 'tensor' as const };
-    expect(steered(state, { view: 'kurtosis', tensor: null }, 5)).toEqual({ lens: 'kurtosis', inspector: 'model' });
-    expect(steered(state, { view: 'outliers', tensor: 4 }, 5)).toMatchObject({
+    expect(steered(state, { view: 'kurtosis', tensor: null }, subject)).toEqual({
+      lens: 'kurtosis',
+      inspector: 'model',
+    });
+    expect(steered(state, { view: 'outliers', tensor: 4 }, subject)).toMatchObject({
       lens: 'outliers',
       selected: 4,
       inspector: 'tensor',
     });
-    expect(steered(state, { view: '__proto__', tensor: 5 }, 5)).toEqual({});
+    expect(steered(state, { view: '__proto__', tensor: 5 }, subject)).toEqual({});
   });
 
   it('drops tensors that no longer exist', () => {
     const state = { ...INITIAL_VIEW_STATE, selected: 9, marked: [1, 9], channel: { axis: 'row' as const, index: 2 } };
-    expect(fitViewState(state, 5)).toMatchObject({ selected: null, marked: [1], channel: null });
+    expect(fitViewState(state, subject)).toMatchObject({ selected: null, marked: [1], channel: null });
+  });
+
+  it('shows an importance matrix under its own lens, and leaves it for weights', () => {
+    const importance = { tensorCount: 5, lenses: IMPORTANCE_LENSES };
+    const state = { ...INITIAL_VIEW_STATE, lens: 'allocation' as const };
+    expect(fitViewState(state, importance).lens).toBe('importance');
+    expect(fitViewState({ ...state, lens: 'importance' }, subject).lens).toBe('overview');
+    expect(steered(state, { view: 'export', tensor: null }, importance)).toEqual({});
   });
 
   it('selecting another tensor leaves the old zoom behind, the same one keeps it', () => {

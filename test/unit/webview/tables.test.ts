@@ -46,6 +46,7 @@ describe('CSV', () => {
       roles: ['attention.q', 'norm'],
       stacks: ['', ''],
       modules: ['', ''],
+      schemes: ['', 'GPTQ, 4 bit'],
       quantizable: Uint8Array.of(1, 0),
     } as const;
     const metric = metricById('absMaxSigma');
@@ -54,24 +55,29 @@ describe('CSV', () => {
       table: table as never,
       statistics,
       solution: null,
+      energy: null,
       metric,
       values: Float64Array.of(3, 4),
     }).split('\r\n');
     const labels = lines[0]?.split(',') ?? [];
-    expect(labels.slice(0, 8)).toEqual([
+    expect(labels.slice(0, 10)).toEqual([
       'name',
       'dtype',
+      'scheme',
       'shape',
       'layer',
       'role',
       'parameters',
       'bytes',
+      'bitsPerWeight',
       'absMaxSigma',
     ]);
     const first = lines[1]?.split(',') ?? [];
-    expect(first.slice(0, 8)).toEqual(['b', 'F32', '4', '', 'norm', '4', '16', '4']);
-    expect(first[labels.indexOf('kurtosis')]).toBe('7.25');
-    expect(lines[2]?.startsWith('a,BF16,2×3,0,attention.q,6,12,3')).toBe(true);
+    const figures = ['4', '', 'norm', '4', '16', '32', '4'];
+    expect(lines[1]?.startsWith(`b,F32,"GPTQ, 4 bit",${figures.join()}`)).toBe(true);
+    // One comma is inside the quoted scheme.
+    expect(first[labels.indexOf('kurtosis') + 1]).toBe('7.25');
+    expect(lines[2]?.startsWith('a,BF16,,2×3,0,attention.q,6,12,16,3')).toBe(true);
   });
 });
 

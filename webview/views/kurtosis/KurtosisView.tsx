@@ -8,6 +8,7 @@ import { metricById } from '../../app/metrics.ts';
 import { select } from '../../app/viewState.ts';
 import { FigureScatter, type ScatterPoint } from '../../charts/FigureScatter.tsx';
 import { LayerLines, type LayerSeries } from '../../charts/LayerLines.tsx';
+import { layerSeries } from '../../charts/layerSeries.ts';
 import { cellFigure, figure } from '../../charts/numberFormat.ts';
 import { Empty } from '../../ui/states.tsx';
 import { layerRows, scatterRows } from './kurtosisRows.ts';
@@ -32,7 +33,8 @@ export function KurtosisView(): ReactNode {
       role.kurtosis.push(k);
       role.ratio.push(r);
     });
-    const series = (values: Float64Array): LayerSeries[] => layerSeries(table, values, layout.blockOf);
+    const series = (values: Float64Array): LayerSeries[] =>
+      table === null ? [] : layerSeries(table, values, layout.blockOf);
     return {
       points: found,
       kurtosis: series(statistics.columns.kurtosis),
@@ -94,25 +96,6 @@ export function KurtosisView(): ReactNode {
       </table>
     </article>
   );
-}
-
-function layerSeries(
-  table: { layers: Int32Array; roles: readonly string[] } | null,
-  values: Float64Array,
-  shown: Int32Array,
-): LayerSeries[] {
-  if (table === null) return [];
-  // One point per layer and role, the largest: hundreds of experts would be a solid block.
-  const groups = new Map<string, Map<number, { layer: number; value: number; tensor: number }>>();
-  table.roles.forEach((role, t) => {
-    const layer = table.layers[t] ?? -1;
-    const value = values[t] ?? Number.NaN;
-    if (layer < 0 || (shown[t] ?? -1) < 0 || !Number.isFinite(value)) return;
-    const layers = groups.get(role) ?? new Map<number, { layer: number; value: number; tensor: number }>();
-    groups.set(role, layers);
-    if (value > (layers.get(layer)?.value ?? -Infinity)) layers.set(layer, { layer, value, tensor: t });
-  });
-  return [...groups].map(([name, dots]) => ({ name, points: [...dots.values()].sort((a, b) => a.layer - b.layer) }));
 }
 
 function median(values: readonly number[]): number {
