@@ -73,7 +73,7 @@ function readLayer({ codes, module }: Candidate, scales: StoredTensor, context: 
   requireDtype(context, zeros, ['I32']);
   requireShape(context, scales, [groups, rows], `for codes ${shapeText(codes)}`);
   requireShape(context, zeros, [groups, words], `for codes ${shapeText(codes)}`);
-  const size = groupSizeOf(context, scales, groups, columns, integerAt(context.config.entries, 'group_size'));
+  const size = groupSizeOf(context, scales, groups, columns, context.config.groupSize);
   const zero = {
     kind: 'packed',
     rows,

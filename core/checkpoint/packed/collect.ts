@@ -9,6 +9,9 @@ import { quantizationConfig } from './quantizationConfig.ts';
 import { PACKINGS } from './registry.ts';
 import { readSmallParts } from './smallParts.ts';
 
+/** Names that nothing but codes of a quantizer has. */
+const ALWAYS_CODES: readonly string[] = ['qweight', 'weight_packed', 'W_q'];
+
 export interface CollectedTensors {
   readonly tensors: readonly StoredTensor[];
   readonly warnings: readonly string[];
@@ -76,7 +79,9 @@ function readGroup(candidate: Candidate, context: PackingContext, left: LeftGrou
   } catch (error) {
     if (!(error instanceof LeftAsStored)) throw error;
     left.add(codes, error.message);
+    return null;
   }
+  if (ALWAYS_CODES.includes(attribute)) left.add(codes, 'the scales that belong to them are missing');
   return null;
 }
 

@@ -84,7 +84,7 @@ function readLayer({ codes, module }: Candidate, scales: StoredTensor, context: 
   }
   const columns = (words * 32) / bits;
   requireDtype(context, scales, FLOATS);
-  const size = groupSizeOf(context, scales, groups, columns, integerAt(config.entries, 'group_size'));
+  const size = groupSizeOf(context, scales, groups, columns, config.groupSize);
   const reordered = list !== undefined && isListed(list, columns, groups, size, context);
   const columnGroup = reordered ? 'listed' : size;
   const version = formatOf(config.entries) === 'gptq' ? 1 : 2;

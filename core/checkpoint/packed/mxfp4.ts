@@ -1,0 +1,76 @@
+// MXFP4: E2M1 codes, two to a byte, low nibble first; one E8M0 exponent (2^(e − 127)) for 32 inputs (OCP MX v1.0).
+//
+//   gpt-oss             NAME_blocks U8 [E, N, K/32, 16]   NAME_scales U8 [E, N, K/32]      NAME.blocks, NAME.scales too
+//   compressed-tensors  weight_packed U8 [N, K/2]         weight_scale U8 [N, K/32]
+//
+// gpt-oss's modules multiply by the transpose, [E, K, N]; the logical tensor keeps the order of the file.
+
+import { codeMatrix } from '../../tensor/packing.ts';
+import type { StoredTensor } from '../format.ts';
+import { nvfp4Scales } from './nvfp4.ts';
+import {
+  extentOf,
+  type PackedGroup,
+  type Packing,
+  type PackingContext,
+  packedGroup,
+  partName,
+  presentParts,
+  requireDtype,
+  requireShape,
+} from './packing.ts';
+import { logicalMatrix, scaleFactor, scaleGrid } from './scales.ts';
+
+const GROUP = 32;
+const BLOCKS = /[._]blocks$/;
+
+export const mxfp4: Packing = {
+  claims: (attribute, dtype) =>
+    dtype === 'U8' && (attribute === 'weight_packed' || attribute === 'blocks' || attribute.endsWith('_blocks')),
+  read({ codes, module, attribute }, context) {
+    if (attribute !== 'weight_packed') return readBlocks(codes, context);
+    const scales = context.find(partName(module, 'weight_scale'));
+    if (scales === undefined || nvfp4Scales(scales) || codes.shape.length < 2) return null;
+    const shape = [...codes.shape.slice(0, -1), (codes.shape.at(-1) ?? 0) * 2];
+    const parts = presentParts(module, ['weight_scale', 'input_global_scale', 'input_scale'], context.find);
+    return mxfp4Group(context, [codes, ...parts], scales, partName(module, 'weight'), shape);
+  },
+};
+
+function readBlocks(codes: StoredTensor, context: PackingContext): PackedGroup | null {
+  const name = codes.name.replace(BLOCKS, '');
+  const scales = context.find(codes.name.replace(/blocks$/, 'scales'));
+  if (scales === undefined || scales.dtype !== 'U8' || codes.shape.length < 3) return null;
+  const [groups = 0] = codes.shape.slice(-2);
+  const outer = codes.shape.slice(0, -2);
+  requireShape(context, codes, [...outer, groups, GROUP / 2], 'with 16 bytes for 32 values');
+  requireShape(context, scales, [...outer, groups], 'with one exponent for 32 values');
+  return mxfp4Group(context, [codes, scales], scales, name, [...outer, groups * GROUP]);
+}
+
+function mxfp4Group(
+  context: PackingContext,
+  parts: readonly [StoredTensor, ...StoredTensor[]],
+  scales: StoredTensor,
+  name: string,
+  shape: readonly number[],
+): PackedGroup {
+  requireDtype(context, scales, ['U8', 'F8_E8M0']);
+  const matrix = logicalMatrix(shape);
+  const grid = scaleGrid(context, scales, matrix);
+  return packedGroup(context, parts, {
+    name,
+    dtype: 'MXFP4',
+    shape,
+    scheme: `MXFP4, ${grid.text}`,
+    codes: codeMatrix(extentOf(parts[0]), matrix.experts * matrix.rows, matrix.columns, {
+      bits: 4,
+      wordBytes: 1,
+      streams: 'rows',
+      first: 'streams',
+      packing: 'dense',
+    }),
+    values: 'E2M1',
+    factors: [scaleFactor(scales, grid, 'F8_E8M0')],
+  });
+}
