@@ -82,3 +82,11 @@ export const MAX_TAR_ENTRIES = 65_536;
 export const MAX_PACKED_PART_BYTES = 1 << 20;
 /** All of them together: group lists of a 405-billion-parameter model take 70 MB. */
 export const MAX_PACKED_PARTS_BYTES = 96 * 1024 * 1024;
+/** Names, nodes and shapes of an ONNX file; those of a model with a million tensors take 100 MB. */
+export const MAX_ONNX_STRUCTURE_BYTES = MAX_TOTAL_HEADER_BYTES;
+/** A language model with 80 layers has some ten thousand nodes, unrolled loops a few hundred thousand. */
+export const MAX_ONNX_NODES = 1_000_000;
+/** Graphs inside If, Loop and Scan nodes: real models nest 3 deep. */
+export const MAX_ONNX_GRAPH_DEPTH = 16;
+/** Numbers that an ONNX file keeps without fixed width, read while opening: shapes and zero points, 16 MB of memory. */
+export const MAX_ONNX_NUMBERS = 4_194_304;
