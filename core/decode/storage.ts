@@ -2,6 +2,7 @@
 
 import type { Kernels } from '../kernels/wasm.ts';
 import type { TensorSource } from '../tensor/storage.ts';
+import { divideByCounts } from './counts.ts';
 import { loadPacked } from './packed.ts';
 import { loadStrided } from './strided.ts';
 
@@ -13,6 +14,9 @@ export function loadStorage(kernels: Kernels, source: TensorSource, first: numbe
   const { storage } = source;
   const files = source.files ?? {};
   if (storage?.kind === 'packed') loadPacked(kernels, storage, files, first, count, dst);
-  else if (storage?.kind === 'strided') loadStrided(kernels, storage, files, first, count, dst);
-  else if (storage?.kind === 'inline') kernels.arena.f32(dst, count).set(storage.values.subarray(first, first + count));
+  else if (storage?.kind === 'strided') {
+    loadStrided(kernels, storage, files, first, count, dst);
+    divideByCounts(kernels, storage, files, first, count, dst);
+  }
+  if (storage?.kind === 'inline') kernels.arena.f32(dst, count).set(storage.values.subarray(first, first + count));
 }

@@ -52,7 +52,7 @@ export function loadStrided(
 /**
  * A window of a tensor whose leading dimensions are evenly spaced rows, written row-major to `dst`.
  *
- * @returns false, nothing written, when rows are not evenly spaced or elements share bytes
+ * @returns false, nothing written, when rows are not evenly spaced, elements share bytes or rows are still to be divided
  */
 export function loadStridedWindow(
   kernels: Kernels,
@@ -67,7 +67,7 @@ export function loadStridedWindow(
   const rows = collapsed(shape.slice(0, -1), strides.slice(0, -1));
   const [row = { size: 1, stride: 0 }] = rows;
   const column = { size: shape.at(-1) ?? 1, stride: strides.at(-1) ?? 0 };
-  if (rows.length > 1 || blockElements !== 1) return false;
+  if (rows.length > 1 || blockElements !== 1 || storage.counts !== undefined) return false;
   const axes = [
     { ...row, from: rect.row0, to: rect.row1 },
     { ...column, from: rect.column0, to: rect.column1 },
