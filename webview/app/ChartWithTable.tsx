@@ -19,7 +19,8 @@ export type ChartId =
   | 'layer-type'
   | 'pareto'
   | 'importance-layers'
-  | 'columns';
+  | 'columns'
+  | 'energy';
 
 export interface ChartWithTableProps {
   readonly id: ChartId;

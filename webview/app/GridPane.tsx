@@ -54,7 +54,7 @@ function GridToolbar(props: { figures: LensFigures }): ReactNode {
   const showVectors = useView((v) => v.showVectors);
   const sensitivityType = useView((v) => v.sensitivityType);
   const importance = useImportance();
-  const vectors = useModel((s) => s.table?.quantizable.some((flag) => flag === 0) ?? false) && !importance;
+  const vectors = useModel((s) => s.table?.shapes.some((shape) => shape.length < 2) ?? false) && !importance;
   const metrics = LENS_METRICS[lens].map((id) => ({ value: id, label: metricById(id)?.label ?? id }));
   const names = useModel((s) => s.table?.names ?? NO_NAMES);
   const matching = useMemo(() => matchNames(names, filter), [names, filter]);
@@ -274,11 +274,14 @@ function GridFoot(props: { figures: LensFigures; hovered: readonly number[] | nu
   const about = hovered?.[0] ?? selected;
   const tensor = hovered !== null && hovered.length > 1 ? worstOf(hovered, values) : about;
   const isType = showsTypes(metric);
+  const importance = useImportance();
   return (
     <div className="grid-foot">
       <div className="grid-hover" data-testid="grid-readout">
         {table === null || tensor === null || tensor === undefined ? (
-          <span className="hint">Point at a cell for its name, click it for its weights.</span>
+          <span className="hint">
+            Point at a cell for its name, click it for its {importance ? 'columns' : 'weights'}.
+          </span>
         ) : (
           <>
             <span className="hover-name">{shownName(table.names[tensor] ?? '', 70)}</span>

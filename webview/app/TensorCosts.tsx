@@ -55,7 +55,7 @@ export function TensorCosts(props: { tensor: number }): ReactNode {
       <>
         <h3>What each type would cost here</h3>
         <p className="hint">
-          Kept as stored: norms, biases and routers are small and fragile, so plans never touch them.
+          Kept as stored: plans change matrices of floats, and leave norms, biases, routers and convolutions alone.
         </p>
       </>
     );

@@ -104,7 +104,7 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
         text: (t) => bytes(table.bytes[t] ?? 0),
         order: (t) => table.bytes[t] ?? 0,
       },
-      ...(packed ? [bits] : []),
+      ...(packed && metric.id !== 'storedBits' ? [bits] : []),
       {
         key: 'metric',
         label: metric.label,

@@ -62,7 +62,7 @@ export function ColumnEnergy(props: {
         {mean > 0 ? (
           <>
             <line className="mean-line" x1={LEFT} x2={LEFT + room} y1={y(mean)} y2={y(mean)} />
-            <text className="tick strong" x={LEFT + room} y={y(mean) - 4} textAnchor="end">
+            <text className="tick mean-label" x={LEFT + room} y={y(mean) - 4} textAnchor="end">
               mean
             </text>
           </>

@@ -6,6 +6,7 @@ import { useSize } from '../ui/useSize.ts';
 import { type ColorScale, inkOn } from './colorScale.ts';
 import { type GridPosition, gridGeometry, moveCursor, rowsInView } from './gridGeometry.ts';
 import type { GridBlock, GridLayout } from './gridLayout.ts';
+import { withoutPrefix } from './nameGroups.ts';
 import { shownName } from './visibleText.ts';
 
 export interface GridCell {
@@ -245,6 +246,8 @@ interface RowProps {
 }
 
 const MIN_TEXT_WIDTH = 30;
+/** Names longer than a cell lose their middle: their ends tell them apart. */
+const NAME_CHARACTER_PX = 6.6;
 
 const Row = memo(function Row(props: RowProps): ReactNode {
   const { block, row, top, height, columnWidth, labelWidth, firstColumn, endColumn, grid } = props;
@@ -290,7 +293,11 @@ const Row = memo(function Row(props: RowProps): ReactNode {
         onFocus={() => grid.onHover(tensors)}
         onKeyDown={undefined}
       >
-        {named ? <span className="cell-name">{shownName(grid.name(first), 60)} </span> : null}
+        {named ? (
+          <span className="cell-name">
+            {shownName(withoutPrefix(grid.name(first), block.prefix), Math.floor(columnWidth / NAME_CHARACTER_PX))}{' '}
+          </span>
+        ) : null}
         {columnWidth >= MIN_TEXT_WIDTH ? <span className="cell-text">{cell.text}</span> : null}
         {cell.locked ? <LockIcon /> : null}
         {tensors.length > 1 && columnWidth >= 70 ? <span className="cell-count">×{tensors.length}</span> : null}

@@ -1,6 +1,6 @@
 // Pixel geometry of the grid: which rows are in view, and where the arrow keys lead.
 
-import type { GridLayout } from './gridLayout.ts';
+import type { GridBlock, GridLayout } from './gridLayout.ts';
 
 export interface GridPosition {
   readonly block: number;
@@ -43,7 +43,7 @@ const BLOCK_GAP = 10;
 export function gridGeometry(layout: GridLayout, width: number, height: number): GridGeometry {
   const named = layout.blocks.filter((block) => block.kind === 'named');
   const layered = layout.blocks.filter((block) => block.kind === 'layers');
-  const namedHeight = named.reduce((sum, b) => sum + b.rows.length * NAMED_ROW_HEIGHT + BLOCK_GAP, 0);
+  const namedHeight = named.reduce((sum, b) => sum + headOf(b) + b.rows.length * NAMED_ROW_HEIGHT + BLOCK_GAP, 0);
   const layerRows = layered.reduce((sum, b) => sum + b.rows.length, 0);
   const room = height - namedHeight - layered.length * (HEADER_HEIGHT + BLOCK_GAP);
   const fitted = layerRows === 0 ? 0 : Math.floor(room / layerRows);
@@ -58,8 +58,7 @@ export function gridGeometry(layout: GridLayout, width: number, height: number):
     const fit = Math.floor(room0 / Math.max(1, block.columnCount));
     const most = block.kind === 'named' ? 220 : MOST_COLUMN_WIDTH;
     const columnWidth = Math.max(LEAST_COLUMN_WIDTH, Math.min(most, fit));
-    // Named cells say what they are.
-    const headerHeight = block.kind === 'named' ? 0 : HEADER_HEIGHT;
+    const headerHeight = headOf(block);
     const headerTop = top;
     const firstRowTop = top + headerHeight;
     const end = firstRowTop + block.rows.length * rowHeight;
@@ -79,6 +78,11 @@ export function gridGeometry(layout: GridLayout, width: number, height: number):
     columnCount,
     rowTop: (block, row) => (blocks[block]?.firstRowTop ?? 0) + row * (blocks[block]?.rowHeight ?? 0),
   };
+}
+
+/** Named cells that share no beginning say all there is. */
+function headOf({ kind, title }: GridBlock): number {
+  return kind === 'named' && title === '' ? 0 : HEADER_HEIGHT;
 }
 
 /** Blocks and rows that touch the pixel range [top, bottom). */

@@ -2,6 +2,7 @@
 
 import type { TensorTable } from '../../core/protocol/objects.ts';
 import { zRole } from '../../core/protocol/objects.ts';
+import { groupByName, type NameGroup } from './nameGroups.ts';
 
 export interface GridRow {
   /** Layer number, or '' in a strip. */
@@ -12,7 +13,10 @@ export interface GridRow {
 
 export interface GridBlock {
   readonly kind: 'layers' | 'named' | 'strip';
+  /** Shown above; '' shows none. */
   readonly title: string;
+  /** What the names of the tensors begin with; '' where they share nothing. */
+  readonly prefix: string;
   /** Module names over the columns; [] in strips. */
   readonly columns: readonly string[];
   readonly columnCount: number;
@@ -27,36 +31,51 @@ export interface GridLayout {
   readonly columnOf: Int32Array;
 }
 
-/** Up to this many tensors outside layers get a cell wide enough for their name. */
+/** Up to this many tensors outside layers stand before them, each cell wide enough for its name. */
 export const MAX_NAMED_CELLS = 24;
+/** Where there are no layers, the cells of this many tensors carry names. */
+export const MAX_NAMED_GRAPH = 128;
 const NAMED_PER_ROW = 4;
 const STRIP_PER_ROW = 16;
 
-type Places = Pick<TensorTable, 'names' | 'layers' | 'roles' | 'stacks' | 'modules' | 'quantizable'>;
+type Places = Pick<TensorTable, 'names' | 'layers' | 'roles' | 'stacks' | 'modules' | 'shapes'>;
 
 /** @param showVectors  also places norms and biases; they are shown anyway when there is nothing else */
 export function gridLayout(table: Places, showVectors: boolean): GridLayout {
   const count = table.names.length;
-  const everything = showVectors || !table.quantizable.some((flag) => flag === 1);
+  const everything = showVectors || !table.names.some((_, t) => isMatrix(table, t));
   const shownColumns = new Set<string>();
-  for (let t = 0; t < count; t++) if (everything || table.quantizable[t] === 1) shownColumns.add(columnKey(table, t));
+  for (let t = 0; t < count; t++) if (everything || isMatrix(table, t)) shownColumns.add(columnKey(table, t));
 
   const stacks = new Map<string, number[]>();
   const outside = new Map<string, number[]>();
   for (let t = 0; t < count; t++) {
     if (!shownColumns.has(columnKey(table, t))) continue;
     const inLayer = (table.layers[t] ?? -1) >= 0;
-    if (!inLayer && !everything && table.quantizable[t] !== 1) continue;
+    if (!inLayer && !everything && !isMatrix(table, t)) continue;
     push(inLayer ? stacks : outside, inLayer ? (table.stacks[t] ?? '') : '', t);
   }
   const layered = [...stacks].map(([stack, tensors]) => layerBlock(table, stack, tensors));
   const loose = outside.get('') ?? [];
   const byRole = (a: number, b: number): number =>
     roleRank(table.roles[a] ?? 'other') - roleRank(table.roles[b] ?? 'other');
-  const strips = loose.length <= MAX_NAMED_CELLS ? [namedBlock([...loose].sort(byRole))] : prefixStrips(table, loose);
-  const used = strips.filter((block) => block.rows.length > 0);
-  const blocks = loose.length <= MAX_NAMED_CELLS ? [...used, ...layered] : [...layered, ...used];
+  const few = loose.length <= MAX_NAMED_CELLS;
+  const kind = loose.length <= (layered.length === 0 ? MAX_NAMED_GRAPH : MAX_NAMED_CELLS) ? 'named' : 'strip';
+  const rest = few
+    ? [stripBlock(kind, { prefix: '', members: [...loose].sort(byRole) })]
+    : groupByName(table.names, loose).map((group, _, { length }) => {
+        const others = layered.length > 0 ? 'Outside layers' : length > 1 ? 'Others' : 'Tensors';
+        return { ...stripBlock(kind, group), title: group.prefix || others };
+      });
+  const used = rest.filter((block) => block.rows.length > 0);
+  const blocks = few ? [...used, ...layered] : [...layered, ...used];
   return { blocks, ...positions(blocks, count) };
+}
+
+/** Norms, biases and other vectors are many, small and never planned: shown when asked for. */
+function isMatrix({ shapes, roles }: Places, tensor: number): boolean {
+  const role = roles[tensor];
+  return (shapes[tensor]?.length ?? 0) >= 2 && role !== 'norm' && role !== 'bias';
 }
 
 function columnKey(table: Places, tensor: number): string {
@@ -84,36 +103,17 @@ function layerBlock(table: Places, stack: string, tensors: readonly number[]): G
       label: String(layer),
       cells: columns.map((module) => layers.get(layer)?.get(module) ?? []),
     }));
-  return { kind: 'layers', title: stack, columns, columnCount: columns.length, rows };
+  return { kind: 'layers', title: stack, prefix: '', columns, columnCount: columns.length, rows };
 }
 
-function namedBlock(tensors: readonly number[]): GridBlock {
-  return stripBlock('named', 'Outside layers', tensors, NAMED_PER_ROW);
-}
-
-/** Graphs without layers: one strip per first part of the name. */
-function prefixStrips(table: Places, tensors: readonly number[]): GridBlock[] {
-  const groups = new Map<string, number[]>();
-  for (const t of tensors) push(groups, table.stacks[t] || namePrefix(table.names[t] ?? ''), t);
-  // Many groups of one are no grouping at all.
-  if (groups.size > tensors.length / 2) return [stripBlock('strip', 'Outside layers', tensors, STRIP_PER_ROW)];
-  return [...groups].map(([prefix, members]) =>
-    stripBlock('strip', prefix || 'Outside layers', members, STRIP_PER_ROW),
-  );
-}
-
-function namePrefix(name: string): string {
-  const end = name.search(/[./]/);
-  return end <= 0 ? '' : name.slice(0, end);
-}
-
-function stripBlock(kind: 'named' | 'strip', title: string, tensors: readonly number[], perRow: number): GridBlock {
+function stripBlock(kind: 'named' | 'strip', { prefix, members }: NameGroup): GridBlock {
+  const perRow = kind === 'named' ? NAMED_PER_ROW : STRIP_PER_ROW;
   const rows: GridRow[] = [];
-  const columnCount = Math.max(1, Math.min(perRow, tensors.length));
-  for (let start = 0; start < tensors.length; start += columnCount) {
-    rows.push({ label: '', cells: tensors.slice(start, start + columnCount).map((t) => [t]) });
+  const columnCount = Math.max(1, Math.min(perRow, members.length));
+  for (let start = 0; start < members.length; start += columnCount) {
+    rows.push({ label: '', cells: members.slice(start, start + columnCount).map((t) => [t]) });
   }
-  return { kind, title, columns: [], columnCount, rows };
+  return { kind, title: '', prefix, columns: [], columnCount, rows };
 }
 
 function positions(blocks: readonly GridBlock[], count: number): Omit<GridLayout, 'blocks'> {

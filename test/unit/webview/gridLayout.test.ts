@@ -6,7 +6,7 @@ type Table = Parameters<typeof gridLayout>[0];
 type Role = Table['roles'][number];
 
 function table(
-  rows: readonly [name: string, layer: number, role: Role, module: string, quantizable?: boolean, stack?: string][],
+  rows: readonly [name: string, layer: number, role: Role, module: string, matrix?: boolean, stack?: string][],
 ): Table {
   return {
     names: rows.map((r) => r[0]),
@@ -14,7 +14,7 @@ function table(
     roles: rows.map((r) => r[2]),
     modules: rows.map((r) => r[3]),
     stacks: rows.map((r) => r[5] ?? (r[1] < 0 ? '' : 'layers')),
-    quantizable: Uint8Array.from(rows, (r) => (r[4] === false ? 0 : 1)),
+    shapes: rows.map((r) => (r[4] === false ? [8] : [8, 8])),
   };
 }
 
@@ -66,14 +66,23 @@ describe('gridLayout', () => {
     expect(gridLayout(two, false).blocks.map((b) => b.title)).toEqual(['encoder', 'decoder']);
   });
 
+  it('shows matrices that no plan would touch', () => {
+    const graph = table([
+      ['conv.weight', -1, 'convolution', 'conv'],
+      ['conv.bias', -1, 'bias', 'conv.bias', false],
+      ['l0.gate', 0, 'router', 'router'],
+    ]);
+    expect([...gridLayout(graph, false).blockOf]).toEqual([0, -1, 1]);
+  });
+
   it('groups many tensors outside layers by the first part of their name', () => {
     const graph = table(
       Array.from({ length: MAX_NAMED_CELLS + 6 }, (_, i) => [`${i < 10 ? 'stem' : 'head'}.${i}`, -1, 'other', `m${i}`]),
     );
     const { blocks } = gridLayout(graph, false);
     expect(blocks.map((b) => [b.kind, b.title])).toEqual([
-      ['strip', 'stem'],
-      ['strip', 'head'],
+      ['named', 'stem'],
+      ['named', 'head'],
     ]);
     const shown = blocks.flatMap((b) => b.rows.flatMap((r) => r.cells.flat()));
     expect(shown).toEqual(Array.from({ length: MAX_NAMED_CELLS + 6 }, (_, i) => i));

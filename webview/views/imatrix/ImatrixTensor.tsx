@@ -7,12 +7,15 @@ import { useModel, useSession, useView } from '../../app/context.ts';
 import { TOP_COLUMNS } from '../../app/energyReader.ts';
 import { useCall } from '../../app/useCall.ts';
 import { ColumnEnergy } from '../../charts/ColumnEnergy.tsx';
+import { EnergyCurve, type EnergyPoint, energyCurve } from '../../charts/EnergyCurve.tsx';
 import type { FigureRows } from '../../charts/figureRows.ts';
 import { exactFloat, figure, grouped, percent } from '../../charts/numberFormat.ts';
 import { topShare, valuesHolding } from '../../charts/topShare.ts';
 import { visibleText } from '../../charts/visibleText.ts';
 import { Empty, Failed, Working } from '../../ui/states.tsx';
 import { Button } from '../../ui/toolkit.tsx';
+
+const CURVE_POINTS = 200;
 
 export function ImatrixTensor(): ReactNode {
   const selected = useView((v) => v.selected);
@@ -106,6 +109,12 @@ function Columns(props: { tensor: number; matrices: number }): ReactNode {
           </div>
         ))}
       </dl>
+      <ChartWithTable id="energy" title="Energy held by the largest columns" figures={() => curveRows(figures.curve)}>
+        <EnergyCurve
+          points={figures.curve}
+          label="Share of the energy over share of the columns, largest first; the dashed line is an even spread"
+        />
+      </ChartWithTable>
       {figures.broken === 0 ? null : (
         <p className="notice warning inline" role="alert">
           {grouped(figures.broken)} columns are NaN or infinite and left out of the figures.
@@ -139,7 +148,18 @@ function columnFigures(values: Float32Array) {
     ['kurtosis', figure((finite.length * fourth) / second ** 2 - 3), 'excess, over the columns'],
     ['zeros', percent(finite.length === 0 ? 0 : zeros / finite.length), 'share of columns never active'],
   ];
-  return { sum, mean, peak, list, broken: values.length - finite.length };
+  const curve = energyCurve(values, CURVE_POINTS);
+  return { sum, mean, peak, list, curve, broken: values.length - finite.length };
+}
+
+function curveRows(curve: readonly EnergyPoint[]): FigureRows {
+  return {
+    columns: [
+      { label: 'largest columns', text: percent },
+      { label: 'energy', text: percent },
+    ],
+    rows: curve.map(({ columns, energy }) => ({ key: columns, cells: [columns, energy] })),
+  };
 }
 
 /** Every column, the largest first, with the share of the energy up to and including it. */

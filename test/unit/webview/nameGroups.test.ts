@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { groupByName, withoutPrefix } from '../../../webview/charts/nameGroups.ts';
+
+const groups = (names: readonly string[]): [string, number][] =>
+  groupByName(
+    names,
+    names.map((_, i) => i),
+  ).map(({ prefix, members }) => [prefix, members.length]);
+const many = (count: number, name: (i: number) => string): string[] => Array.from({ length: count }, (_, i) => name(i));
+
+describe('groupByName', () => {
+  it('gathers by the first part, whatever separates it, in the order of the file', () => {
+    expect(groups(['/stem/Conv_W', '/stem/Conv_B', 'head.weight', 'head.bias', 'onnx::a', 'onnx::b'])).toEqual([
+      ['stem', 2],
+      ['head', 2],
+      ['onnx', 2],
+    ]);
+  });
+
+  it('divides large groups by their next part', () => {
+    const names = [
+      ...many(30, (i) => `net.features.block${i % 3}.conv${i}.weight`),
+      'net.head.weight',
+      'net.head.bias',
+    ];
+    expect(groups(names)).toEqual([
+      ['net.features.block0', 10],
+      ['net.features.block1', 10],
+      ['net.features.block2', 10],
+      ['net.head', 2],
+    ]);
+  });
+
+  it('leaves what stands alone together at the end', () => {
+    expect(groups(['a', 'x.1', 'x.2', 'b.c', 'x.3', 'x.4'])).toEqual([
+      ['x', 4],
+      ['', 2],
+    ]);
+  });
+
+  it('does not group where every name begins differently', () => {
+    expect(groups(['a.w', 'b.w', 'c.w', 'd.w'])).toEqual([['', 4]]);
+    expect(groups(['', '...', '::', '/'])).toEqual([['', 4]]);
+  });
+
+  it('ends on names that only differ deep down, and loses no tensor', () => {
+    const names = many(60, (i) => `${'a.'.repeat(40)}${i}`);
+    const found = groupByName(
+      names,
+      names.map((_, i) => i),
+    );
+    expect(found.flatMap(({ members }) => members).sort((a, b) => a - b)).toEqual(names.map((_, i) => i));
+  });
+});
+
+describe('withoutPrefix', () => {
+  it('leaves what tells a tensor apart', () => {
+    expect(withoutPrefix('/net/features/conv/W', 'net/features')).toBe('conv/W');
+    expect(withoutPrefix('conv', 'conv')).toBe('conv');
+    expect(withoutPrefix('other', 'net')).toBe('other');
+    expect(withoutPrefix('a.b', '')).toBe('a.b');
+  });
+});
