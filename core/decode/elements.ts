@@ -7,6 +7,7 @@ import type { Kernels } from '../kernels/wasm.ts';
 import { type DType, dtypeInfo } from '../tensor/dtype.ts';
 import type { TensorSource } from '../tensor/storage.ts';
 import { loadStorage } from './storage.ts';
+import { loadWindow } from './window.ts';
 
 /** Bytes past the last element that vector loads of a decoded run may touch. */
 const SLACK_BYTES = 64;
@@ -75,7 +76,7 @@ export function loadInto(kernels: Kernels, source: TensorSource, first: number, 
   });
 }
 
-/** @returns pointer to rows × width float32, rows read one by one */
+/** @returns pointer to rows × width float32 */
 export function readWindow(
   kernels: Kernels,
   source: TensorSource,
@@ -85,7 +86,15 @@ export function readWindow(
   width: number,
 ): number {
   const { arena } = kernels;
-  const values = arena.alloc(rows * width * 4 + 64);
+  const values = arena.alloc(rows * width * 4 + SLACK_BYTES);
+  if (source.storage !== undefined) {
+    const rect = { row0: row, row1: row + rows, column0: column, column1: column + width };
+    if (loadWindow(kernels, source, rect, values)) return values;
+    if (width === source.columns) {
+      loadStorage(kernels, source, row * width, rows * width, values);
+      return values;
+    }
+  }
   for (let i = 0; i < rows; i++) {
     arena.scoped(() => {
       const from = readElements(kernels, source, (row + i) * source.columns + column, width);

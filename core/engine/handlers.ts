@@ -13,7 +13,7 @@ import { progressReporter } from './progress.ts';
 import { scanModelSensitivity } from './sensitivityCall.ts';
 import type { OpenModel, Session } from './session.ts';
 import { modelSummary, tensorTable } from './summary.ts';
-import { fileOf, onUnchanged } from './unchanged.ts';
+import { filesHolding, onUnchanged } from './unchanged.ts';
 import { verifyFiles } from './verifying.ts';
 import { engineVersion } from './version.ts';
 
@@ -71,7 +71,7 @@ export const HANDLERS: Handlers = {
 
   async profile(session, { model, tensor }, signal) {
     const { checkpoint } = session.model(model);
-    const profile = await onUnchanged(fileOf(checkpoint, tensor), () =>
+    const profile = await onUnchanged(filesHolding(checkpoint, tensor), () =>
       tensorProfile(checkpoint, session.pool, tensor, signal),
     );
     return { tensor, ...profile };
@@ -79,14 +79,14 @@ export const HANDLERS: Handlers = {
 
   async tile(session, { model, ...window }, signal) {
     const { checkpoint } = session.model(model);
-    return onUnchanged(fileOf(checkpoint, window.tensor), () =>
+    return onUnchanged(filesHolding(checkpoint, window.tensor), () =>
       readTile(checkpoint, session.pool, { ...window, signal }),
     );
   },
 
   async channel(session, { model, ...wanted }, signal) {
     const { checkpoint } = session.model(model);
-    const values = await onUnchanged(fileOf(checkpoint, wanted.tensor), () =>
+    const values = await onUnchanged(filesHolding(checkpoint, wanted.tensor), () =>
       readChannel(checkpoint, session.pool, { ...wanted, signal }),
     );
     return { values };

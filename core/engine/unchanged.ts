@@ -2,6 +2,7 @@
 
 import { isCancelled } from '../base/cancellation.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { filesOf } from '../checkpoint/tensorSource.ts';
 import { checkUnchanged, type FileIdentity } from '../io/fileIdentity.ts';
 
 /**
@@ -24,8 +25,8 @@ export async function onUnchanged<T>(files: readonly FileIdentity[], work: () =>
   return result;
 }
 
-/** The one file that holds a tensor; none for an index out of range, which the reader refuses. */
-export function fileOf({ tensors, files }: Checkpoint, tensor: number): readonly FileIdentity[] {
-  const file = files[tensors[tensor]?.file ?? -1];
-  return file === undefined ? [] : [file];
+/** The files that hold a tensor's parts; none for an index out of range, which the reader refuses. */
+export function filesHolding({ tensors, files }: Checkpoint, tensor: number): readonly FileIdentity[] {
+  const wanted = tensors[tensor];
+  return wanted === undefined ? [] : filesOf(wanted).flatMap((file) => files[file] ?? []);
 }

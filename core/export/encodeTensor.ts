@@ -1,25 +1,25 @@
 // Worker task: some rows of a tensor, read, permuted and encoded to the bytes the file will hold.
 
 import { QuantscopeError } from '../base/errors.ts';
-import { readInto } from '../io/fileReader.ts';
+import { loadInto } from '../decode/elements.ts';
+import { hasStoredBytes, readStoredBytes } from '../decode/storedBytes.ts';
 import { decodeToF32 } from '../kernels/decode.ts';
 import { encodeFromF32 } from '../kernels/encode.ts';
 import type { Task } from '../kernels/task.ts';
 import type { Kernels } from '../kernels/wasm.ts';
 import { type GgufTarget, isGgufTarget, targetBytes } from '../quant/ggufTypes.ts';
 import { type DType, dtypeInfo, storedBytes } from '../tensor/dtype.ts';
+import type { TensorSource } from '../tensor/storage.ts';
 import { interleaveRows, sourceRow } from './rowPermutation.ts';
 
 export interface EncodeRows {
   readonly name: string;
-  readonly path: string;
-  /** Absolute byte offset of the tensor in the file. */
-  readonly offset: number;
-  readonly dtype: DType;
+  readonly source: TensorSource;
+  /** Of the rows to encode: one where a bias is permuted. */
   readonly columns: number;
   readonly firstRow: number;
   readonly rows: number;
-  /** Types to encode to in turn; a single one equal to `dtype` copies the bytes. */
+  /** Types to encode to in turn; a single one equal to the source's dtype copies the bytes where there are such. */
   readonly steps: readonly DType[];
   /** Rows of one interleaved head, or 0; `firstRow` and `rows` are whole heads then. */
   readonly headRows: number;
@@ -33,27 +33,26 @@ export const encodeTensor: Task<EncodeRows, Uint8Array> = (input, { kernels, che
   return isCopy(input) ? copyRows(input) : encodeRows(input, kernels);
 };
 
-function isCopy({ steps, dtype }: EncodeRows): boolean {
-  return steps.length === 1 && steps[0] === dtype;
+function isCopy({ steps, source }: EncodeRows): boolean {
+  return steps.length === 1 && steps[0] === source.dtype && hasStoredBytes(source);
 }
 
-function copyRows(input: EncodeRows): Uint8Array {
-  const bytes = new Uint8Array(storedBytes(input.dtype, input.rows * input.columns));
-  readRows(input, bytes, () => new Uint8Array(bytes.length));
-  return bytes;
+function copyRows({ source, columns, firstRow, rows, headRows }: EncodeRows): Uint8Array {
+  const rowBytes = storedBytes(source.dtype, columns);
+  const bytes = new Uint8Array(rows * rowBytes);
+  readStoredBytes(source, firstRow * columns, rows * columns, bytes);
+  if (headRows === 0) return bytes;
+  const ordered = new Uint8Array(bytes.length);
+  interleaveRows(bytes, ordered, rowBytes, headRows);
+  return ordered;
 }
 
 function encodeRows(input: EncodeRows, kernels: Kernels): Uint8Array {
   const { arena } = kernels;
   const elements = input.rows * input.columns;
-  const stored = storedBytes(input.dtype, elements);
-  const source = arena.alloc(stored);
-  const spare = input.headRows === 0 ? source : arena.alloc(stored);
-  const values = arena.alloc(elements * 4);
+  const values = loadRows(input, kernels);
   const encoded = arena.alloc(elements * 4);
   const weights = importancePointer(input, kernels);
-  readRows(input, arena.u8(source, stored), () => arena.u8(spare, stored));
-  decodeToF32(kernels, input.dtype, source, values, elements);
   let bytes = 0;
   for (const [at, step] of input.steps.entries()) {
     if (!isGgufTarget(step)) throw new QuantscopeError('TYPE_UNKNOWN', `${input.name}: ${step} cannot be written`);
@@ -65,17 +64,16 @@ function encodeRows(input: EncodeRows, kernels: Kernels): Uint8Array {
   return arena.u8(encoded, bytes).slice();
 }
 
-/** Fills `bytes` with the rows in the order the output has them. */
-function readRows(input: EncodeRows, bytes: Uint8Array, spare: () => Uint8Array): void {
-  const rowBytes = storedBytes(input.dtype, input.columns);
-  const at = input.offset + input.firstRow * rowBytes;
-  if (input.headRows === 0) {
-    readInto(input.path, at, bytes);
-    return;
-  }
-  const unordered = spare();
-  readInto(input.path, at, unordered);
-  interleaveRows(unordered, bytes, rowBytes, input.headRows);
+/** @returns pointer to the rows as float32, in the order the output has them */
+function loadRows({ source, columns, firstRow, rows, headRows }: EncodeRows, kernels: Kernels): number {
+  const { arena } = kernels;
+  const elements = rows * columns;
+  const values = arena.alloc(elements * 4);
+  loadInto(kernels, source, firstRow * columns, elements, values);
+  if (headRows === 0) return values;
+  const ordered = arena.alloc(elements * 4);
+  interleaveRows(arena.u8(values, elements * 4), arena.u8(ordered, elements * 4), columns * 4, headRows);
+  return ordered;
 }
 
 function importancePointer({ importance }: EncodeRows, { arena }: Kernels): number {

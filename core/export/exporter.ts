@@ -38,7 +38,7 @@ export interface ExportDraft {
 
 export interface DraftTensor {
   readonly name: string;
-  readonly source: TensorSource | Uint8Array;
+  readonly source: TensorRows | Uint8Array;
   /** As it will stand in the file. */
   readonly type: DType;
   /** Without padding. */
@@ -48,7 +48,7 @@ export interface DraftTensor {
 }
 
 /** Rows of a checkpoint's tensor on their way to another type. */
-export interface TensorSource {
+export interface TensorRows {
   /** Index in `Checkpoint.tensors`. */
   readonly tensor: number;
   readonly rows: number;

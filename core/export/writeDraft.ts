@@ -2,9 +2,10 @@
 
 import { QuantscopeError } from '../base/errors.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { tensorAt, tensorSource } from '../checkpoint/tensorSource.ts';
 import type { AtomicFile } from '../io/atomicFile.ts';
 import type { EncodeRows } from './encodeTensor.ts';
-import type { DraftTensor, ExportDraft, ExportRun, TensorSource } from './exporter.ts';
+import type { DraftTensor, ExportDraft, ExportRun, TensorRows } from './exporter.ts';
 import { orderedRuns } from './orderedRuns.ts';
 import { rowChunks } from './rowChunks.ts';
 
@@ -43,22 +44,12 @@ function* inputs(checkpoint: Checkpoint, tensors: readonly DraftTensor[]): Gener
   for (const { source } of tensors) if (!(source instanceof Uint8Array)) yield* tensorInputs(checkpoint, source);
 }
 
-function* tensorInputs(checkpoint: Checkpoint, source: TensorSource): Generator<EncodeRows> {
-  const info = checkpoint.tensors[source.tensor];
-  const path = info === undefined ? undefined : checkpoint.files[info.file]?.path;
-  if (info === undefined || path === undefined) throw new QuantscopeError('INTERNAL', `no tensor ${source.tensor}`);
-  const headRows = source.permutedHeads === 0 ? 0 : source.rows / source.permutedHeads;
-  for (const { firstRow, rows } of rowChunks(source.rows, source.columns, headRows)) {
-    yield {
-      name: info.name,
-      path,
-      offset: info.offset,
-      dtype: info.dtype,
-      columns: source.columns,
-      firstRow,
-      rows,
-      steps: source.steps,
-      headRows,
-    };
+function* tensorInputs(checkpoint: Checkpoint, wanted: TensorRows): Generator<EncodeRows> {
+  const { name } = tensorAt(checkpoint, wanted.tensor);
+  const source = tensorSource(checkpoint, wanted.tensor);
+  const { columns, steps } = wanted;
+  const headRows = wanted.permutedHeads === 0 ? 0 : wanted.rows / wanted.permutedHeads;
+  for (const { firstRow, rows } of rowChunks(wanted.rows, columns, headRows)) {
+    yield { name, source, columns, firstRow, rows, steps, headRows };
   }
 }

@@ -43,19 +43,21 @@ const WASM_DECODERS: Partial<Record<DType, WasmDecode>> = {
   TQ2_0: (run, src, dst, count) => run.decodeTQ2_0(src, dst, count),
 };
 
-/** False only for complex numbers. */
+/** Whether elements are real numbers: false only for complex ones. Packed dtypes come with a storage that tells how. */
 export function canDecode(dtype: DType): boolean {
-  return REFERENCE_DECODERS[dtype] !== undefined;
+  return REFERENCE_DECODERS[dtype] !== undefined || dtypeInfo(dtype).kind === 'packed';
 }
 
 /**
  * @param src pointer to `storedBytes(dtype, elements)` bytes in the arena, any alignment
  * @param dst pointer to `elements` float32 in the arena, 4-byte aligned, not overlapping src
  * @param elements a whole number of the dtype's blocks
- * @throws DTYPE_UNKNOWN for complex numbers
+ * @throws DTYPE_UNKNOWN for complex numbers, and for packed dtypes, whose scales lie elsewhere
  */
 export function decodeToF32(kernels: Kernels, dtype: DType, src: number, dst: number, elements: number): void {
   const { run, arena } = kernels;
+  if (dtypeInfo(dtype).kind === 'packed')
+    throw new QuantscopeError('DTYPE_UNKNOWN', `${dtype} codes mean nothing without their scales`);
   if (dtype === 'F32') {
     arena.u8(dst, elements * 4).set(arena.u8(src, elements * 4));
     return;
@@ -64,7 +66,7 @@ export function decodeToF32(kernels: Kernels, dtype: DType, src: number, dst: nu
   if (byteValue !== undefined) {
     arena.scoped(() => {
       const table = arena.alloc(1024);
-      arena.f32(table, 256).set(Array.from({ length: 256 }, (_, byte) => byteValue(byte)));
+      arena.f32(table, 256).set(byteTable(dtype, byteValue));
       run.decodeBytes(src, dst, elements, table);
     });
     return;
@@ -78,4 +80,15 @@ export function decodeToF32(kernels: Kernels, dtype: DType, src: number, dst: nu
   if (reference === undefined)
     throw new QuantscopeError('DTYPE_UNKNOWN', `${dtype} elements cannot be read as real numbers`);
   reference(arena.u8(src, storedBytes(dtype, elements)), arena.f32(dst, elements));
+}
+
+const byteTables = new Map<DType, Float32Array>();
+
+function byteTable(dtype: DType, value: (byte: number) => number): Float32Array {
+  let table = byteTables.get(dtype);
+  if (table === undefined) {
+    table = Float32Array.from({ length: 256 }, (_, byte) => value(byte));
+    byteTables.set(dtype, table);
+  }
+  return table;
 }

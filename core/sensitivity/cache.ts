@@ -7,7 +7,7 @@ import { zFigure, zTarget } from '../protocol/objects.ts';
 import type { GgufTarget } from '../quant/ggufTypes.ts';
 
 /** Raise when quantizers or the score change what they compute: older entries are then never read. */
-const METHOD_VERSION = 1;
+const METHOD_VERSION = 2;
 
 const zEntry = z.object({
   at: z.string(),

@@ -11,7 +11,8 @@ export interface RowSample {
 }
 
 export function sampleRows(dtype: DType, rows: number, columns: number, maxElements: number): RowSample {
-  const { blockElements } = dtypeInfo(dtype);
+  const info = dtypeInfo(dtype);
+  const blockElements = info.kind === 'packed' ? 1 : info.blockElements; // codes are decoded one by one
   const groupRows = Math.min(rows, blockElements / gcd(columns, blockElements));
   const groups = Math.ceil(rows / groupRows);
   const wanted = Math.floor(maxElements / (groupRows * columns));

@@ -2,6 +2,7 @@
 
 import { throwIfCancelled } from '../base/cancellation.ts';
 import { type Checkpoint, matrixShape, type TensorInfo } from '../checkpoint/checkpoint.ts';
+import { tensorSource } from '../checkpoint/tensorSource.ts';
 import { checkUnchanged } from '../io/fileIdentity.ts';
 import type { Pool } from '../kernels/pool.ts';
 import type { Provenance, SensitivityRow } from '../protocol/objects.ts';
@@ -115,12 +116,11 @@ async function measure(
   const { rows, columns } = matrixShape(tensor);
   const sample = sampleRows(tensor.dtype, rows, columns, maxElements);
   const elements = sample.taken * sample.groupRows * columns;
-  const file = checkpoint.files[tensor.file];
   const errors = new Map<GgufTarget, number>();
-  if (isGgufTarget(tensor.dtype)) errors.set(tensor.dtype, 0); // the exporter copies it
-  if (file === undefined || wanted.length === 0) return errors;
+  if (isGgufTarget(tensor.dtype)) errors.set(tensor.dtype, 0); // the exporter copies its bytes, wherever they lie
+  if (wanted.length === 0) return errors;
   const shares = elements > SPLIT_ELEMENTS ? Math.min(pool.threads, wanted.length) : 1;
-  const input = { path: file.path, offset: tensor.offset, dtype: tensor.dtype, columns, sample };
+  const input = { source: tensorSource(checkpoint, tensor.index), sample };
   const results = await Promise.all(
     deal(wanted, shares).map(async (share) => {
       const task: WeightErrorInput = { ...input, types: share };

@@ -1,11 +1,11 @@
 // Worker task: round trips of one tensor through several types, and the squared error of each.
 
-import { readInto } from '../io/fileReader.ts';
+import { loadInto } from '../decode/elements.ts';
 import { decodeToF32 } from '../kernels/decode.ts';
 import { encodeFromF32 } from '../kernels/encode.ts';
 import type { Task, TaskContext } from '../kernels/task.ts';
 import type { GgufTarget } from '../quant/ggufTypes.ts';
-import { type DType, storedBytes } from '../tensor/dtype.ts';
+import type { TensorSource } from '../tensor/storage.ts';
 import { type RowSample, sampledGroup } from './rowSample.ts';
 
 /** Elements quantized between two looks at the cancel flag: about 20 ms of the slowest type. */
@@ -15,11 +15,7 @@ const CHUNK_ELEMENTS = 1 << 17;
 const SLACK_BYTES = 64;
 
 export interface WeightErrorInput {
-  readonly path: string;
-  /** Absolute byte offset of the tensor in the file. */
-  readonly offset: number;
-  readonly dtype: DType;
-  readonly columns: number;
+  readonly source: TensorSource;
   readonly sample: RowSample;
   /** Types that divide `columns` into whole blocks. */
   readonly types: readonly GgufTarget[];
@@ -34,7 +30,8 @@ export interface WeightErrorOutput {
 
 /** @throws CANCELLED, FILE_TRUNCATED, FILE_UNREADABLE, MEMORY_LIMIT */
 export const weightErrorTask: Task<WeightErrorInput, WeightErrorOutput> = (input, context) => {
-  const { columns, sample, types, dtype } = input;
+  const { source, sample, types } = input;
+  const { columns } = source;
   const { kernels, checkpoint, progress } = context;
   const groupElements = sample.groupRows * columns;
   // Rows wider than a chunk are cut at multiples of its size, a whole number of every type's blocks.
@@ -42,11 +39,10 @@ export const weightErrorTask: Task<WeightErrorInput, WeightErrorOutput> = (input
     sample.groupRows === 1 && columns > CHUNK_ELEMENTS
       ? CHUNK_ELEMENTS
       : groupElements * Math.max(1, Math.floor(CHUNK_ELEMENTS / groupElements));
-  const scratch = allocate(context, dtype, pieceElements);
+  const scratch = allocate(context, pieceElements);
   const noise = new Float64Array(types.length);
   let signal = 0;
   const measure = (elements: number, pieceColumns: number): boolean => {
-    decodeToF32(kernels, dtype, scratch.source, scratch.values, elements);
     signal += kernels.run.sumOfSquares(scratch.values, elements);
     if (!Number.isFinite(signal)) return false;
     for (const [t, type] of types.entries()) {
@@ -64,13 +60,13 @@ export const weightErrorTask: Task<WeightErrorInput, WeightErrorOutput> = (input
       const start = sampledGroup(sample, k++) * groupElements;
       for (let at = 0; at < groupElements; at += pieceElements) {
         const elements = Math.min(pieceElements, groupElements - at);
-        read(input, context, scratch.source, start + at, elements);
+        loadInto(kernels, source, start + at, elements, scratch.values);
         if (!measure(elements, elements)) return { signal: Number.NaN, noise };
       }
       continue;
     }
     const groups = Math.min(pieceElements / groupElements, sample.taken - k);
-    readGroups(input, context, scratch.source, k, groups);
+    loadGroups(input, context, scratch.values, k, groups);
     k += groups;
     if (!measure(groups * groupElements, columns)) return { signal: Number.NaN, noise };
   }
@@ -78,42 +74,34 @@ export const weightErrorTask: Task<WeightErrorInput, WeightErrorOutput> = (input
 };
 
 interface Scratch {
-  readonly source: number;
   readonly values: number;
   readonly encoded: number;
   readonly restored: number;
 }
 
-function allocate({ kernels: { arena } }: TaskContext, dtype: DType, elements: number): Scratch {
+function allocate({ kernels: { arena } }: TaskContext, elements: number): Scratch {
   const floats = elements * 4 + SLACK_BYTES; // no target takes more than four bytes an element
   return {
-    source: arena.alloc(storedBytes(dtype, elements) + SLACK_BYTES),
     values: arena.alloc(floats),
     encoded: arena.alloc(floats),
     restored: arena.alloc(floats),
   };
 }
 
-/** One read per run of neighbouring groups: a whole tensor is read in long ranges. */
-function readGroups(input: WeightErrorInput, context: TaskContext, at: number, k: number, groups: number): void {
-  const { sample, columns } = input;
-  const groupElements = sample.groupRows * columns;
-  const groupBytes = storedBytes(input.dtype, groupElements);
+/** One load per run of neighbouring groups: a whole tensor is read in long ranges. */
+function loadGroups(
+  { source, sample }: WeightErrorInput,
+  { kernels }: TaskContext,
+  at: number,
+  k: number,
+  groups: number,
+): void {
+  const groupElements = sample.groupRows * source.columns;
   for (let done = 0; done < groups; ) {
     const first = sampledGroup(sample, k + done);
     let run = 1;
     while (done + run < groups && sampledGroup(sample, k + done + run) === first + run) run++;
-    read(input, context, at + done * groupBytes, first * groupElements, run * groupElements);
+    loadInto(kernels, source, first * groupElements, run * groupElements, at + done * groupElements * 4);
     done += run;
   }
-}
-
-function read(
-  { path, offset, dtype }: WeightErrorInput,
-  { kernels: { arena } }: TaskContext,
-  at: number,
-  firstElement: number,
-  elements: number,
-): void {
-  readInto(path, offset + storedBytes(dtype, firstElement), arena.u8(at, storedBytes(dtype, elements)));
 }

@@ -8,7 +8,7 @@ import type { TensorResult } from './statisticsTasks.ts';
 import type { TensorProfile, TensorStatistics } from './statisticsTypes.ts';
 
 /** Raise it whenever a figure's definition or its last digits change. */
-const VERSION = 1;
+const VERSION = 2;
 /** A segment is written once so many bytes or results wait, or the scan ends. */
 const SEGMENT_BYTES = 8 << 20;
 const SEGMENT_RESULTS = 2048;

@@ -3,7 +3,7 @@
 import { QuantscopeError } from '../base/errors.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { tensorAt, tensorSource } from '../checkpoint/tensorSource.ts';
-import { readElements } from '../decode/elements.ts';
+import { readElements, readWindow } from '../decode/elements.ts';
 import { canDecode } from '../kernels/decode.ts';
 import type { Pool } from '../kernels/pool.ts';
 import type { TaskContext } from '../kernels/task.ts';
@@ -22,6 +22,8 @@ export const MAX_CHANNEL_VALUES = 65536;
 const CHUNK_ELEMENTS = 1 << 18;
 /** Rows shorter than this are read whole: one long read beats many short ones. */
 const STREAMED_ROW_BYTES = 4096;
+/** Rows of a column of a described tensor between two looks at the cancel flag. */
+const WINDOW_ROWS = 4096;
 
 interface ChannelInput extends Omit<ChannelOptions, 'tensor' | 'signal'> {
   readonly source: TensorSource;
@@ -93,6 +95,10 @@ function readColumn(
 ): void {
   const { arena } = context.kernels;
   const { rows, columns } = source;
+  if (source.storage !== undefined) {
+    readColumnWindows(source, column, context, keep);
+    return;
+  }
   const { blockBytes, blockElements } = dtypeInfo(source.dtype);
   const streamed = (columns / blockElements) * blockBytes < STREAMED_ROW_BYTES;
   const together = streamed ? Math.max(1, Math.floor(CHUNK_ELEMENTS / columns)) : 1;
@@ -103,6 +109,26 @@ function readColumn(
       const run = (count - 1) * columns + 1;
       const values = arena.f32(readElements(context.kernels, source, row * columns + column, run), run);
       for (let i = 0; i < count; i++) keep(row + i, values[i * columns] ?? 0);
+    });
+  }
+}
+
+/** Where elements of a row need not lie together, reading them as a row buys nothing: the column is a narrow window. */
+function readColumnWindows(
+  source: TensorSource,
+  column: number,
+  context: TaskContext,
+  keep: (i: number, value: number) => void,
+): void {
+  const { arena } = context.kernels;
+  for (let row = 0; row < source.rows; row += WINDOW_ROWS) {
+    context.checkpoint();
+    const count = Math.min(WINDOW_ROWS, source.rows - row);
+    arena.scoped(() => {
+      const values = readWindow(context.kernels, source, row, count, column, 1);
+      arena.f32(values, count).forEach((value, i) => {
+        keep(row + i, value);
+      });
     });
   }
 }

@@ -3,7 +3,7 @@
 import { QuantscopeError } from '../base/errors.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { tensorAt, tensorSource } from '../checkpoint/tensorSource.ts';
-import { readElements } from '../decode/elements.ts';
+import { readElements, readWindow } from '../decode/elements.ts';
 import { canDecode } from '../kernels/decode.ts';
 import type { Pool } from '../kernels/pool.ts';
 import type { TaskContext } from '../kernels/task.ts';
@@ -103,7 +103,9 @@ export function tileTask({ source, columnEdges, rowEdges }: TileInput, context: 
   for (let cellRow = 0; cellRow + 1 < rowEdges.length; cellRow++) {
     const row0 = rowEdges[cellRow] ?? 0;
     const row1 = rowEdges[cellRow + 1] ?? 0;
-    const together = windowWidth === source.columns ? Math.max(1, Math.floor(CHUNK_ELEMENTS / windowWidth)) : 1;
+    const whole = windowWidth === source.columns;
+    const described = source.storage !== undefined;
+    const together = whole || described ? Math.max(1, Math.floor(CHUNK_ELEMENTS / windowWidth)) : 1;
     for (let row = row0; row < row1; row += together) {
       context.checkpoint();
       const rows = Math.min(together, row1 - row);
@@ -111,15 +113,13 @@ export function tileTask({ source, columnEdges, rowEdges }: TileInput, context: 
         const first = columnEdges[from] ?? 0;
         const width = (columnEdges[to] ?? 0) - first;
         arena.scoped(() => {
-          const elements = readElements(
-            context.kernels,
-            source,
-            row * source.columns + first,
-            (rows - 1) * source.columns + width,
-          );
+          const stride = described ? width : source.columns;
+          const elements = described
+            ? readWindow(context.kernels, source, row, rows, first, width)
+            : readElements(context.kernels, source, row * source.columns + first, (rows - 1) * stride + width);
           for (let i = 0; i < rows; i++)
             run.extremesOfRow(
-              elements + i * source.columns * 4,
+              elements + i * stride * 4,
               edgesAt + from * 4,
               to - from,
               row + i,

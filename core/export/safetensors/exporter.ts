@@ -1,6 +1,7 @@
 // safetensors: what quantization leaves of the weights, decoded back to BF16, for any runtime that reads the original.
 
 import { matrixShape, type TensorInfo } from '../../checkpoint/checkpoint.ts';
+import { hasStoredBytes } from '../../decode/storedBytes.ts';
 import type { Plan } from '../../protocol/plan.ts';
 import type { GgufTarget } from '../../quant/ggufTypes.ts';
 import { type DType, dtypeInfo, storedBytes } from '../../tensor/dtype.ts';
@@ -48,9 +49,17 @@ export const safetensorsExporter: Exporter = {
   },
 };
 
-/** Quantize, then decode into BF16. Tensors no plan names are copied; blocks, which safetensors lacks, become BF16. */
-function stepsOf({ dtype }: TensorInfo, planned: GgufTarget | undefined): DType[] {
-  if (planned === undefined) return [dtypeInfo(dtype).kind === 'block' ? 'BF16' : dtype];
+/**
+ * Quantize, then decode into BF16. Tensors no plan names are copied; blocks and packed codes, which safetensors has no
+ * dtype for, become BF16; numbers that are not stored as such become F32, as they were read.
+ */
+function stepsOf(tensor: TensorInfo, planned: GgufTarget | undefined): DType[] {
+  const { dtype } = tensor;
+  const { kind } = dtypeInfo(dtype);
+  if (planned === undefined) {
+    if (kind === 'block' || kind === 'packed') return ['BF16'];
+    return [hasStoredBytes(tensor) ? dtype : 'F32'];
+  }
   const quantizes = dtypeInfo(planned).kind === 'block' || planned === 'F16';
   return quantizes && planned !== dtype ? [planned, 'BF16'] : ['BF16'];
 }

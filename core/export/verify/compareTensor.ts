@@ -1,18 +1,17 @@
 // Worker task: some rows of an original and an exported tensor, decoded and compared in float64.
 
 import { QuantscopeError } from '../../base/errors.ts';
-import { readInto } from '../../io/fileReader.ts';
-import { canDecode, decodeToF32 } from '../../kernels/decode.ts';
+import { loadInto } from '../../decode/elements.ts';
+import { readStoredBytes } from '../../decode/storedBytes.ts';
+import { canDecode } from '../../kernels/decode.ts';
 import type { Task } from '../../kernels/task.ts';
 import type { Kernels } from '../../kernels/wasm.ts';
-import { type DType, storedBytes } from '../../tensor/dtype.ts';
+import { storedBytes } from '../../tensor/dtype.ts';
+import type { TensorSource } from '../../tensor/storage.ts';
 import { interleaveRows } from '../rowPermutation.ts';
 
 export interface CompareSide {
-  readonly path: string;
-  /** Absolute byte offset of the tensor in the file. */
-  readonly offset: number;
-  readonly dtype: DType;
+  readonly source: TensorSource;
   /** Rows of one head to interleave before comparing; 0 = as they are. */
   readonly headRows: number;
 }
@@ -40,25 +39,27 @@ export interface RowsCompared {
 /** @throws DTYPE_UNKNOWN for types without real values that differ in dtype, FILE_TRUNCATED, FILE_UNREADABLE */
 export const compareTensor: Task<CompareRows, RowsCompared> = (input, { kernels, checkpoint }) => {
   checkpoint();
-  return canDecode(input.original.dtype) && canDecode(input.exported.dtype)
+  return canDecode(input.original.source.dtype) && canDecode(input.exported.source.dtype)
     ? compareValues(values(input, input.original, kernels), values(input, input.exported, kernels))
     : compareBytes(input);
 };
 
 /** A copy outside the arena: the other side's decoding may move it. */
-function values(input: CompareRows, side: CompareSide, kernels: Kernels): Float32Array {
+function values(
+  { firstRow, rows, columns }: CompareRows,
+  { source, headRows }: CompareSide,
+  kernels: Kernels,
+): Float32Array {
   const { arena } = kernels;
-  const elements = input.rows * input.columns;
+  const elements = rows * columns;
   return arena.scoped(() => {
-    const stored = storedBytes(side.dtype, elements);
-    const source = arena.alloc(stored);
-    const spare = side.headRows === 0 ? source : arena.alloc(stored);
-    const decoded = arena.alloc(elements * 4);
-    const rowBytes = storedBytes(side.dtype, input.columns);
-    readInto(side.path, side.offset + input.firstRow * rowBytes, arena.u8(spare, stored));
-    if (side.headRows !== 0) interleaveRows(arena.u8(spare, stored), arena.u8(source, stored), rowBytes, side.headRows);
-    decodeToF32(kernels, side.dtype, source, decoded, elements);
-    return arena.f32(decoded, elements).slice();
+    const loaded = arena.alloc(elements * 4);
+    loadInto(kernels, source, firstRow * columns, elements, loaded);
+    const found = arena.f32(loaded, elements);
+    if (headRows === 0) return found.slice();
+    const ordered = new Float32Array(elements);
+    interleaveRows(arena.u8(loaded, elements * 4), new Uint8Array(ordered.buffer), columns * 4, headRows);
+    return ordered;
   });
 }
 
@@ -85,14 +86,14 @@ function compareValues(a: Float32Array, b: Float32Array): RowsCompared {
 }
 
 function compareBytes({ name, original, exported, columns, firstRow, rows }: CompareRows): RowsCompared {
-  if (original.dtype !== exported.dtype)
-    throw new QuantscopeError('DTYPE_UNKNOWN', `${name}: ${original.dtype} and ${exported.dtype} cannot be compared`);
-  const rowBytes = storedBytes(original.dtype, columns);
-  const [a, b] = [original, exported].map((side) => {
-    const bytes = Buffer.alloc(rows * rowBytes);
-    readInto(side.path, side.offset + firstRow * rowBytes, bytes);
-    return bytes;
+  const [a, b] = [original.source, exported.source];
+  if (a.dtype !== b.dtype)
+    throw new QuantscopeError('DTYPE_UNKNOWN', `${name}: ${a.dtype} and ${b.dtype} cannot be compared`);
+  const [bytes, others] = [a, b].map((source) => {
+    const out = new Uint8Array(storedBytes(source.dtype, rows * columns));
+    readStoredBytes(source, firstRow * columns, rows * columns, out);
+    return Buffer.from(out.buffer);
   });
-  const same = a !== undefined && b !== undefined && a.equals(b);
+  const same = bytes !== undefined && others !== undefined && bytes.equals(others);
   return { noise: 0, signal: 0, maxError: same ? 0 : Number.POSITIVE_INFINITY, broken: 0, different: same ? 0 : 1 };
 }

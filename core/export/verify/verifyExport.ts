@@ -1,7 +1,7 @@
 // What an export kept of its original: every tensor paired, decoded on both sides and compared.
 
-import { QuantscopeError } from '../../base/errors.ts';
 import { type Checkpoint, matrixShape, type TensorInfo } from '../../checkpoint/checkpoint.ts';
+import { tensorSource } from '../../checkpoint/tensorSource.ts';
 import type { Pool } from '../../kernels/pool.ts';
 import type { VerifyReport, VerifyTensor } from '../../protocol/objects.ts';
 import type { Plan } from '../../protocol/plan.ts';
@@ -92,9 +92,7 @@ function* chunks(original: Checkpoint, exported: Checkpoint, pair: TensorPair): 
   const headRows = permutedHeads === 0 ? 0 : rows / permutedHeads;
   // The Hugging Face side is the one to reorder.
   const side = (checkpoint: Checkpoint, tensor: TensorInfo) => ({
-    path: pathOf(checkpoint, tensor),
-    offset: tensor.offset,
-    dtype: tensor.dtype,
+    source: tensorSource(checkpoint, tensor.index),
     headRows: checkpoint.format === 'gguf' ? 0 : headRows,
   });
   for (const chunk of rowChunks(rows, columns, headRows)) {
@@ -134,10 +132,4 @@ function absent(tensor: TensorInfo, status: 'missing' | 'extra'): VerifyTensor {
 function sameShape({ original, exported }: TensorPair): boolean {
   const trimmed = ({ shape }: TensorInfo): string => shape.join('x').replace(/^(1x)+/, '');
   return trimmed(original) === trimmed(exported);
-}
-
-function pathOf({ files, name }: Checkpoint, tensor: TensorInfo): string {
-  const path = files[tensor.file]?.path;
-  if (path === undefined) throw new QuantscopeError('INTERNAL', `${name}: ${tensor.name} has no file`);
-  return path;
 }
