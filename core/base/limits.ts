@@ -90,3 +90,7 @@ export const MAX_ONNX_NODES = 1_000_000;
 export const MAX_ONNX_GRAPH_DEPTH = 16;
 /** Numbers that an ONNX file keeps without fixed width, read while opening: shapes and zero points, 16 MB of memory. */
 export const MAX_ONNX_NUMBERS = 4_194_304;
+/** numpy/lib/format.py, _MAX_HEADER_SIZE: NumPy itself refuses longer ones; headers of plain arrays have 128. */
+export const MAX_NPY_HEADER_BYTES = 10_000;
+/** Text to evaluate on: tens of millions of tokens, hours of running. */
+export const MAX_EVALUATION_TEXT_BYTES = 128 * 1024 * 1024;

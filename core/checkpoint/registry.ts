@@ -10,10 +10,19 @@ import { ggufReader } from './gguf/reader.ts';
 import { hdf5Reader } from './hdf5/reader.ts';
 import { imatrixReader } from './imatrix/reader.ts';
 import { refuseLfsPointer } from './lfsPointer.ts';
+import { numpyReader } from './numpy/reader.ts';
+import { onnxReader } from './onnx/reader.ts';
 import { safetensorsReader } from './safetensors/reader.ts';
 
 /** In the order of preference inside a folder. */
-export const FORMAT_READERS: readonly FormatReader[] = [safetensorsReader, ggufReader, hdf5Reader, imatrixReader];
+export const FORMAT_READERS: readonly FormatReader[] = [
+  safetensorsReader,
+  ggufReader,
+  onnxReader,
+  hdf5Reader,
+  imatrixReader,
+  numpyReader,
+];
 
 /** Ends of the names of files that can be opened, lower case, with the dot. */
 export const MODEL_EXTENSIONS: readonly string[] = FORMAT_READERS.flatMap((reader) => reader.extensions);

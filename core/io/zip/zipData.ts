@@ -1,6 +1,6 @@
 // The bytes of a zip archive's entries: where they lie, and small ones whole.
 
-import { crc32, createInflateRaw } from 'node:zlib';
+import { constants, crc32, createInflateRaw, inflateRawSync } from 'node:zlib';
 import { QuantscopeError } from '../../base/errors.ts';
 import type { ByteSource } from '../byteSource.ts';
 import { readNearby } from '../nearbyReads.ts';
@@ -95,4 +95,19 @@ async function inflateWhole(where: string, entry: ZipEntry, stored: Uint8Array):
   const unused = stored.length - stream.bytesWritten;
   if (unused > 0) return fail(`has ${unused} bytes after its compressed data`);
   return bytes;
+}
+
+/**
+ * What the first bytes of a deflated entry inflate to: at least some bytes of it, when at least some hundred are given.
+ *
+ * @param where file and entry, for the message
+ * @throws ARCHIVE_INVALID
+ */
+export function inflateStart(stored: Uint8Array, where: () => string): Uint8Array {
+  try {
+    return inflateRawSync(stored, { finishFlush: constants.Z_SYNC_FLUSH });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new QuantscopeError('ARCHIVE_INVALID', `${where()} cannot be inflated (${reason})`, { cause: error });
+  }
 }
