@@ -12,12 +12,14 @@ import { imatrixReader } from './imatrix/reader.ts';
 import { refuseLfsPointer } from './lfsPointer.ts';
 import { numpyReader } from './numpy/reader.ts';
 import { onnxReader } from './onnx/reader.ts';
+import { pytorchReader } from './pytorch/reader.ts';
 import { safetensorsReader } from './safetensors/reader.ts';
 
 /** In the order of preference inside a folder. */
 export const FORMAT_READERS: readonly FormatReader[] = [
   safetensorsReader,
   ggufReader,
+  pytorchReader,
   onnxReader,
   hdf5Reader,
   imatrixReader,

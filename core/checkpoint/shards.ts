@@ -18,6 +18,8 @@ const PARALLEL_SHARDS = 8;
 export interface ShardFile {
   readonly file: CheckpointFile;
   readonly tensors: readonly StoredTensor[];
+  /** Further names of tied tensors → the name that is listed. */
+  readonly aliases?: ReadonlyMap<string, string>;
   readonly metadata: Readonly<Record<string, MetadataValue>>;
   readonly warnings?: readonly string[];
   readonly headerBytes: number;
@@ -53,7 +55,7 @@ export async function readShards(
     return part;
   });
   const merged = mergeParts(basename(first), parts);
-  if (index !== null) merged.warnings.push(...compareIndex(basename(first), index, merged.tensors));
+  if (index !== null) merged.warnings.push(...compareIndex(basename(first), index, parts));
   else if (paths.length === 1) merged.warnings.push(...lonelyShard(first));
   return { ...merged, bytesRead: merged.bytesRead + (index?.bytesRead ?? 0) };
 }
@@ -117,9 +119,13 @@ function refuseDuplicates(parts: readonly ShardFile[]): void {
 }
 
 /** Every tensor of the index must be in its shard; tensors the index does not know are told, and kept. */
-function compareIndex(name: string, index: ShardIndex, tensors: readonly StoredTensor[]): string[] {
+function compareIndex(name: string, index: ShardIndex, parts: readonly ShardFile[]): string[] {
   const warnings: string[] = [];
-  const found = new Map(tensors.map((tensor) => [tensor.name, tensor.file]));
+  const found = new Map<string, number>();
+  parts.forEach(({ tensors, aliases }, file) => {
+    for (const tensor of tensors) found.set(tensor.name, file);
+    for (const alias of aliases?.keys() ?? []) found.set(alias, file);
+  });
   for (const [tensor, shard] of index.weightMap) {
     const file = found.get(tensor);
     if (file === shard) continue;
@@ -127,9 +133,9 @@ function compareIndex(name: string, index: ShardIndex, tensors: readonly StoredT
     const fact = `tensor ${quoteName(tensor)} should be in ${index.shards[shard]}, ${where}`;
     throw new QuantscopeError('SHARD_MISMATCH', `${name}: ${fact}`);
   }
-  const unlisted = tensors.length - index.weightMap.size;
+  const unlisted = found.size - index.weightMap.size;
   if (unlisted > 0) warnings.push(`${name}: ${unlisted} tensors of the shards are not in the index`);
-  const bytes = tensors.reduce((total, tensor) => total + tensor.bytes, 0);
+  const bytes = parts.flatMap((part) => part.tensors).reduce((total, tensor) => total + tensor.bytes, 0);
   if (index.totalSize !== null && index.totalSize !== bytes) {
     warnings.push(`${name}: total_size says ${index.totalSize} bytes, the tensors have ${bytes}`);
   }

@@ -1,0 +1,229 @@
+// Finds the tensors in what a pickle holds and names them as a state dict would: keys joined by dots.
+
+import { QuantscopeError } from '../../base/errors.ts';
+import { MAX_NAME_BYTES, MAX_PICKLE_DEPTH, MAX_TENSORS } from '../../base/limits.ts';
+import { limitName, quoteName } from '../tensorName.ts';
+import {
+  isDict,
+  isInstance,
+  isSequence,
+  isTensor,
+  kindOf,
+  type PickleObject,
+  type PickleTensor,
+  type PickleValue,
+} from './pickleValue.ts';
+
+export interface NamedTensor {
+  readonly name: string;
+  readonly tensor: PickleTensor;
+}
+
+export interface CollectedTensors {
+  readonly tensors: readonly NamedTensor[];
+  /** Whole containers met again under a second name: [second name, first name]. */
+  readonly aliases: readonly (readonly [string, string])[];
+  /** Tensors of optimizers, which are no part of the model. */
+  readonly optimizerTensors: readonly PickleTensor[];
+  /** NumPy arrays keep their numbers inside the pickle. */
+  readonly numpyArrays: number;
+}
+
+/** A tensor that is all the file holds has no name of its own. */
+const ROOT_TENSOR = 'tensor';
+/** Keys under which training scripts put a state dict beside other things. */
+const WRAPPERS = new Set([
+  'state_dict',
+  'model',
+  'model_state_dict',
+  'model_state',
+  'module',
+  'net',
+  'network',
+  'params',
+  'weights',
+  'checkpoint',
+]);
+/** Wrappers inside wrappers: {"checkpoint": {"model": {…}}}. */
+const MAX_WRAPPERS = 4;
+const OPTIMIZERS = new Set([
+  'optimizer',
+  'optimizers',
+  'optim',
+  'optimizer_state',
+  'optimizer_states',
+  'optimizer_state_dict',
+  'optim_state_dict',
+  'exp_avg',
+  'exp_avg_sq',
+  'max_exp_avg_sq',
+  'momentum_buffer',
+]);
+/** Where torch.nn.Module keeps what its state dict holds. */
+const MODULE_PARTS = new Set(['_parameters', '_buffers', '_modules']);
+const NUMPY_ARRAY = /^numpy\.(core|_core)\.multiarray\._reconstruct$/;
+
+/**
+ * @param file for messages
+ * @throws NESTING_LIMIT, NAME_INVALID, COUNT_LIMIT, DUPLICATE_NAME
+ */
+export function collectTensors(root: PickleValue, file: string): CollectedTensors {
+  const collector = new Collector(file, isOptimizer);
+  collector.collect(modelOf(root), '', 0);
+  // A file of nothing but optimizer states was opened to see them.
+  if (collector.tensors.length === 0 && holdsTensors(root, () => false)) {
+    const everything = new Collector(file, () => false);
+    everything.collect(root, '', 0);
+    return { ...everything.result(), optimizerTensors: [] };
+  }
+  const optimizers = new Collector(file, () => false);
+  for (const value of optimizersBeside(root)) optimizers.collect(value, '', 0);
+  for (const value of collector.optimizers) optimizers.collect(value, '', 0);
+  return { ...collector.result(), optimizerTensors: optimizers.tensors.map(({ tensor }) => tensor) };
+}
+
+/** What lies under the one wrapper key that leads to tensors; `root` itself when several do. */
+function modelOf(root: PickleValue): PickleValue {
+  let value = root;
+  for (let depth = 0; depth < MAX_WRAPPERS; depth++) {
+    if (!isDict(value)) return value;
+    const holders = [...(value.entries ?? [])].filter(
+      ([key, item]) => !isOptimizer(key, item) && holdsTensors(item, isOptimizer),
+    );
+    const [key, wrapped] = holders[0] ?? [];
+    const isWrapper = holders.length === 1 && typeof key === 'string' && WRAPPERS.has(key);
+    if (!isWrapper || wrapped === undefined || !(isDict(wrapped) || isInstance(wrapped))) return value;
+    value = wrapped;
+  }
+  return value;
+}
+
+function optimizersBeside(root: PickleValue): PickleValue[] {
+  if (!isDict(root)) return [];
+  return [...(root.entries ?? [])].filter(([key, item]) => isOptimizer(key, item)).map(([, item]) => item);
+}
+
+/** By its key, or by the two keys of torch.optim.Optimizer.state_dict(). */
+function isOptimizer(key: PickleValue, value: PickleValue): boolean {
+  if (isTensor(value)) return false;
+  if (typeof key === 'string' && OPTIMIZERS.has(key)) return true;
+  return isDict(value) && value.entries?.has('state') === true && value.entries.has('param_groups');
+}
+
+type Skip = (key: PickleValue, value: PickleValue) => boolean;
+
+/** Looks at every container once, whatever refers to whatever. */
+function holdsTensors(root: PickleValue, skip: Skip): boolean {
+  const seen = new Set<PickleValue>();
+  const waiting: PickleValue[] = [root];
+  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
+    if (isTensor(value)) return true;
+    if (kindOf(value) === null || seen.has(value)) continue;
+    seen.add(value);
+    for (const [key, item] of children(value as PickleObject)) {
+      if (kindOf(item) !== null && !(key !== null && skip(key, item))) waiting.push(item);
+    }
+  }
+  return false;
+}
+
+/** Items with their keys; null for a level that state dicts do not name. */
+function* children(value: PickleObject): Generator<readonly [PickleValue, PickleValue]> {
+  if (isDict(value)) yield* value.entries ?? [];
+  else if (isSequence(value)) for (const [at, item] of value.items.entries()) yield [at, item];
+  else if (isInstance(value)) {
+    for (const [at, item] of value.args.entries()) yield [at, item];
+    for (const [at, item] of value.items.entries()) yield [at, item];
+    yield* value.dict.entries ?? [];
+    for (const state of value.states) yield* stateOf(state);
+  }
+}
+
+/** Attributes: a dict, or the pair of a dict and one of slots. */
+function* stateOf(state: PickleValue): Generator<readonly [PickleValue, PickleValue]> {
+  const parts = isSequence(state) && state.kind === 'tuple' && state.items.length === 2 ? state.items : [state];
+  for (const part of parts) {
+    if (!isDict(part)) yield [null, part];
+    else {
+      for (const [key, item] of part.entries ?? []) {
+        yield [typeof key === 'string' && MODULE_PARTS.has(key) ? null : key, item];
+      }
+    }
+  }
+}
+
+class Collector {
+  readonly tensors: NamedTensor[] = [];
+  readonly optimizers: PickleValue[] = [];
+  readonly #aliases: [string, string][] = [];
+  readonly #file: string;
+  readonly #skip: Skip;
+  readonly #names = new Set<string>();
+  /** Containers walked, with their name if tensors were found in them. */
+  readonly #seen = new Map<PickleObject, string | null>();
+  #numpyArrays = 0;
+
+  constructor(file: string, skip: Skip) {
+    this.#file = file;
+    this.#skip = skip;
+  }
+
+  result(): Omit<CollectedTensors, 'optimizerTensors'> {
+    return { tensors: this.tensors, aliases: this.#aliases, numpyArrays: this.#numpyArrays };
+  }
+
+  collect(value: PickleValue, name: string, depth: number): void {
+    if (isTensor(value)) this.#add(value, name === '' ? ROOT_TENSOR : name);
+    else if (isContainer(value)) this.#walk(value, name, depth);
+  }
+
+  #walk(container: PickleObject, name: string, depth: number): void {
+    const known = this.#seen.get(container);
+    if (known !== undefined) {
+      if (known !== null) this.#aliases.push([name, known]);
+      return;
+    }
+    if (depth > MAX_PICKLE_DEPTH) {
+      const fact = `containers lie more than ${MAX_PICKLE_DEPTH} levels inside each other`;
+      throw new QuantscopeError('NESTING_LIMIT', `${this.#file}: ${fact}`);
+    }
+    // Set before its items are walked: a container may hold itself.
+    this.#seen.set(container, null);
+    if (isInstance(container) && NUMPY_ARRAY.test(container.type)) this.#numpyArrays++;
+    const before = this.tensors.length;
+    let position = 0;
+    for (const [key, item] of children(container)) {
+      position++;
+      if (kindOf(item) === null) continue;
+      if (key !== null && this.#skip(key, item)) this.optimizers.push(item);
+      else this.collect(item, key === null ? name : join(name, keyName(key, position - 1)), depth + 1);
+    }
+    if (this.tensors.length > before) this.#seen.set(container, name);
+  }
+
+  #add(tensor: PickleTensor, name: string): void {
+    const where = (): string => `${this.#file}: the tensor name ${quoteName(name)}`;
+    limitName(Buffer.byteLength(name), MAX_NAME_BYTES, where);
+    if (this.#names.has(name)) {
+      throw new QuantscopeError('DUPLICATE_NAME', `${this.#file}: two tensors are named ${quoteName(name)}`);
+    }
+    if (this.tensors.length === MAX_TENSORS) {
+      throw new QuantscopeError('COUNT_LIMIT', `${this.#file}: more than ${MAX_TENSORS} tensors`);
+    }
+    this.#names.add(name);
+    this.tensors.push({ name, tensor });
+  }
+}
+
+function isContainer(value: PickleValue): value is PickleObject {
+  return isDict(value) || isSequence(value) || isInstance(value);
+}
+
+function join(path: string, key: string): string {
+  return path === '' ? key : `${path}.${key}`;
+}
+
+function keyName(key: PickleValue, position: number): string {
+  if (key instanceof Uint8Array) return Buffer.from(key).toString('latin1');
+  return typeof key === 'object' ? `#${position}` : String(key);
+}
