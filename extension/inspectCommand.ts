@@ -17,6 +17,7 @@ export async function inspect(services: Services, model: vscode.Uri): Promise<vs
       name,
       dtype: table.dtypes[index],
       shape: table.shapes[index],
+      scheme: table.schemes[index] || null,
       role: table.roles[index],
       layer: (table.layers[index] ?? -1) < 0 ? null : table.layers[index],
       bytes: table.bytes[index],

@@ -21,9 +21,9 @@ export function showProgress(engine: EngineClient, running: RunningCalls): vscod
       item.hide();
       return;
     }
-    const progress = latest && running.names.includes(latest.task) ? latest : undefined;
+    const progress = latest?.task === name ? latest : undefined;
     const percent = progress && progress.total > 0 ? ` ${Math.floor((100 * progress.done) / progress.total)} %` : '';
-    item.text = `$(sync~spin) ${label(progress?.task ?? name)}${percent}`;
+    item.text = `$(sync~spin) ${label(name)}${percent}`;
     item.tooltip = [
       progress?.message ?? '',
       progress?.secondsLeft != null ? vscode.l10n.t('about {0} s left', Math.ceil(progress.secondsLeft)) : '',

@@ -17,7 +17,9 @@ export function Header(): ReactNode {
   );
   const facts = [
     FORMAT_NAMES[summary.format],
-    summary.architecture ?? 'unknown architecture',
+    ...(summary.architecture !== null || summary.imatrix === null
+      ? [summary.architecture ?? 'unknown architecture']
+      : []),
     summary.layers > 0 ? `${grouped(summary.layers)} ${summary.layers === 1 ? 'layer' : 'layers'}` : 'no layers',
     `${grouped(summary.tensorCount)} ${summary.tensorCount === 1 ? 'tensor' : 'tensors'}`,
     ...(summary.files > 1 ? [`${grouped(summary.files)} files`] : []),

@@ -1,6 +1,8 @@
 // `quantscope inspect`: headers only.
 
 import { bytesText } from '../../base/byteText.ts';
+import { FORMAT_NAMES } from '../../base/checkpointFormats.ts';
+import type { ModelSummary } from '../../protocol/objects.ts';
 import { HANDLERS } from '../handlers.ts';
 import type { Command } from './command.ts';
 import { countText, printable, table } from './text.ts';
@@ -22,6 +24,7 @@ export const inspect: Command = {
       bytes: t.bytes,
       role: t.role,
       layer: t.layer,
+      scheme: t.storage?.kind === 'packed' ? t.storage.scheme : null,
       file: checkpoint.files[t.file]?.path,
       offset: t.offset,
     }));
@@ -30,10 +33,14 @@ export const inspect: Command = {
       json: { ...summary, metadata: checkpoint.metadata, tensors },
       text: () => {
         const lines = [
-          `${printable(summary.name)}: ${summary.format}, ${summary.architecture ?? 'unknown architecture'}, ${summary.layers} layers`,
+          `${printable(summary.name)}: ${FORMAT_NAMES[summary.format]}, ${summary.architecture ?? 'unknown architecture'}, ${summary.layers} layers`,
           `${countText(summary.parameters)} parameters, ${bytesText(summary.fileBytes)} in ${summary.files} file(s), ${summary.bitsPerWeight.toFixed(2)} bits per weight, ${summary.tensorCount} tensors`,
+          ...imatrixLines(summary.imatrix),
+          ...summary.companions.map(({ name, kind, note }) => `${kind}: ${printable(name)}, ${printable(note)}`),
           ...summary.warnings.map((w) => `warning: ${printable(w)}`),
         ];
+        // Packed tensors say how, and what a weight really takes.
+        const packed = tensors.some((t) => t.scheme !== null);
         const rows = tensors.map((t) => [
           printable(t.name),
           t.dtype,
@@ -41,9 +48,21 @@ export const inspect: Command = {
           bytesText(t.bytes),
           t.role,
           t.layer === null ? '' : String(t.layer),
+          ...(packed ? [t.count === 0 ? '' : ((8 * t.bytes) / t.count).toFixed(2), printable(t.scheme ?? '')] : []),
         ]);
-        return `${lines.join('\n')}\n\n${table(['tensor', 'dtype', 'shape', 'bytes', 'role', 'layer'], rows)}`;
+        const labels = ['tensor', 'dtype', 'shape', 'bytes', 'role', 'layer'];
+        return `${lines.join('\n')}\n\n${table([...labels, ...(packed ? ['bits/w', 'packed as'] : [])], rows)}`;
       },
     };
   },
 };
+
+function imatrixLines(imatrix: ModelSummary['imatrix']): string[] {
+  if (imatrix === null) return [];
+  const { datasets, chunks, chunkTokens } = imatrix;
+  const length = chunkTokens === null ? '' : ` of ${chunkTokens} tokens`;
+  return [
+    `importance matrix: ${chunks ?? 'an unknown number of'} chunks${length}`,
+    ...datasets.map((name) => `calibration text: ${printable(name)}`),
+  ];
+}

@@ -31,6 +31,7 @@ export function ImatrixView(): ReactNode {
   }, [values]);
   if (summary === null || summary.imatrix === null) return null;
   const { datasets, chunks, chunkTokens } = summary.imatrix;
+  // Old files tell less: what is not known is left out.
   const figures: readonly (readonly [string, number | null])[] = [
     ['chunks', chunks],
     ['tokens a chunk', chunkTokens],
@@ -44,12 +45,14 @@ export function ImatrixView(): ReactNode {
         activation E[x²]. Errors in strong columns cost most, so quantizers that know them round those best.
       </p>
       <dl className="figure-grid large">
-        {figures.map(([label, value]) => (
-          <div key={label}>
-            <dt>{label}</dt>
-            <dd>{value === null ? '–' : grouped(value)}</dd>
-          </div>
-        ))}
+        {figures.map(([label, value]) =>
+          value === null ? null : (
+            <div key={label}>
+              <dt>{label}</dt>
+              <dd>{grouped(value)}</dd>
+            </div>
+          ),
+        )}
       </dl>
       <h3>Calibration texts</h3>
       {datasets.length === 0 ? (
