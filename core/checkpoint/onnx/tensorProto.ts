@@ -1,0 +1,207 @@
+// One TensorProto: shape, type and where its elements lie. Elements are only read when no fixed width places them.
+
+import { MAX_NAME_BYTES, MAX_TENSOR_RANK } from '../../base/limits.ts';
+import { quoteName } from '../tensorName.ts';
+import { countElements } from '../tensorSize.ts';
+import { DATA_FIELDS, elementsPerInteger, ONNX_TYPES, type OnnxType, STRING_TYPE } from './dataTypes.ts';
+import { type NumberForm, readNumbers } from './numbers.ts';
+import { type Field, type Protobuf, WIRE } from './protobuf.ts';
+
+/** onnx.proto, TensorProto; its data fields are DATA_FIELDS. */
+const DIMS = 1;
+const DATA_TYPE = 2;
+const SEGMENT = 3;
+const NAME = 8;
+const EXTERNAL_DATA = 13;
+const DATA_LOCATION = 14;
+const EXTERNAL = 1;
+const ENTRY_KEY = 1;
+const ENTRY_VALUE = 2;
+const TYPED_FIELDS: ReadonlySet<number> = new Set(Object.values(DATA_FIELDS));
+
+export interface TensorRecord {
+  /** '' for tensors that only their node names. */
+  readonly name: string;
+  readonly type: OnnxType;
+  readonly shape: readonly number[];
+  readonly elements: number;
+  readonly data: TensorData;
+}
+
+export type TensorData =
+  /** Fixed-width little-endian elements in the model file. */
+  | { readonly kind: 'inside'; readonly offset: number; readonly bytes: number }
+  /** The same, in a file beside it; `bytes` is null when the model does not say. */
+  | { readonly kind: 'outside'; readonly location: string; readonly offset: number; readonly bytes: number | null }
+  /** Read already; `offset` and `bytes` tell which part of the model file they came from. */
+  | { readonly kind: 'numbers'; readonly values: Float32Array; readonly offset: number; readonly bytes: number };
+
+/** Why a tensor is left out of the list. */
+export interface OmittedTensor {
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** Numbers that may still be read into memory, for all tensors of a file together. */
+export interface NumberBudget {
+  left: number;
+}
+
+interface Draft {
+  name: string;
+  shape: number[];
+  type: number;
+  external: boolean;
+  readonly entries: Map<string, string>;
+  /** Of each data field: how often it occurs, and its only or first occurrence. */
+  readonly data: Map<number, { count: number; first: Field; end: number }>;
+}
+
+/**
+ * Reads the message between `proto.at` and `end`, and leaves `proto.at` at `end`.
+ *
+ * @param fallbackName for messages without a name of their own
+ * @throws DTYPE_UNKNOWN, SHAPE_INVALID, NAME_INVALID, HEADER_INVALID, HEADER_TRUNCATED
+ */
+export async function readTensor(
+  proto: Protobuf,
+  end: number,
+  budget: NumberBudget,
+  fallbackName = '',
+): Promise<TensorRecord | OmittedTensor> {
+  const start = proto.at;
+  const draft = await readDraft(proto, end);
+  const name = draft.name === '' ? fallbackName : draft.name;
+  const where = (): string => `${proto.source.name}: tensor ${quoteName(name)}`;
+  const elements = countElements(draft.shape, where);
+  if (draft.type === STRING_TYPE) return { name, reason: 'text' };
+  const type = ONNX_TYPES[draft.type];
+  if (type === undefined) {
+    return proto.fail(`tensor ${quoteName(name)} has the unknown ONNX type ${draft.type}`, 'DTYPE_UNKNOWN');
+  }
+  const facts = { name, type, shape: draft.shape, elements };
+  if (draft.external) return { ...facts, data: externalData(proto, draft, name) };
+  const raw = draft.data.get(DATA_FIELDS.raw);
+  if (raw !== undefined) return { ...facts, data: insideFile(proto, facts, raw, type.bits) };
+  const typed = draft.data.get(type.field);
+  if (typed === undefined) {
+    if (elements > 0) proto.fail(`tensor ${quoteName(name)} has ${elements} elements and no data`, 'SHAPE_INVALID');
+    return { ...facts, data: { kind: 'inside', offset: start, bytes: 0 } };
+  }
+  if (formOf(type) !== 'varint' && typed.count === 1 && typed.first.wire === WIRE.bytes) {
+    return { ...facts, data: insideFile(proto, facts, typed, type.bits) };
+  }
+  if (type.parts > 1) return { name, reason: 'complex numbers without fixed width' };
+  if (elements > budget.left) return { name, reason: 'more numbers without fixed width than are read' };
+  budget.left -= elements;
+  const { first } = typed;
+  const count = Math.ceil(elements / elementsPerInteger(type));
+  const numbers = await readNumbers(proto, first, end, formOf(type), count);
+  proto.at = end;
+  if (numbers.length !== count) {
+    const fact = `has ${elements} elements and ${numbers.length > count ? 'more' : 'fewer'} numbers`;
+    proto.fail(`tensor ${quoteName(name)} ${fact}`, 'SHAPE_INVALID');
+  }
+  const values = valuesOf(numbers, type, elements);
+  return { ...facts, data: { kind: 'numbers', values, offset: first.start, bytes: typed.end - first.start } };
+}
+
+/** What the numbers of a typed field stand for; those of 4 and 2 bits come several in one. */
+function valuesOf(numbers: readonly number[], type: OnnxType, elements: number): Float32Array {
+  const { bits, fromInteger = (integer: number) => integer } = type;
+  const perInteger = elementsPerInteger(type);
+  return Float32Array.from({ length: elements }, (_, at) => {
+    const number = numbers[Math.floor(at / perInteger)] ?? 0;
+    return fromInteger(perInteger === 1 ? number : number >> ((at % perInteger) * bits));
+  });
+}
+
+function formOf({ field }: OnnxType): NumberForm {
+  return field === DATA_FIELDS.float ? 'float32' : field === DATA_FIELDS.double ? 'float64' : 'varint';
+}
+
+async function readDraft(proto: Protobuf, end: number): Promise<Draft> {
+  const draft: Draft = { name: '', shape: [], type: 0, external: false, entries: new Map(), data: new Map() };
+  while (proto.at < end) {
+    await proto.enter(end);
+    const field = proto.field(end);
+    if (field.number === DIMS) await readDims(proto, field, draft.shape);
+    else if (field.number === DATA_TYPE) draft.type = field.value;
+    else if (field.number === NAME) draft.name = await proto.text(field, MAX_NAME_BYTES, 'the name of a tensor');
+    else if (field.number === EXTERNAL_DATA) await readEntry(proto, field, draft.entries);
+    else if (field.number === DATA_LOCATION) draft.external = field.value === EXTERNAL;
+    else if (field.number === SEGMENT) proto.fail(`the tensor at byte ${field.start} is a segment of another`);
+    else if (TYPED_FIELDS.has(field.number)) {
+      const known = draft.data.get(field.number);
+      if (known === undefined) draft.data.set(field.number, { count: 1, first: field, end: field.end });
+      else {
+        known.count++;
+        known.end = field.end;
+      }
+    }
+    proto.at = field.end;
+  }
+  return draft;
+}
+
+/** One dimension a field, or all of them packed. */
+async function readDims(proto: Protobuf, field: Field, shape: number[]): Promise<void> {
+  if (field.wire === WIRE.varint) shape.push(field.value);
+  else {
+    proto.expect(field, WIRE.bytes);
+    if (field.end - field.start > 10 * MAX_TENSOR_RANK) tooManyDims(proto, field);
+    await proto.bytes(field);
+    proto.at = field.start;
+    while (proto.at < field.end) shape.push(proto.varint());
+    if (proto.at > field.end) proto.fail(`a dimension leaves its field at byte ${field.end}`, 'HEADER_TRUNCATED');
+  }
+  if (shape.length > MAX_TENSOR_RANK) tooManyDims(proto, field);
+}
+
+function tooManyDims(proto: Protobuf, field: Field): never {
+  const fact = `has more than ${MAX_TENSOR_RANK} dimensions`;
+  return proto.fail(`the tensor at byte ${field.start} ${fact}`, 'SHAPE_INVALID');
+}
+
+async function readEntry(proto: Protobuf, entry: Field, entries: Map<string, string>): Promise<void> {
+  proto.expect(entry, WIRE.bytes);
+  let [key, value] = ['', ''];
+  while (proto.at < entry.end) {
+    await proto.enter(entry.end);
+    const field = proto.field(entry.end);
+    if (field.number === ENTRY_KEY) key = await proto.text(field, MAX_NAME_BYTES, 'a key of external data');
+    else if (field.number === ENTRY_VALUE) value = await proto.text(field, MAX_NAME_BYTES, 'a value of external data');
+    proto.at = field.end;
+  }
+  entries.set(key, value);
+}
+
+/** onnx.proto: location is a path; offset and length are decimal numbers, and optional. */
+function externalData(proto: Protobuf, { entries }: Draft, name: string): TensorData {
+  const location = entries.get('location');
+  if (location === undefined) return proto.fail(`tensor ${quoteName(name)} has external data without a location`);
+  const decimal = (key: string): number | null => {
+    const text = entries.get(key);
+    if (text === undefined || text === '') return null;
+    if (/^\d{1,15}$/.test(text)) return Number(text);
+    return proto.fail(`tensor ${quoteName(name)} has the external ${key} ${quoteName(text)}, not a number up to 10^15`);
+  };
+  return { kind: 'outside', location, offset: decimal('offset') ?? 0, bytes: decimal('length') };
+}
+
+function insideFile(
+  proto: Protobuf,
+  { name, elements }: Pick<TensorRecord, 'name' | 'elements'>,
+  { first, count }: { first: Field; count: number },
+  bits: number,
+): TensorData {
+  proto.expect(first, WIRE.bytes);
+  if (count > 1) proto.fail(`tensor ${quoteName(name)} has ${count} fields of data, expected one`);
+  const bytes = first.end - first.start;
+  const needed = Math.ceil((elements * bits) / 8);
+  if (bytes !== needed) {
+    const fact = `has ${elements} elements of ${bits} bits, which take ${needed} bytes, and ${bytes} bytes of data`;
+    proto.fail(`tensor ${quoteName(name)} ${fact}`, 'SHAPE_INVALID');
+  }
+  return { kind: 'inside', offset: first.start, bytes };
+}
