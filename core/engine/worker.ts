@@ -2,6 +2,7 @@
 
 import { encodeTensor } from '../export/encodeTensor.ts';
 import { compareTensor } from '../export/verify/compareTensor.ts';
+import { loadValuesTask } from '../forward/loadValues.ts';
 import { serveTasks } from '../kernels/task.ts';
 import { weightErrorTask } from '../sensitivity/weightErrorTask.ts';
 import { channelTask } from '../stats/channel.ts';
@@ -17,4 +18,5 @@ serveTasks({
   statisticsLook: statisticsLookTask,
   tile: tileTask,
   channel: channelTask,
+  loadValues: loadValuesTask,
 });

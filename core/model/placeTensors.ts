@@ -17,48 +17,80 @@ const WEIGHT = /\.weight$/;
 /** One column for all experts of a layer. */
 const EXPERT_NUMBER = /\b(experts|ffn_gate|ffn_up|ffn_down)\.\d+(?=\.)/;
 
+export interface Placement {
+  readonly map: ModelMap;
+  /** By position in the names; made when asked for. */
+  placeOf(index: number): TensorPlace;
+}
+
 /**
  * Places every tensor; unknown names keep their own words as column and are grouped by the number found in them.
+ * Layers repeat the same few stacks and rests of names: each is kept and worked out once, tensors refer to them by
+ * number.
  *
- * @param shapes of the same length as names; only the rank is looked at
- * @returns places in the order of names
+ * @param names tensor names in order
+ * @param rankOf number of dimensions of the tensor at a position
  */
 export function placeTensors(
   names: readonly string[],
-  shapes: readonly (readonly number[])[],
+  rankOf: (index: number) => number,
   hints: PlacementHints,
-): { map: ModelMap; places: TensorPlace[] } {
-  const layersOf = new Map<string, Set<number>>();
-  const stems = new Set<string>();
-  const parsed = names.map((name) => {
+): Placement {
+  const stacks = new NumberedTexts();
+  const rests = new NumberedTexts();
+  const layersOf: Set<number>[] = [];
+  const stackOf = new Int32Array(names.length).fill(NONE);
+  const restOf = new Int32Array(names.length);
+  const layerOf = new Int32Array(names.length);
+  names.forEach((name, index) => {
     const found = parseLayerName(name);
-    if (found === null) return null;
-    const rest = found.rest.replace(EXPERT_NUMBER, '$1.#').replace(WEIGHT, '');
-    stems.add(rest);
-    const layers = layersOf.get(found.stack);
-    if (layers === undefined) layersOf.set(found.stack, new Set([found.layer]));
-    else layers.add(found.layer);
-    return { ...found, rest };
+    if (found === null) return;
+    const stack = stacks.numberOf(found.stack);
+    stackOf[index] = stack;
+    layerOf[index] = found.layer;
+    restOf[index] = rests.numberOf(found.rest);
+    (layersOf[stack] ??= new Set()).add(found.layer);
   });
-  const architecture = detectArchitecture(stems, hints);
-  const overrides = familyOverrides(stems, architecture);
-  /** Layers repeat the same few rests, so each is worked out once per rank. */
-  const known = new Map<string, Module>();
-  const places = names.map((name, index): TensorPlace => {
-    const rank = shapes[index]?.length ?? 0;
-    const found = parsed[index] ?? null;
-    if (found === null) return { ...moduleOf(name.replace(WEIGHT, ''), rank, shellModule), layer: null, stack: '' };
-    const key = `${rank}:${found.rest}`;
-    let module = known.get(key);
-    if (module === undefined) {
-      module = moduleOf(found.rest, rank, (stem) => overrides.get(stem) ?? layerModule(stem));
-      known.set(key, module);
+  const stems = rests.texts.map((rest) => rest.replace(EXPERT_NUMBER, '$1.#').replace(WEIGHT, ''));
+  const distinct = new Set(stems);
+  const architecture = detectArchitecture(distinct, hints);
+  const overrides = familyOverrides(distinct, architecture);
+  /** By rest, then by rank. */
+  const modules: Module[][] = [];
+  const moduleAt = (rest: number, rank: number): Module => {
+    const ofRest = (modules[rest] ??= []);
+    return (ofRest[rank] ??= moduleOf(stems[rest] ?? '', rank, (stem) => overrides.get(stem) ?? layerModule(stem)));
+  };
+  return {
+    map: { architecture, layers: layersOf.reduce((most, layers) => Math.max(most, layers.size), 0) },
+    placeOf(index) {
+      const rank = rankOf(index);
+      const stack = stackOf[index] ?? NONE;
+      if (stack === NONE) {
+        const stem = (names[index] ?? '').replace(WEIGHT, '');
+        return { ...moduleOf(stem, rank, shellModule), layer: null, stack: '' };
+      }
+      const { role, module } = moduleAt(restOf[index] ?? 0, rank);
+      return { role, module, layer: layerOf[index] ?? 0, stack: stacks.texts[stack] ?? '' };
+    },
+  };
+}
+
+const NONE = -1;
+
+/** Different texts, numbered as they are met. */
+class NumberedTexts {
+  readonly texts: string[] = [];
+  readonly #numbers = new Map<string, number>();
+
+  numberOf(text: string): number {
+    let number = this.#numbers.get(text);
+    if (number === undefined) {
+      number = this.texts.push(text) - 1;
+      this.#numbers.set(text, number);
     }
-    return { role: module.role, layer: found.layer, stack: found.stack, module: module.module };
-  });
-  let layers = 0;
-  for (const set of layersOf.values()) layers = Math.max(layers, set.size);
-  return { map: { architecture, layers }, places };
+    return number;
+  }
 }
 
 /** The table's entry for a stem; what hangs on a known stem ("bias", "qweight", "scales") keeps its own name. */

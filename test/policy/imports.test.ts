@@ -16,7 +16,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   quant: ['kernels', 'model', 'tensor', 'base'],
   sensitivity: ['decode', 'quant', 'stats', 'kernels', 'checkpoint', 'model', 'io', 'tensor', 'base', 'protocol'],
   allocation: ['quant', 'checkpoint', 'model', 'io', 'tensor', 'base', 'protocol'],
-  export: ['decode', 'quant', 'kernels', 'checkpoint', 'model', 'io', 'tensor', 'base', 'protocol', 'allocation'],
+  export: ['decode', 'tokenizer', 'quant', 'kernels', 'checkpoint', 'model', 'io', 'tensor', 'base', 'protocol', 'allocation'],
+  tokenizer: ['checkpoint', 'io', 'base'],
+  forward: ['decode', 'kernels', 'checkpoint', 'model', 'io', 'tensor', 'base'],
+  evaluation: ['forward', 'tokenizer', 'checkpoint', 'model', 'base'],
   protocol: ['quant', 'model', 'tensor', 'base'],
   engine: ['*'],
 };

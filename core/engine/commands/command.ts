@@ -2,6 +2,7 @@
 
 import type { ParseArgsConfig } from 'node:util';
 import type { Session } from '../session.ts';
+import { evalCommand } from './eval.ts';
 import { exportCommand } from './export.ts';
 import { inspect } from './inspect.ts';
 import { plan } from './plan.ts';
@@ -46,4 +47,4 @@ export const COMMON_OPTIONS = {
   help: { type: 'boolean' },
 } as const satisfies OptionTable;
 
-export const COMMANDS: readonly Command[] = [inspect, stats, sensitivity, plan, exportCommand, verify];
+export const COMMANDS: readonly Command[] = [inspect, stats, sensitivity, plan, exportCommand, verify, evalCommand];

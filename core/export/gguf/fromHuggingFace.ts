@@ -3,6 +3,7 @@
 import { QuantscopeError } from '../../base/errors.ts';
 import type { Checkpoint, TensorInfo } from '../../checkpoint/checkpoint.ts';
 import { ggufArchitecture, type ModelConfig, readModelConfig } from '../../model/modelConfig.ts';
+import { readTokenizerFiles } from '../../tokenizer/tokenizerFiles.ts';
 import { checkShapes } from './checkShapes.ts';
 import type { GgufContents, GgufTensor } from './contents.ts';
 import { f32, type KeyValue, text, u32 } from './keyValues.ts';
@@ -11,7 +12,6 @@ import { ropeScaling } from './ropeScaling.ts';
 import { fixedType, keptType } from './storedTypes.ts';
 import { ggufNamesFor, isComputedBuffer, type ToGgufName } from './tensorNames.ts';
 import { tokenizerKeyValues } from './tokenizer/tokenizer.ts';
-import { readTokenizerFiles } from './tokenizer/tokenizerFiles.ts';
 
 /** ggml.h GGML_QNT_VERSION. */
 export const QUANTIZATION_VERSION = 2;

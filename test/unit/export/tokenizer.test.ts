@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import type { KeyValue } from '../../../core/export/gguf/keyValues.ts';
 import { tokenizerKeyValues } from '../../../core/export/gguf/tokenizer/tokenizer.ts';
-import type { TokenizerFiles } from '../../../core/export/gguf/tokenizer/tokenizerFiles.ts';
+import type { TokenizerFiles } from '../../../core/tokenizer/tokenizerFiles.ts';
 import { TOKENIZER } from './exportFixtures.ts';
 
 const LLAMA3_SPLIT =

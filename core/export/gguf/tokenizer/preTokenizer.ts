@@ -1,19 +1,14 @@
 // Which of llama.cpp's built-in pre-tokenizers splits text as this tokenizer.json does.
 
 import { arrayAt, isObject, type JsonObject, objectAt, shown, textAt } from '../../../base/jsonObject.ts';
+import {
+  GPT2_SPLIT,
+  IGNORES_MERGES,
+  LLAMA3_SPLIT,
+  QWEN2_SPLIT,
+  TEKKEN_SPLIT,
+} from '../../../tokenizer/splitPatterns.ts';
 import { unsupported } from './vocabulary.ts';
-
-/** The split patterns whose llama.cpp name is known (llama-vocab.cpp quotes each beside its own spelling). */
-const LLAMA3 =
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-const QWEN2 =
-  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
-const TEKKEN =
-  '[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
-const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
-
-/** llama.cpp takes a word that is a token whole, before any merge, for these names only. */
-const IGNORES_MERGES: ReadonlySet<string> = new Set(['llama-bpe', 'tekken']);
 
 /**
  * `tokenizer.ggml.pre` for a byte-level BPE tokenizer. An unknown split is refused, never called "default":
@@ -48,13 +43,13 @@ function nameOf(steps: readonly JsonObject[], ignoreMerges: boolean): string | n
   if (textAt(first, 'behavior') !== 'Isolated') return null;
   const pattern = objectAt(first, 'pattern');
   switch (pattern === null ? null : textAt(pattern, 'Regex')) {
-    case LLAMA3:
+    case LLAMA3_SPLIT:
       return ignoreMerges ? 'llama-bpe' : 'dbrx'; // the same split; they differ in ignore_merges
-    case QWEN2:
+    case QWEN2_SPLIT:
       return 'qwen2';
-    case TEKKEN:
+    case TEKKEN_SPLIT:
       return 'tekken';
-    case GPT2:
+    case GPT2_SPLIT:
       return 'gpt-2';
     default:
       return null;

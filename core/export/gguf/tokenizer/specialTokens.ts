@@ -1,8 +1,8 @@
 // Special token ids, begin/end flags and chat template, as llama.cpp's key-values.
 
 import { arrayAt, countAt, isObject, type JsonObject, objectAt, textAt } from '../../../base/jsonObject.ts';
+import type { TokenizerFiles } from '../../../tokenizer/tokenizerFiles.ts';
 import { bool, type KeyValue, text, u32 } from '../keyValues.ts';
-import type { TokenizerFiles } from './tokenizerFiles.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
 /** GGUF key → name in tokenizer_config.json and config.json. */

@@ -1,10 +1,10 @@
 // tokenizer.json → llama.cpp's tokenizer key-values: byte-level BPE ("gpt2") or SentencePiece-like BPE ("llama").
 
 import { arrayAt, isObject, type JsonObject, objectAt, shown, textAt } from '../../../base/jsonObject.ts';
+import type { TokenizerFiles } from '../../../tokenizer/tokenizerFiles.ts';
 import { bool, f32Array, i32Array, type KeyValue, text, textArray } from '../keyValues.ts';
 import { preTokenizerName } from './preTokenizer.ts';
 import { specialTokenKeyValues } from './specialTokens.ts';
-import type { TokenizerFiles } from './tokenizerFiles.ts';
 import { readVocabulary, TOKEN_TYPE, unsupported, type Vocabulary } from './vocabulary.ts';
 
 const SPACE = '▁'; // U+2581, SentencePiece's visible space

@@ -1,10 +1,10 @@
 // The tokenizer of a Hugging Face folder: its files, read with bounds, as unchecked JSON.
 
 import { basename, dirname, join } from 'node:path';
-import { isQuantscopeError, QuantscopeError } from '../../../base/errors.ts';
-import { isObject, type JsonObject, textAt } from '../../../base/jsonObject.ts';
-import type { Checkpoint } from '../../../checkpoint/checkpoint.ts';
-import { readTextFile } from '../../../io/textFile.ts';
+import { isQuantscopeError, QuantscopeError } from '../base/errors.ts';
+import { isObject, type JsonObject, textAt } from '../base/jsonObject.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { readTextFile } from '../io/textFile.ts';
 
 /** The largest tokenizer.json in use (Gemma 3) has 33 MB. */
 const MAX_TOKENIZER_BYTES = 128 * 1024 * 1024;

@@ -1,0 +1,78 @@
+// `quantscope eval`: runs the model on a text and says how well it predicts it.
+
+import { createHash } from 'node:crypto';
+import { basename } from 'node:path';
+import { QuantscopeError } from '../../base/errors.ts';
+import { MAX_EVALUATION_TEXT_BYTES } from '../../base/limits.ts';
+import { measurePerplexity } from '../../evaluation/perplexity.ts';
+import { Decoder } from '../../forward/decoder.ts';
+import { readTextFile } from '../../io/textFile.ts';
+import { openTokenizer } from '../../tokenizer/textTokenizer.ts';
+import { numberOption } from '../numberOption.ts';
+import { progressReporter } from '../progress.ts';
+import { onUnchanged } from '../unchanged.ts';
+import type { Command } from './command.ts';
+
+const DEFAULT_CONTEXT = 512;
+
+export const evalCommand: Command = {
+  name: 'eval',
+  summary: 'perplexity of the model on a text',
+  positionals: ['FILE|DIR|INDEX.json'],
+  usage: ' --text FILE [--context N] [--sequences N] [--score all|half]',
+  options: {
+    text: { type: 'string' },
+    context: { type: 'string' },
+    sequences: { type: 'string' },
+    score: { type: 'string' },
+  },
+  async run({ session, positionals: [path = ''], values, signal }) {
+    if (typeof values.text !== 'string') throw new QuantscopeError('USAGE', 'eval needs --text FILE');
+    const score = values.score ?? 'half';
+    if (score !== 'all' && score !== 'half')
+      throw new QuantscopeError('USAGE', `--score takes all or half, not "${String(score)}"`);
+    const model = await session.open(path, signal);
+    const { checkpoint } = model;
+    const text = await readTextFile(values.text, MAX_EVALUATION_TEXT_BYTES);
+    const tokenizer = await openTokenizer(checkpoint);
+    const decoder = await Decoder.open(checkpoint, session.pool);
+    const context = whole(values.context, '--context') ?? Math.min(DEFAULT_CONTEXT, decoder.shape.context);
+    const began = performance.now();
+    const result = await onUnchanged(checkpoint.files, () =>
+      measurePerplexity(decoder, tokenizer.encode(text), {
+        context,
+        score,
+        begin: tokenizer.begin,
+        sequences: whole(values.sequences, '--sequences'),
+        signal,
+        onProgress: progressReporter(model.id, 'evaluation', (event) => session.emit('progress', event)),
+      }),
+    );
+    const seconds = (performance.now() - began) / 1000;
+    const json = {
+      path: checkpoint.path,
+      fingerprint: checkpoint.fingerprint,
+      text: { name: basename(values.text), sha256: createHash('sha256').update(text).digest('hex') },
+      context,
+      score,
+      ...result,
+      seconds,
+    };
+    const rate = Math.round((result.sequences * context) / seconds);
+    const scored = score === 'half' ? 'second half of each' : 'all of each';
+    return {
+      ok: true,
+      json,
+      text: () =>
+        `perplexity ${result.perplexity.toFixed(4)} ± ${result.error.toFixed(4)} per token (loss ${result.loss.toFixed(5)} nats)\n` +
+        `${result.tokens} tokens scored, ${result.sequences} sequences of ${context} (${scored}), ${seconds.toFixed(1)} s, ${rate} tokens/s\n`,
+    };
+  },
+};
+
+/** @throws USAGE */
+function whole(value: unknown, flag: string): number | undefined {
+  const number = numberOption(value, flag);
+  if (number === undefined || Number.isInteger(number)) return number;
+  throw new QuantscopeError('USAGE', `${flag} takes a whole number, not "${String(value)}"`);
+}

@@ -1,0 +1,63 @@
+// onnxruntime-node, loaded when a model is first run: a native module, so never in the extension host.
+
+import type * as Ort from 'onnxruntime-node';
+import { QuantscopeError } from '../base/errors.ts';
+
+export type Tensor = Ort.Tensor;
+
+/** Named inputs of a run; arrays are float32 or int64 by their type. */
+export type Feeds = Readonly<Record<string, Tensor>>;
+
+export interface Runtime {
+  tensor(data: Float32Array | BigInt64Array, dimensions: readonly number[]): Tensor;
+  /** Builds a session of a graph made by graphBuilder.ts. @throws INTERNAL when the runtime refuses it */
+  session(graph: Uint8Array): Promise<Session>;
+}
+
+export interface Session {
+  /** @throws MEMORY_LIMIT when the runtime cannot allocate, INTERNAL for anything else */
+  run(feeds: Feeds, output: string): Promise<Float32Array>;
+  release(): Promise<void>;
+}
+
+/** @throws RUNTIME_MISSING on platforms without a build of onnxruntime */
+export async function loadRuntime(threads: number): Promise<Runtime> {
+  const ort = await import('onnxruntime-node').catch((error: unknown) => {
+    const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
+    throw new QuantscopeError('RUNTIME_MISSING', `onnxruntime cannot be loaded on this machine: ${reason}`, {
+      cause: error,
+    });
+  });
+  return {
+    tensor: (data, dimensions) =>
+      data instanceof Float32Array
+        ? new ort.Tensor('float32', data, dimensions)
+        : new ort.Tensor('int64', data, dimensions),
+    async session(graph) {
+      const session = await ort.InferenceSession.create(graph, {
+        executionProviders: ['cpu'],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        graphOptimizationLevel: 'all',
+        logSeverityLevel: 3,
+      }).catch(refused);
+      return {
+        async run(feeds, output) {
+          const results = await session.run(feeds).catch(refused);
+          const data = results[output]?.data;
+          if (data instanceof Float32Array) return data;
+          throw new QuantscopeError('INTERNAL', `the graph gave no ${output}`);
+        },
+        release: () => session.release(),
+      };
+    },
+  };
+}
+
+function refused(error: unknown): never {
+  const message = error instanceof Error ? error.message : String(error);
+  const memory = /alloc|out of memory|bad_alloc/i.test(message);
+  throw new QuantscopeError(memory ? 'MEMORY_LIMIT' : 'INTERNAL', `onnxruntime: ${message.slice(0, 300)}`, {
+    cause: error,
+  });
+}
