@@ -10,7 +10,7 @@ import { PACKINGS } from './registry.ts';
 import { readSmallParts } from './smallParts.ts';
 
 /** Names that nothing but codes of a quantizer has. */
-const ALWAYS_CODES: readonly string[] = ['qweight', 'weight_packed', 'W_q'];
+const ALWAYS_CODES: readonly string[] = ['qweight', 'weight_packed'];
 
 export interface CollectedTensors {
   readonly tensors: readonly StoredTensor[];
@@ -54,7 +54,10 @@ export async function collectPacked(
   const left = new LeftGroups();
   for (const candidate of candidates) {
     const group = readGroup(candidate, context, left);
-    if (group !== null) groups.set(candidate.codes, group);
+    const codes = group?.parts[0];
+    if (group === null || codes === undefined) continue;
+    if (groups.has(codes)) invalid(context, codes, 'is packed in two ways at once');
+    groups.set(codes, group);
   }
   return { tensors: listed(tensors, groups, context), warnings: left.warnings(), bytesRead };
 }

@@ -6,8 +6,7 @@ import {
   intQuantizedLayer,
   packQuantizedLayer,
 } from '../../../fixtures/packed/compressedTensorsLayer.ts';
-import { evaluate } from '../../../fixtures/packed/evaluate.ts';
-import { openPacked, storedBytes, tensorNamed } from './openPacked.ts';
+import { decoded, openPacked, storedBytes, tensorNamed } from './openPacked.ts';
 
 const MODULE = 'model.layers.0.mlp.down_proj';
 const base: CompressedOptions = { module: MODULE, bits: 4, rows: 40, columns: 128, strategy: 'group', groupSize: 32 };
@@ -30,7 +29,7 @@ async function check(options: CompressedOptions, scheme: string): Promise<void> 
     bytes: storedBytes(layer.tensors),
     storage: { scheme: `compressed-tensors, ${options.bits} bit, ${scheme}` },
   });
-  expect(evaluate(checkpoint, weight)).toEqual(layer.values);
+  expect(decoded(checkpoint, weight)).toEqual(layer.values);
 }
 
 describe('pack-quantized', () => {
@@ -76,14 +75,14 @@ describe('pack-quantized', () => {
       ['m3.weight', 'INT3'],
     ]);
     layers.forEach((layer, at) => {
-      expect(evaluate(checkpoint, tensorNamed(checkpoint, `m${[4, 8, 3][at]}.weight`))).toEqual(layer.values);
+      expect(decoded(checkpoint, tensorNamed(checkpoint, `m${[4, 8, 3][at]}.weight`))).toEqual(layer.values);
     });
   });
 
   test('without configuration the shapes tell', async () => {
     const layer = packQuantizedLayer({ ...base, bits: 3 });
     const checkpoint = await openPacked(layer.tensors);
-    expect(evaluate(checkpoint, tensorNamed(checkpoint, `${MODULE}.weight`))).toEqual(layer.values);
+    expect(decoded(checkpoint, tensorNamed(checkpoint, `${MODULE}.weight`))).toEqual(layer.values);
   });
 });
 
@@ -98,6 +97,6 @@ describe('int-quantized', () => {
     const weight = tensorNamed(checkpoint, `${MODULE}.weight`);
     expect(weight).toMatchObject({ dtype: 'INT8', shape: [24, 128], bytes: storedBytes(layer.tensors) });
     expect(weight.storage).toMatchObject({ scheme: `compressed-tensors, 8 bit, ${scheme}` });
-    expect(evaluate(checkpoint, weight)).toEqual(layer.values);
+    expect(decoded(checkpoint, weight)).toEqual(layer.values);
   });
 });

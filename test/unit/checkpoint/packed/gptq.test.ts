@@ -4,10 +4,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../../../../core/checkpoint/open.ts';
-import { evaluate } from '../../../fixtures/packed/evaluate.ts';
 import { awqLayer, type GptqOptions, gptqLayer } from '../../../fixtures/packed/gptqLayer.ts';
 import { fixtureTensor } from '../../../fixtures/packed/packedLayer.ts';
-import { openPacked, storedBytes, tensorNamed } from './openPacked.ts';
+import { decoded, openPacked, storedBytes, tensorNamed } from './openPacked.ts';
 
 const MODULE = 'model.layers.3.self_attn.q_proj';
 const base: GptqOptions = { module: MODULE, bits: 4, rows: 64, columns: 96, groupSize: 32, version: 1 };
@@ -31,7 +30,7 @@ describe('GPTQ', () => {
         role: 'attention.q',
         layer: 3,
       });
-      expect(evaluate(checkpoint, weight)).toEqual(layer.values);
+      expect(decoded(checkpoint, weight)).toEqual(layer.values);
     }
   });
 
@@ -40,7 +39,7 @@ describe('GPTQ', () => {
     const checkpoint = await openPacked(layer.tensors);
     const weight = tensorNamed(checkpoint, `${MODULE}.weight`);
     expect(weight.storage).toMatchObject({ scheme: 'GPTQ v1, 4 bit, groups of 32' });
-    expect(evaluate(checkpoint, weight)).toEqual(layer.values);
+    expect(decoded(checkpoint, weight)).toEqual(layer.values);
   });
 
   test('act-order lists the group of every column', async () => {
@@ -49,7 +48,7 @@ describe('GPTQ', () => {
     const checkpoint = await openPacked(layer.tensors, config({ bits: 4, group_size: 32, desc_act: true }));
     const weight = tensorNamed(checkpoint, `${MODULE}.weight`);
     expect(weight.storage).toMatchObject({ scheme: 'GPTQ v1, 4 bit, groups of 32, act-order' });
-    expect(evaluate(checkpoint, weight)).toEqual(layer.values);
+    expect(decoded(checkpoint, weight)).toEqual(layer.values);
   });
 
   test('a list that only repeats the order is no act-order, and is not read when the configuration says so', async () => {
@@ -74,7 +73,7 @@ describe('GPTQ', () => {
     const tensors = layers.flatMap((layer) => layer.tensors);
     const checkpoint = await openPacked(tensors, config({ bits: 4, group_size: 40, dynamic }));
     for (const [at, name] of ['a.weight', 'b.weight'].entries()) {
-      expect(evaluate(checkpoint, tensorNamed(checkpoint, name))).toEqual(layers[at]?.values);
+      expect(decoded(checkpoint, tensorNamed(checkpoint, name))).toEqual(layers[at]?.values);
     }
     expect(tensorNamed(checkpoint, 'b.weight').storage).toMatchObject({ scheme: 'GPTQ v1, 8 bit, per channel' });
   });
@@ -90,7 +89,7 @@ describe('GPTQ', () => {
     const layer = gptqLayer(base);
     const checkpoint = await openPacked(layer.tensors, config(entries));
     if (warning === null) {
-      expect(evaluate(checkpoint, tensorNamed(checkpoint, `${MODULE}.weight`))).toEqual(layer.values);
+      expect(decoded(checkpoint, tensorNamed(checkpoint, `${MODULE}.weight`))).toEqual(layer.values);
     } else {
       expect(checkpoint.tensors.map(({ name }) => name)).toEqual(layer.tensors.map(({ name }) => name));
       expect(checkpoint.warnings).toHaveLength(1);
@@ -133,7 +132,7 @@ describe('AWQ', () => {
     const weight = tensorNamed(checkpoint, `${MODULE}.weight`);
     expect(weight).toMatchObject({ dtype: 'INT4', shape: [48, 128], bytes: storedBytes(layer.tensors) });
     expect(weight.storage).toMatchObject({ scheme: 'AWQ, 4 bit, groups of 32' });
-    expect(evaluate(checkpoint, weight)).toEqual(layer.values);
+    expect(decoded(checkpoint, weight)).toEqual(layer.values);
   });
 
   test('other layouts stay as they are stored', async () => {

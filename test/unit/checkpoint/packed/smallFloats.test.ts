@@ -1,7 +1,6 @@
 // FP8, MXFP4 and NVFP4 weights with their scales as logical tensors.
 
 import { describe, expect, test } from 'vitest';
-import { evaluate } from '../../../fixtures/packed/evaluate.ts';
 import { fixtureTensor, type PackedLayer } from '../../../fixtures/packed/packedLayer.ts';
 import {
   type Fp8Options,
@@ -11,15 +10,16 @@ import {
   mxfp8Layer,
   nvfp4Layer,
 } from '../../../fixtures/packed/smallFloatLayers.ts';
-import { openPacked, storedBytes, tensorNamed } from './openPacked.ts';
+import { checkLayer, openPacked } from './openPacked.ts';
 
-async function check(layer: PackedLayer, name: string, dtype: string, scheme: string, config?: object): Promise<void> {
-  const checkpoint = await openPacked(layer.tensors, config as Record<string, unknown>);
-  expect(checkpoint.warnings).toEqual([]);
-  expect(checkpoint.tensors.map((tensor) => tensor.name)).toEqual([name]);
-  const weight = tensorNamed(checkpoint, name);
-  expect(weight).toMatchObject({ dtype, shape: layer.shape, bytes: storedBytes(layer.tensors), storage: { scheme } });
-  expect(evaluate(checkpoint, weight)).toEqual(layer.values);
+function check(
+  layer: PackedLayer,
+  name: string,
+  dtype: string,
+  scheme: string,
+  config?: Record<string, unknown>,
+): Promise<void> {
+  return checkLayer(layer, { name, dtype, scheme }, config);
 }
 
 describe('FP8', () => {
