@@ -12,7 +12,10 @@ import type { Bytes } from './mutation.ts';
 import { ggufSeeds } from './seeds/gguf.ts';
 import { hdf5Seeds } from './seeds/hdf5.ts';
 import { imatrixSeeds } from './seeds/imatrix.ts';
+import { numpySeeds } from './seeds/numpy.ts';
+import { onnxSeeds } from './seeds/onnx.ts';
 import { packedSeeds } from './seeds/packed.ts';
+import { pytorchSeeds } from './seeds/pytorch.ts';
 import { safetensorsSeeds } from './seeds/safetensors.ts';
 
 /** Files of a folder of their own, and which of them (or '.', the folder) is opened. */
@@ -57,6 +60,39 @@ export const SUBJECTS: readonly Subject[] = [
     valid: hdf5Seeds,
     attacks: HDF5_ATTACKS,
     words: ['SNOD', 'TREE', 'HEAP', 'OHDR', 'OCHK', 'FRHP', '\x89HDF\r\n\x1a\n', '\xff\xff\xff\xff\xff\xff\xff\xff'],
+  },
+  {
+    name: 'pytorch',
+    valid: pytorchSeeds,
+    attacks: [],
+    words: [
+      'ctorch._utils\n_rebuild_tensor_v2\n',
+      'cos\nsystem\n',
+      'data.pkl',
+      'torch.storage\nUntypedStorage\n',
+      'PK\x05\x06',
+    ],
+  },
+  {
+    name: 'onnx',
+    valid: onnxSeeds,
+    attacks: [],
+    words: [
+      'location',
+      'offset',
+      'length',
+      '../../etc/passwd',
+      'Constant',
+      'value',
+      'MatMulNBits',
+      '\xff\xff\xff\xff\x0f',
+    ],
+  },
+  {
+    name: 'numpy',
+    valid: numpySeeds,
+    attacks: [],
+    words: ["'descr': '<f4'", "'fortran_order': True", "'shape': (", '|O8', '>f8', '[(', '\x93NUMPY', '9'.repeat(30)],
   },
   {
     name: 'imatrix',
