@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { QuantscopeError } from '../../base/errors.ts';
 import { MAX_EVALUATION_TEXT_BYTES } from '../../base/limits.ts';
-import { measurePerplexity } from '../../evaluation/perplexity.ts';
+import { type Comparison, compareModels } from '../../evaluation/comparison.ts';
+import { measurePerplexity, type Perplexity } from '../../evaluation/perplexity.ts';
 import { Decoder } from '../../forward/decoder.ts';
 import { readTextFile } from '../../io/textFile.ts';
 import { openTokenizer } from '../../tokenizer/textTokenizer.ts';
@@ -17,11 +18,12 @@ const DEFAULT_CONTEXT = 512;
 
 export const evalCommand: Command = {
   name: 'eval',
-  summary: 'perplexity of the model on a text',
+  summary: 'perplexity of the model on a text; KL divergence from the original it was made of',
   positionals: ['FILE|DIR|INDEX.json'],
-  usage: ' --text FILE [--context N] [--sequences N] [--score all|half]',
+  usage: ' --text FILE [--against ORIGINAL] [--context N] [--sequences N] [--score all|half]',
   options: {
     text: { type: 'string' },
+    against: { type: 'string' },
     context: { type: 'string' },
     sequences: { type: 'string' },
     score: { type: 'string' },
@@ -37,16 +39,22 @@ export const evalCommand: Command = {
     const tokenizer = await openTokenizer(checkpoint);
     const decoder = await Decoder.open(checkpoint, session.pool);
     const context = whole(values.context, '--context') ?? Math.min(DEFAULT_CONTEXT, decoder.shape.context);
+    const original = typeof values.against === 'string' ? await session.open(values.against, signal) : null;
     const began = performance.now();
-    const result = await onUnchanged(checkpoint.files, () =>
-      measurePerplexity(decoder, tokenizer.encode(text), {
-        context,
-        score,
-        begin: tokenizer.begin,
-        sequences: whole(values.sequences, '--sequences'),
-        signal,
-        onProgress: progressReporter(model.id, 'evaluation', (event) => session.emit('progress', event)),
-      }),
+    const options = {
+      context,
+      score,
+      begin: tokenizer.begin,
+      sequences: whole(values.sequences, '--sequences'),
+      signal,
+      onProgress: progressReporter(model.id, 'evaluation', (event) => session.emit('progress', event)),
+    } as const;
+    const ids = tokenizer.encode(text);
+    const files = [...checkpoint.files, ...(original?.checkpoint.files ?? [])];
+    const result: Perplexity & Partial<Comparison> = await onUnchanged(files, async () =>
+      original === null
+        ? measurePerplexity(decoder, ids, options)
+        : compareModels(await Decoder.open(original.checkpoint, session.pool), decoder, ids, options),
     );
     const seconds = (performance.now() - began) / 1000;
     const json = {
@@ -64,11 +72,29 @@ export const evalCommand: Command = {
       ok: true,
       json,
       text: () =>
-        `perplexity ${result.perplexity.toFixed(4)} ± ${result.error.toFixed(4)} per token (loss ${result.loss.toFixed(5)} nats)\n` +
-        `${result.tokens} tokens scored, ${result.sequences} sequences of ${context} (${scored}), ${seconds.toFixed(1)} s, ${rate} tokens/s\n`,
+        [
+          `perplexity ${plusMinus(result.perplexity, result.error, 4)} per token (loss ${result.loss.toFixed(5)} nats)`,
+          ...comparisonLines(result),
+          `${result.tokens} tokens scored, ${result.sequences} sequences of ${context} (${scored}), ${seconds.toFixed(1)} s, ${rate} tokens/s`,
+          '',
+        ].join('\n'),
     };
   },
 };
+
+function comparisonLines({ original, divergence: kl, topAgreement, topAgreementError }: Partial<Comparison>): string[] {
+  if (original === undefined || kl === undefined) return [];
+  const agreement = plusMinus((topAgreement ?? 0) * 100, (topAgreementError ?? 0) * 100, 2);
+  return [
+    `original   ${plusMinus(original.perplexity, original.error, 4)}`,
+    `KL from the original ${plusMinus(kl.mean, kl.error, 6)} nats per token; 99 % below ${kl.p99.toFixed(5)}, 99.9 % below ${kl.p999.toFixed(5)}`,
+    `same likeliest token ${agreement} %`,
+  ];
+}
+
+function plusMinus(value: number, error: number, digits: number): string {
+  return `${value.toFixed(digits)} ± ${error.toFixed(digits)}`;
+}
 
 /** @throws USAGE */
 function whole(value: unknown, flag: string): number | undefined {
