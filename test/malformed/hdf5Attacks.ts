@@ -73,7 +73,7 @@ export const HDF5_ATTACKS: readonly Attack[] = [
   h5('tree-signature', 'HEADER_INVALID', () => patched({ w: good }, 'TREE', 0, [0, 0, 0, 0])),
   h5('tree-type', 'HEADER_INVALID', () => patched({ w: good }, 'TREE', 4, [1])),
   h5('tree-loop', 'HEADER_INVALID', treeLoop),
-  h5('header-loop', 'HEADER_TOO_LARGE', headerLoop),
+  h5('header-loop', 'HEADER_INVALID', headerLoop),
   h5('link-name-huge', 'NAME_INVALID', () => {
     const file = hdf5Bytes({ w: good }, 'new');
     const at = Buffer.from(file).indexOf(Buffer.from([1, 0, 1, 0x77]));

@@ -44,8 +44,12 @@ export async function readObjectHeader(file: Hdf5File, address: number): Promise
   const { version, first, order } = second ? await versionTwo(file, address) : versionOne(start, address);
   const messages: Message[] = [];
   const blocks = [first];
+  const seen = new Set<number>();
   let total = 0;
   for (let block = blocks.shift(); block !== undefined; block = blocks.shift()) {
+    if (seen.has(block.at))
+      throw new QuantscopeError('HEADER_INVALID', `${name}: the object header at ${address} continues in itself`);
+    seen.add(block.at);
     total += block.length;
     if (total > MAX_HDF5_HEADER_BYTES) {
       const fact = `the object header at ${address} has more than ${MAX_HDF5_HEADER_BYTES} bytes`;
