@@ -5,6 +5,7 @@ import { type Attack, writeAttacks } from './attack.ts';
 import { GGUF_ATTACKS } from './ggufAttacks.ts';
 import { HDF5_ATTACKS } from './hdf5Attacks.ts';
 import { IMATRIX_ATTACKS } from './imatrixAttacks.ts';
+import { PACKED_ATTACKS } from './packedAttacks.ts';
 import { SAFETENSORS_ATTACKS } from './safetensorsAttacks.ts';
 
 /** Deterministic: the same bytes every time. */
@@ -13,6 +14,7 @@ export const ATTACKS: readonly Attack[] = [
   ...GGUF_ATTACKS,
   ...HDF5_ATTACKS,
   ...IMATRIX_ATTACKS,
+  ...PACKED_ATTACKS,
 ];
 
 if (import.meta.main) {
