@@ -10,6 +10,7 @@ import { ggufReader } from './gguf/reader.ts';
 import { hdf5Reader } from './hdf5/reader.ts';
 import { imatrixReader } from './imatrix/reader.ts';
 import { refuseLfsPointer } from './lfsPointer.ts';
+import { llama2cReader } from './llama2c/reader.ts';
 import { numpyReader } from './numpy/reader.ts';
 import { onnxReader } from './onnx/reader.ts';
 import { pytorchReader } from './pytorch/reader.ts';
@@ -24,6 +25,7 @@ export const FORMAT_READERS: readonly FormatReader[] = [
   hdf5Reader,
   imatrixReader,
   numpyReader,
+  llama2cReader,
 ];
 
 /** Ends of the names of files that can be opened, lower case, with the dot. */

@@ -19,7 +19,7 @@ export const safetensorsReader: FormatReader = {
     if (head.length < 9) return 'no';
     const length = Buffer.from(head).readBigUInt64LE(0);
     if (length < 2n || length > BigInt(MAX_SAFETENSORS_HEADER_BYTES)) return 'no';
-    return head[8] === 0x7b ? 'surely' : 'maybe';
+    return head[8] === 0x7b ? 'surely' : 'no';
   },
   choose: chooseSafetensors,
   readConfig: async ([first]) => (first === undefined ? NO_CONFIG : readModelConfig(first)),
