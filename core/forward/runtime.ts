@@ -16,7 +16,7 @@ export interface Runtime {
 
 export interface Session {
   /** @throws MEMORY_LIMIT when the runtime cannot allocate, INTERNAL for anything else */
-  run(feeds: Feeds, output: string): Promise<Float32Array>;
+  run<Name extends string>(feeds: Feeds, outputs: readonly Name[]): Promise<Readonly<Record<Name, Float32Array>>>;
   release(): Promise<void>;
 }
 
@@ -42,11 +42,15 @@ export async function loadRuntime(threads: number): Promise<Runtime> {
         logSeverityLevel: 3,
       }).catch(refused);
       return {
-        async run(feeds, output) {
-          const results = await session.run(feeds).catch(refused);
-          const data = results[output]?.data;
-          if (data instanceof Float32Array) return data;
-          throw new QuantscopeError('INTERNAL', `the graph gave no ${output}`);
+        async run<Name extends string>(feeds: Feeds, outputs: readonly Name[]) {
+          const results = await session.run(feeds, [...outputs]).catch(refused);
+          const found: Partial<Record<Name, Float32Array>> = {};
+          for (const output of outputs) {
+            const data = results[output]?.data;
+            if (!(data instanceof Float32Array)) throw new QuantscopeError('INTERNAL', `the graph gave no ${output}`);
+            found[output] = data;
+          }
+          return found as Record<Name, Float32Array>; // every name was set a line above
         },
         release: () => session.release(),
       };

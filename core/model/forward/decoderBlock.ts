@@ -9,12 +9,23 @@ export interface BatchSize {
   readonly tokens: number;
 }
 
+/** Where a block's linear layers take their input from, and which of them share it. */
+export const BLOCK_TAPS = {
+  attn_in: ['q', 'k', 'v'],
+  o_in: ['o'],
+  ffn_in: ['gate', 'up'],
+  down_in: ['down'],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+export type BlockTap = keyof typeof BLOCK_TAPS;
+
 /**
  * Inputs: `hidden` [sequences · tokens, width], `cos` and `sin` [tokens, headWidth / 2], `mask` [tokens, tokens] added to
- * the scores, and the weights of `blockWeights`. Output: `out`, shaped like `hidden`.
+ * the scores, and the weights of `blockWeights`. Outputs: `out`, shaped like `hidden`; and for every tap the sum over rows of
+ * its squared values, one per column (unused outputs cost nothing).
  */
 export function decoderBlock(shape: DecoderShape, { sequences, tokens }: BatchSize): Uint8Array {
-  const { width, heads, keyValueHeads, headWidth } = shape;
+  const { width, heads, keyValueHeads, headWidth, feedForward } = shape;
   const rows = sequences * tokens;
   const graph = new GraphBuilder('decoder block');
   const hidden = graph.input('hidden', 'float32', [rows, width]);
@@ -41,7 +52,12 @@ export function decoderBlock(shape: DecoderShape, { sequences, tokens }: BatchSi
     return rotated ? rotate(graph, shape, value, [sequences, n, tokens], cos, sin) : value;
   };
 
+  const tap = (name: BlockTap, value: Value, columns: number): void => {
+    graph.output(name, graph.op('ReduceSumSquare', [value, graph.integers([0])], { keepdims: 0 }), [columns]);
+  };
+
   const normed = rmsNorm(graph, hidden, weight('attn_norm'), shape.normEpsilon);
+  tap('attn_in', normed, width);
   const group = heads / keyValueHeads;
   const queries = graph.op('Reshape', [
     split(linear(normed, 'q'), heads, 'q_norm', true),
@@ -65,12 +81,16 @@ export function decoderBlock(shape: DecoderShape, { sequences, tokens }: BatchSi
     }),
     graph.integers([rows, heads * headWidth]),
   ]);
+  tap('o_in', joined, heads * headWidth);
   const attended = graph.op('Add', [hidden, linear(joined, 'o')]);
 
   const inner = rmsNorm(graph, attended, weight('ffn_norm'), shape.normEpsilon);
+  tap('ffn_in', inner, width);
   const gate = linear(inner, 'gate');
   const silu = graph.op('Mul', [gate, graph.op('Sigmoid', [gate])]);
-  const out = graph.op('Add', [attended, linear(graph.op('Mul', [silu, linear(inner, 'up')]), 'down')]);
+  const gated = graph.op('Mul', [silu, linear(inner, 'up')]);
+  tap('down_in', gated, feedForward);
+  const out = graph.op('Add', [attended, linear(gated, 'down')]);
   graph.output('out', out, [rows, width]);
   return graph.build();
 }

@@ -1,0 +1,109 @@
+// All blocks of a decoder over all sequences: block 0 for every batch, then block 1, …
+
+import { throwIfCancelled } from '../base/cancellation.ts';
+import { QuantscopeError } from '../base/errors.ts';
+import { type BlockTap, decoderBlock } from '../model/forward/decoderBlock.ts';
+import { blockWeights, type DecoderShape } from '../model/forward/decoderShape.ts';
+import { causalMask, rotaryTables } from '../model/forward/rope.ts';
+import type { Feeds, Runtime, Session } from './runtime.ts';
+import type { ModelWeights } from './weights.ts';
+
+/** Tokens of one run of a block: enough rows for dense matrix products, scores of some MB. */
+const BATCH_TOKENS = 1024;
+
+/** Hidden states of equally long sequences, [sequences · tokens, width]. */
+export interface Hidden {
+  readonly values: Float32Array;
+  readonly sequences: number;
+  readonly tokens: number;
+}
+
+export interface BlockRun {
+  readonly signal: AbortSignal | undefined;
+  /** Called after every batch of every block. */
+  readonly onBatch: (layer: number) => void;
+  /** Receives Σx² over the rows of a batch, one per column. */
+  readonly onTap?: ((layer: number, tap: BlockTap, squares: Float32Array, rows: number) => void) | undefined;
+}
+
+export function batchesOf({ sequences, tokens }: Hidden): number {
+  return Math.ceil(sequences / batchSize(tokens));
+}
+
+/** Replaces the hidden states by those after the last block. @throws NON_FINITE naming the layer, MEMORY_LIMIT, CANCELLED */
+export async function runBlocks(
+  shape: DecoderShape,
+  weights: ModelWeights,
+  runtime: Runtime,
+  hidden: Hidden,
+  { signal, onBatch, onTap }: BlockRun,
+): Promise<void> {
+  const { values, sequences, tokens } = hidden;
+  const { width, headWidth, layers } = shape;
+  const { cos, sin } = rotaryTables(shape.frequencies, tokens);
+  const constants = {
+    cos: runtime.tensor(cos, [tokens, headWidth / 2]),
+    sin: runtime.tensor(sin, [tokens, headWidth / 2]),
+    mask: runtime.tensor(causalMask(tokens), [tokens, tokens]),
+  };
+  const taps: readonly BlockTap[] = onTap === undefined ? [] : ['attn_in', 'o_in', 'ffn_in', 'down_in'];
+  const step = batchSize(tokens);
+  await using sessions = blockSessions(shape, runtime, tokens);
+  for (let layer = 0; layer < layers; layer++) {
+    const own = await blockFeeds(shape, weights, runtime, layer, signal);
+    for (let first = 0; first < sequences; first += step) {
+      throwIfCancelled(signal, 'running the model');
+      const count = Math.min(step, sequences - first);
+      const session = await sessions.of(count);
+      const rows = values.subarray(first * tokens * width, (first + count) * tokens * width);
+      const input = runtime.tensor(rows, [count * tokens, width]);
+      const found = await session.run({ ...own, ...constants, hidden: input }, ['out', ...taps]);
+      refuseNonFinite(found.out, `${weights.checkpoint.name}: layer ${layer}`);
+      rows.set(found.out);
+      for (const tap of taps) onTap?.(layer, tap, found[tap], count * tokens);
+      onBatch(layer);
+    }
+  }
+}
+
+function batchSize(tokens: number): number {
+  return Math.max(1, Math.floor(BATCH_TOKENS / Math.max(1, tokens)));
+}
+
+async function blockFeeds(
+  shape: DecoderShape,
+  weights: ModelWeights,
+  runtime: Runtime,
+  layer: number,
+  signal: AbortSignal | undefined,
+): Promise<Feeds> {
+  const feeds: Record<string, Feeds[string]> = {};
+  for (const [name, dimensions] of Object.entries(blockWeights(shape)))
+    feeds[name] = runtime.tensor(await weights.load(layer, name, dimensions, signal), dimensions);
+  return feeds;
+}
+
+/** One session per number of sequences: all full batches share one, the last has its own. */
+function blockSessions(shape: DecoderShape, runtime: Runtime, tokens: number) {
+  const sessions = new Map<number, Promise<Session>>();
+  return {
+    of(count: number): Promise<Session> {
+      let session = sessions.get(count);
+      if (session === undefined) {
+        session = runtime.session(decoderBlock(shape, { sequences: count, tokens }));
+        sessions.set(count, session);
+      }
+      return session;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const session of sessions.values()) await (await session).release();
+    },
+  };
+}
+
+/** Sums of finite numbers are finite far below float32's limit, so one sum tells. @throws NON_FINITE */
+function refuseNonFinite(values: Float32Array, where: string): void {
+  let sum = 0;
+  for (const value of values) sum += value;
+  if (!Number.isFinite(sum)) throw new QuantscopeError('NON_FINITE', `${where}: activations are not finite`);
+}
