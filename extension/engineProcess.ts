@@ -37,6 +37,9 @@ export interface EngineListener {
   ended(reason: string, expected: boolean): void;
 }
 
+/** A million tensors open in 100 MB less, as fast as with the default of 32: what the young generation holds is not garbage. */
+const ENGINE_SEMI_SPACE_MB = 16;
+
 export class EngineProcess {
   readonly #child: ChildProcess;
   readonly #connection: MessageConnection;
@@ -49,7 +52,7 @@ export class EngineProcess {
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Debug flags of the extension host are not for the engine; its port would clash.
-      execArgv: [],
+      execArgv: [`--max-semi-space-size=${ENGINE_SEMI_SPACE_MB}`],
       env: { ...process.env, NODE_OPTIONS: undefined, ...launch.env, ELECTRON_RUN_AS_NODE: '1' },
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {

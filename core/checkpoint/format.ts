@@ -4,7 +4,7 @@ import type { CheckpointFormat } from '../base/checkpointFormats.ts';
 import type { ByteSource } from '../io/byteSource.ts';
 import type { DType } from '../tensor/dtype.ts';
 import type { TensorStorage } from '../tensor/storage.ts';
-import type { CheckpointFile, MetadataValue } from './checkpoint.ts';
+import type { CheckpointFile, MetadataValue, TensorInfo } from './checkpoint.ts';
 import type { ModelConfig } from './config.ts';
 import type { GgufDetails } from './gguf/details.ts';
 import type { ImatrixDetails } from './imatrixDetails.ts';
@@ -26,6 +26,30 @@ export interface StoredTensor {
   readonly storage?: TensorStorage;
   /** A name that tells layer and role better than `name` does: graph formats name weights after their nodes. */
   readonly placeName?: string;
+}
+
+/** Its reader may still complete it. */
+export type UnplacedTensor = { -readonly [Field in keyof TensorInfo]: TensorInfo[Field] };
+
+/**
+ * A tensor's one object, with room for its place in the network, which opening fills in: a million tensors are never
+ * copied. For formats with that many; objects without the room work as well.
+ */
+export function storedTensor({ name, dtype, shape, elements, bytes, file, offset }: StoredTensor): UnplacedTensor {
+  return {
+    index: 0,
+    name,
+    dtype,
+    shape,
+    elements,
+    bytes,
+    file,
+    offset,
+    role: 'other',
+    layer: null,
+    stack: '',
+    module: '',
+  };
 }
 
 export interface ReadCheckpoint {

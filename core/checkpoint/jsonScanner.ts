@@ -16,11 +16,16 @@ const ZERO = 0x30;
 const NINE = 0x39;
 /** No number in these files needs more; keeps skipping linear. */
 const MAX_NUMBER_BYTES = 400;
+/** Keys and dtypes repeat in every entry: strings up to this length are looked up before a new one is made. */
+const MAX_COMMON_BYTES = 12;
+const COMMON_STRINGS = 64;
 
 export class JsonScanner {
   readonly file: string;
   private readonly bytes: Buffer;
   private at = 0;
+  /** The short string met last for each hash. */
+  private readonly common: string[] = Array(COMMON_STRINGS).fill('');
 
   /** @param file base name, for messages */
   constructor(bytes: Uint8Array, file: string) {
@@ -87,12 +92,14 @@ export class JsonScanner {
     const start = ++this.at;
     let escaped = false;
     let plain = true;
+    let hash = 0;
     for (;;) {
       const byte = bytes[this.at];
       if (byte === undefined) this.fail('the header ends inside a string');
       if (byte === QUOTE) break;
       if (byte < 0x20) this.fail('a control character stands unescaped in a string');
       if (byte >= 0x80) plain = false;
+      hash = (hash * 5 + byte) & (COMMON_STRINGS - 1);
       if (byte === BACKSLASH) {
         escaped = true;
         this.at++;
@@ -100,7 +107,10 @@ export class JsonScanner {
       this.at++;
     }
     const end = this.at++;
-    if (plain && !escaped) return bytes.toString('latin1', start, end);
+    if (plain && !escaped)
+      return end - start <= MAX_COMMON_BYTES
+        ? this.commonString(hash, start, end)
+        : bytes.toString('latin1', start, end);
     const text = decodeName(bytes.subarray(start, end), () => `${this.file}: the text at byte ${start} of the header`);
     return escaped ? this.unescape(text) : text;
   }
@@ -128,6 +138,18 @@ export class JsonScanner {
   end(): void {
     this.skipSpace();
     if (this.at < this.bytes.length) this.fail('there is more after the closing brace');
+  }
+
+  private commonString(hash: number, start: number, end: number): string {
+    const known = this.common[hash] ?? '';
+    if (known.length === end - start) {
+      let at = start;
+      while (at < end && known.charCodeAt(at - start) === this.bytes[at]) at++;
+      if (at === end) return known;
+    }
+    const text = this.bytes.toString('latin1', start, end);
+    this.common[hash] = text;
+    return text;
   }
 
   private unescape(text: string): string {

@@ -50,11 +50,11 @@ function padded(end: number, { begin, alignment }: DataSection): number {
 
 /** Empty tensors share their offset with the one that follows, so they come first. */
 function inFileOrder(tensors: readonly StoredTensor[]): readonly StoredTensor[] {
-  const compare = (a: StoredTensor, b: StoredTensor): number => a.offset - b.offset || a.bytes - b.bytes;
-  for (let at = 1; at < tensors.length; at++) {
-    const before = tensors[at - 1];
-    const tensor = tensors[at];
-    if (before !== undefined && tensor !== undefined && compare(before, tensor) > 0) return tensors.toSorted(compare);
+  let [offset, bytes] = [0, 0];
+  for (const tensor of tensors) {
+    if (tensor.offset < offset || (tensor.offset === offset && tensor.bytes < bytes))
+      return tensors.toSorted((a, b) => a.offset - b.offset || a.bytes - b.bytes);
+    ({ offset, bytes } = tensor);
   }
   return tensors;
 }

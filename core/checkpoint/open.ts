@@ -5,6 +5,7 @@ import { basename, dirname, resolve } from 'node:path';
 import type { CheckpointFormat } from '../base/checkpointFormats.ts';
 import { QuantscopeError } from '../base/errors.ts';
 import { isFolder } from '../io/folder.ts';
+import type { TensorPlace } from '../model/places.ts';
 import { placeTensors } from '../model/placeTensors.ts';
 import type { Checkpoint, TensorInfo } from './checkpoint.ts';
 import type { ReadCheckpoint, StoredTensor } from './format.ts';
@@ -33,18 +34,12 @@ export async function openCheckpoint(
     ? await collectPacked(read.tensors, read.files, config, signal)
     : { tensors: read.tensors, warnings: [], bytesRead: 0 };
   for (const { name, file } of stored.tensors) checkName(name, read.files[file]?.path ?? path);
-  const { map, places } = placeTensors(
+  const { map, placeOf } = placeTensors(
     stored.tensors.map((tensor) => tensor.placeName ?? tensor.name),
-    stored.tensors.map((tensor) => tensor.shape),
+    (index) => stored.tensors[index]?.shape.length ?? 0,
     { config, ggufArchitecture: read.gguf?.architecture ?? null },
   );
-  const tensors = stored.tensors.map((tensor, index): TensorInfo => {
-    const place = places[index] ?? { role: 'other', layer: null, stack: '', module: tensor.name };
-    const { name, dtype, shape, elements, bytes, file, offset, storage } = tensor;
-    const { role, layer, stack, module } = place;
-    const info = { index, name, dtype, shape, elements, bytes, file, offset, role, layer, stack, module };
-    return storage === undefined ? info : { ...info, storage };
-  });
+  const tensors = stored.tensors.map((tensor, index) => placed(tensor, index, placeOf(index)));
   return {
     format: detected.reader.format,
     path,
@@ -61,6 +56,11 @@ export async function openCheckpoint(
     ...(read.gguf === undefined ? {} : { gguf: read.gguf }),
     ...(read.imatrix === undefined ? {} : { imatrix: read.imatrix }),
   };
+}
+
+/** Completes the reader's object, which nobody else holds, instead of copying it: there may be a million. */
+function placed(tensor: StoredTensor, index: number, { role, layer, stack, module }: TensorPlace): TensorInfo {
+  return Object.assign(tensor, { index, role, layer, stack, module });
 }
 
 /** Plans are JSON objects keyed by tensor name; this one key is dropped by validators, so no plan could ever hold it. */

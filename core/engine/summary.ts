@@ -8,8 +8,10 @@ import {
   type TensorInfo,
 } from '../checkpoint/checkpoint.ts';
 import { ggufBlocker } from '../export/gguf/layout.ts';
+import type { Role } from '../model/places.ts';
 import type { ModelSummary, TensorTable } from '../protocol/objects.ts';
 import { isQuantizable } from '../quant/ggufTypes.ts';
+import type { DType } from '../tensor/dtype.ts';
 
 /** Enough to recognise a model; a GGUF vocabulary alone has a quarter of a million entries. */
 const MAX_METADATA_ENTRIES = 400;
@@ -20,7 +22,7 @@ export function modelSummary(checkpoint: Checkpoint, model: number, openMs: numb
   const { tensors } = checkpoint;
   const parameters = countParameters(tensors);
   const bytes = sum(tensors, (t) => t.bytes);
-  const parameterBytes = sum(tensors.filter(isParameter), (t) => t.bytes);
+  const parameterBytes = sum(tensors, (t) => (isParameter(t) ? t.bytes : 0));
   return {
     model,
     path: checkpoint.path,
@@ -48,39 +50,53 @@ export function modelSummary(checkpoint: Checkpoint, model: number, openMs: numb
   };
 }
 
+/** One pass: a million tensors are a million cache misses each time. */
 export function tensorTable({ tensors, imatrix }: Checkpoint): TensorTable {
-  return {
-    names: tensors.map((t) => t.name),
-    dtypes: tensors.map((t) => t.dtype),
-    shapes: tensors.map((t) => [...t.shape]),
-    elements: Float64Array.from(tensors, (t) => t.elements),
-    bytes: Float64Array.from(tensors, (t) => t.bytes),
-    layers: Int32Array.from(tensors, (t) => t.layer ?? -1),
-    roles: tensors.map((t) => t.role),
-    stacks: tensors.map((t) => t.stack),
-    modules: tensors.map((t) => t.module),
-    schemes: tensors.map((t) => (t.storage?.kind === 'packed' ? t.storage.scheme : '')),
-    quantizable: Uint8Array.from(tensors, (t) => (imatrix === undefined && isQuantizable(t) ? 1 : 0)),
+  const count = tensors.length;
+  const table = {
+    names: new Array<string>(count),
+    dtypes: new Array<DType>(count),
+    shapes: new Array<readonly number[]>(count),
+    elements: new Float64Array(count),
+    bytes: new Float64Array(count),
+    layers: new Int32Array(count),
+    roles: new Array<Role>(count),
+    stacks: new Array<string>(count),
+    modules: new Array<string>(count),
+    schemes: new Array<string>(count),
+    quantizable: new Uint8Array(count),
   };
+  tensors.forEach((tensor, at) => {
+    table.names[at] = tensor.name;
+    table.dtypes[at] = tensor.dtype;
+    table.shapes[at] = tensor.shape;
+    table.elements[at] = tensor.elements;
+    table.bytes[at] = tensor.bytes;
+    table.layers[at] = tensor.layer ?? -1;
+    table.roles[at] = tensor.role;
+    table.stacks[at] = tensor.stack;
+    table.modules[at] = tensor.module;
+    table.schemes[at] = tensor.storage?.kind === 'packed' ? tensor.storage.scheme : '';
+    table.quantizable[at] = imatrix === undefined && isQuantizable(tensor) ? 1 : 0;
+  });
+  return table;
 }
 
 /** Groups with their totals, largest first. */
 function mix<K extends string>(tensors: readonly TensorInfo[], keyOf: (tensor: TensorInfo) => K) {
-  const groups = new Map<K, TensorInfo[]>();
+  const groups = new Map<K, { key: K; tensors: number; parameters: number; bytes: number }>();
   for (const tensor of tensors) {
     const key = keyOf(tensor);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [tensor]);
-    else group.push(tensor);
+    let group = groups.get(key);
+    if (group === undefined) {
+      group = { key, tensors: 0, parameters: 0, bytes: 0 };
+      groups.set(key, group);
+    }
+    group.tensors++;
+    group.parameters += tensor.elements;
+    group.bytes += tensor.bytes;
   }
-  return [...groups]
-    .map(([key, members]) => ({
-      key,
-      tensors: members.length,
-      parameters: sum(members, (t) => t.elements),
-      bytes: sum(members, (t) => t.bytes),
-    }))
-    .sort((a, b) => b.bytes - a.bytes || (a.key < b.key ? -1 : 1));
+  return [...groups.values()].sort((a, b) => b.bytes - a.bytes || (a.key < b.key ? -1 : 1));
 }
 
 /** GGUF values are looked at by their first items: decoding whole vocabularies would take longer than opening the file. */

@@ -62,7 +62,7 @@ export const zModelSummary = z.object({
 export const zTensorTable = z.object({
   names: z.array(z.string()),
   dtypes: z.array(zDType),
-  shapes: z.array(z.array(z.number())),
+  shapes: z.array(z.array(z.number()).readonly()),
   elements: zFloat64Array,
   bytes: zFloat64Array,
   /** −1 outside layers. */

@@ -38,10 +38,7 @@ export class PagedHeader {
     const end = this.at + count;
     if (end <= this.loaded) return;
     const { name, sizeBytes } = this.source;
-    if (!(end <= sizeBytes)) {
-      const fact = `the header needs ${count} bytes at byte ${this.at}, the file ends at ${sizeBytes}`;
-      throw new QuantscopeError('HEADER_TRUNCATED', `${name}: ${fact}`);
-    }
+    if (!(end <= sizeBytes)) throw this.truncated(count);
     if (end > MAX_GGUF_HEADER_BYTES) {
       throw new QuantscopeError('HEADER_TOO_LARGE', `${name}: the header exceeds ${MAX_GGUF_HEADER_BYTES} bytes`);
     }
@@ -65,6 +62,40 @@ export class PagedHeader {
     const value = u64At(this.view, this.at, this.littleEndian);
     this.at += 8;
     return value;
+  }
+
+  /** As `need`, as far as the file goes: for the `loaded…` methods, which do not wait. */
+  async prefetch(count: number): Promise<void> {
+    await this.need(Math.min(count, this.left, MAX_GGUF_HEADER_BYTES - this.at));
+  }
+
+  loadedU32(): number {
+    return this.view.getUint32(this.move(4), this.littleEndian);
+  }
+
+  /** As `u64`. */
+  loadedU64(): number {
+    return u64At(this.view, this.move(8), this.littleEndian);
+  }
+
+  /** A view of the buffer: valid until more is fetched. */
+  loadedBytes(length: number): Uint8Array {
+    const start = this.move(length);
+    return this.bytes.subarray(start, start + length);
+  }
+
+  /** @returns the position, which moves on. @throws HEADER_TRUNCATED when fewer bytes were fetched */
+  private move(count: number): number {
+    const start = this.at;
+    if (start + count > this.loaded) throw this.truncated(count);
+    this.at += count;
+    return start;
+  }
+
+  private truncated(count: number): QuantscopeError {
+    const { name, sizeBytes } = this.source;
+    const fact = `the header needs ${count} bytes at byte ${this.at}, the file ends at ${sizeBytes}`;
+    return new QuantscopeError('HEADER_TRUNCATED', `${name}: ${fact}`);
   }
 
   private reserve(length: number): void {

@@ -3,35 +3,42 @@
 import { type ErrorCode, QuantscopeError } from '../../base/errors.ts';
 import { GGML_MAX_DIMENSIONS, MAX_NAME_BYTES, MAX_TENSORS } from '../../base/limits.ts';
 import { type DType, dtypeInfo, dtypeOfGgml } from '../../tensor/dtype.ts';
-import type { TensorStorage } from '../../tensor/storage.ts';
-import type { StoredTensor } from '../format.ts';
-import { quoteName } from '../tensorName.ts';
+import { DistinctNames } from '../distinctNames.ts';
+import { storedTensor, type UnplacedTensor } from '../format.ts';
+import { SharedShapes } from '../sharedShapes.ts';
+import { decodeName, limitName, quoteName } from '../tensorName.ts';
 import { countBytes, countElements } from '../tensorSize.ts';
-import { readName } from './keyValues.ts';
 import type { PagedHeader } from './pagedHeader.ts';
 
 /** Name length, an empty name, n_dims = 0, type, offset. */
 const MIN_TENSOR_INFO_BYTES = 24;
 
-/** Offsets are relative to the data section, whose begin is known only after the last info; the caller completes them. */
-export type TensorInfoRecord = Omit<StoredTensor, 'offset' | 'storage'> & { offset: number; storage?: TensorStorage };
+/** The longest: name length and name, n_dims, dimensions, type, offset. */
+const MAX_TENSOR_INFO_BYTES = 8 + MAX_NAME_BYTES + 4 + 8 * GGML_MAX_DIMENSIONS + 4 + 8;
 
-/** @param file index of the file in the checkpoint. @throws COUNT_LIMIT, DUPLICATE_NAME, NAME_INVALID, SHAPE_INVALID, DTYPE_UNKNOWN, TENSOR_OVERRUN, HEADER_TRUNCATED */
-export async function readTensorInfos(header: PagedHeader, count: number, file: number): Promise<TensorInfoRecord[]> {
+/**
+ * Offsets are relative to the data section, whose begin is known only after the last info; the caller completes them.
+ *
+ * @param file index of the file in the checkpoint
+ * @throws COUNT_LIMIT, DUPLICATE_NAME, NAME_INVALID, SHAPE_INVALID, DTYPE_UNKNOWN, TENSOR_OVERRUN, HEADER_TRUNCATED
+ */
+export async function readTensorInfos(header: PagedHeader, count: number, file: number): Promise<UnplacedTensor[]> {
   if (count > MAX_TENSORS || count * MIN_TENSOR_INFO_BYTES > header.left) {
     const fact = `${count} tensors claimed, limit ${MAX_TENSORS} and what ${header.left} bytes can hold`;
     fail(header, fact, 'COUNT_LIMIT');
   }
-  const tensors: TensorInfoRecord[] = [];
-  const names = new Set<string>();
+  const tensors: UnplacedTensor[] = [];
+  const names = new DistinctNames((position) => tensors[position]?.name);
+  const shapes = new SharedShapes();
   for (let index = 0; index < count; index++) {
-    const name = await readName(header, MAX_NAME_BYTES, `the name of tensor ${index}`);
+    // A promise per page, not per number: there may be a million infos.
+    if (header.loaded - header.at < MAX_TENSOR_INFO_BYTES) await header.prefetch(MAX_TENSOR_INFO_BYTES);
+    const name = readName(header, index);
     const where = (): string => `${header.source.name}: tensor ${quoteName(name)}`;
-    names.add(name);
-    if (names.size === index) fail(header, `tensor ${quoteName(name)} appears twice`, 'DUPLICATE_NAME');
-    const shape = await readShape(header, where);
-    const dtype = await readDType(header, where);
-    const offset = await header.u64();
+    if (!names.add(name)) fail(header, `tensor ${quoteName(name)} appears twice`, 'DUPLICATE_NAME');
+    const shape = readShape(header, where);
+    const dtype = readDType(header, where);
+    const offset = header.loadedU64();
     const elements = countElements(shape, where);
     const columns = shape.at(-1) ?? 1;
     const { blockElements } = dtypeInfo(dtype);
@@ -45,23 +52,31 @@ export async function readTensorInfos(header: PagedHeader, count: number, file: 
         `${where()} begins beyond 2^53, the file ends at ${header.source.sizeBytes}`,
       );
     }
-    tensors.push({ name, dtype, shape, elements, bytes: countBytes(dtype, elements, where), file, offset });
+    const bytes = countBytes(dtype, elements, where);
+    tensors.push(storedTensor({ name, dtype, shape: shapes.of(shape), elements, bytes, file, offset }));
   }
   return tensors;
 }
 
-async function readShape(header: PagedHeader, where: () => string): Promise<number[]> {
-  const rank = await header.u32();
+function readName(header: PagedHeader, index: number): string {
+  const length = header.loadedU64();
+  const where = (): string => `${header.source.name}: the name of tensor ${index}`;
+  limitName(length, MAX_NAME_BYTES, where);
+  return decodeName(header.loadedBytes(length), where);
+}
+
+function readShape(header: PagedHeader, where: () => string): number[] {
+  const rank = header.loadedU32();
   if (rank > GGML_MAX_DIMENSIONS) {
     throw new QuantscopeError('SHAPE_INVALID', `${where()} has ${rank} dimensions, limit ${GGML_MAX_DIMENSIONS}`);
   }
   const shape: number[] = [];
-  for (let dimension = 0; dimension < rank; dimension++) shape.unshift(await header.u64());
+  for (let dimension = 0; dimension < rank; dimension++) shape.unshift(header.loadedU64());
   return shape;
 }
 
-async function readDType(header: PagedHeader, where: () => string): Promise<DType> {
-  const id = await header.u32();
+function readDType(header: PagedHeader, where: () => string): DType {
+  const id = header.loadedU32();
   const dtype = dtypeOfGgml(id);
   if (dtype === undefined) throw new QuantscopeError('DTYPE_UNKNOWN', `${where()} has the unknown GGUF type ${id}`);
   return dtype;

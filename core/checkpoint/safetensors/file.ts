@@ -41,6 +41,8 @@ export async function readSafetensorsFile(
   }
   const file = { path, sizeBytes: source.sizeBytes, modifiedMs: source.modifiedMs };
   const headerDigest = createHash('sha256').update(header).digest();
+  // Up to 100 MB, which the collector would keep until much later.
+  header.buffer.transfer(0);
   return { ...parsed, file, headerBytes, headerDigest, bytesRead: source.bytesRead };
 }
 

@@ -2,8 +2,10 @@
 
 import { MAX_NAME_BYTES, MAX_TENSOR_RANK, MAX_TENSORS } from '../../base/limits.ts';
 import { type DType, dtypeInfo, isDType } from '../../tensor/dtype.ts';
-import type { StoredTensor } from '../format.ts';
+import { DistinctNames } from '../distinctNames.ts';
+import { type StoredTensor, storedTensor } from '../format.ts';
 import { JsonScanner } from '../jsonScanner.ts';
+import { SharedShapes } from '../sharedShapes.ts';
 import { limitName, quoteName } from '../tensorName.ts';
 import { countBytes, countElements } from '../tensorSize.ts';
 
@@ -28,7 +30,8 @@ export function parseSafetensorsHeader(
   if (bytes[0] !== 0x7b) scanner.fail('the header does not begin with "{"');
   let metadata: SafetensorsHeader['metadata'] | undefined;
   const tensors: StoredTensor[] = [];
-  const names = new Set<string>();
+  const names = new DistinctNames((position) => tensors[position]?.name);
+  const shapes = new SharedShapes();
   scanner.object((name) => {
     if (name === '__metadata__') {
       if (metadata !== undefined) scanner.fail('__metadata__ appears twice', 'DUPLICATE_NAME');
@@ -38,9 +41,8 @@ export function parseSafetensorsHeader(
     const label = (): string => `tensor ${quoteName(name)}`;
     const where = (): string => `${fileName}: ${label()}`;
     if (name.length * 3 > MAX_NAME_BYTES) limitName(Buffer.byteLength(name), MAX_NAME_BYTES, where);
-    names.add(name);
-    if (names.size === tensors.length) scanner.fail(`${label()} appears twice`, 'DUPLICATE_NAME');
-    if (names.size > MAX_TENSORS) scanner.fail(`more than ${MAX_TENSORS} tensors`, 'COUNT_LIMIT');
+    if (!names.add(name)) scanner.fail(`${label()} appears twice`, 'DUPLICATE_NAME');
+    if (tensors.length === MAX_TENSORS) scanner.fail(`more than ${MAX_TENSORS} tensors`, 'COUNT_LIMIT');
     const { dtype, shape, begin, end } = parseEntry(scanner, label);
     const elements = countElements(shape, where);
     const stored = countBytes(dtype, elements, where);
@@ -48,7 +50,8 @@ export function parseSafetensorsHeader(
       const need = `${dtype} [${shape.join(', ')}] needs ${stored} bytes`;
       scanner.fail(`${label()}: ${need}, data_offsets hold ${end - begin}`, 'SHAPE_INVALID');
     }
-    tensors.push({ name, dtype, shape, elements, bytes: stored, file, offset: dataBegin + begin });
+    const offset = dataBegin + begin;
+    tensors.push(storedTensor({ name, dtype, shape: shapes.of(shape), elements, bytes: stored, file, offset }));
   });
   scanner.end();
   return { metadata: metadata ?? {}, tensors };

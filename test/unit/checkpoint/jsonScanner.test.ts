@@ -55,6 +55,16 @@ describe('JsonScanner', () => {
     );
   });
 
+  test('many short strings in one text come back exactly, though equal ones are made once', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: fc.constantFrom(...'abF16_'), maxLength: 13 })), (values) => {
+        const json = scanner(values.map((value) => JSON.stringify(value)).join(' '));
+        expect(values.map(() => json.string())).toEqual(values);
+      }),
+      { numRuns: 500, seed: 4 },
+    );
+  });
+
   test('strings come back exactly', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (value) => {

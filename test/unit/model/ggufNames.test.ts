@@ -60,12 +60,17 @@ describe('ggufName and hfName', () => {
   });
 
   test('both spellings land on the same place', () => {
-    const places = (names: readonly string[], ggufArchitecture: string | null, config: { model_type: string } | null) =>
-      placeTensors(
-        names,
-        names.map(() => [4, 4]),
-        { config, ggufArchitecture },
-      ).places.map(({ role, layer, module }) => ({ role, layer, module }));
+    const places = (
+      names: readonly string[],
+      ggufArchitecture: string | null,
+      config: { model_type: string } | null,
+    ) => {
+      const { placeOf } = placeTensors(names, () => 2, { config, ggufArchitecture });
+      return names.map((_, index) => {
+        const { role, layer, module } = placeOf(index);
+        return { role, layer, module };
+      });
+    };
     const compared = new Set<string>();
     for (const family of FAMILIES) {
       const pairs = CASES.filter(([architecture]) => architecture === family);

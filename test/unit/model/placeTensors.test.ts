@@ -8,8 +8,7 @@ import { sharedData } from '../../fixtures/sharedData.ts';
 const NONE: PlacementHints = { config: null, ggufArchitecture: null };
 
 function place(name: string, rank = 2) {
-  const { places } = placeTensors([name], [Array(rank).fill(8)], NONE);
-  const [{ role, layer, stack, module } = { role: null, layer: null, stack: null, module: null }] = places;
+  const { role, layer, stack, module } = placeTensors([name], () => rank, NONE).placeOf(0);
   return [stack, layer, module, role];
 }
 
@@ -58,16 +57,18 @@ describe('known names', () => {
   test('Gemma’s norm after attention is not the norm before the MLP', () => {
     const names = ['post_attention_layernorm', 'pre_feedforward_layernorm', 'post_feedforward_layernorm'];
     const full = names.map((name) => `model.layers.0.${name}.weight`);
-    const shapes = full.map(() => [8]);
-    const modules = placeTensors(full, shapes, NONE).places.map(({ module }) => module);
+    const { placeOf } = placeTensors(full, () => 1, NONE);
+    const modules = full.map((_, index) => placeOf(index).module);
     expect(modules).toEqual(['post_attn_norm', 'ffn_norm', 'post_ffn_norm']);
     expect(place('model.layers.0.post_attention_layernorm.weight', 1)[2]).toBe('ffn_norm');
   });
 
   test('Phi-3’s joined gate and up in a GGUF', () => {
     const hints = { config: null, ggufArchitecture: 'phi3' };
-    const { places } = placeTensors(['blk.0.ffn_up.weight'], [[8, 8]], hints);
-    expect(places[0]).toMatchObject({ module: 'gate_up', role: 'mlp.gateUp' });
+    expect(placeTensors(['blk.0.ffn_up.weight'], () => 2, hints).placeOf(0)).toMatchObject({
+      module: 'gate_up',
+      role: 'mlp.gateUp',
+    });
   });
 });
 
@@ -94,12 +95,7 @@ describe('unknown names', () => {
 describe('architecture and layers', () => {
   const names = (stems: readonly string[], layers = 4): string[] =>
     Array.from({ length: layers }, (_, layer) => stems.map((stem) => `model.layers.${layer}.${stem}.weight`)).flat();
-  const map = (list: readonly string[], hints = NONE) =>
-    placeTensors(
-      list,
-      list.map(() => [8, 8]),
-      hints,
-    ).map;
+  const map = (list: readonly string[], hints = NONE) => placeTensors(list, () => 2, hints).map;
   const llama = ['self_attn.q_proj', 'self_attn.o_proj', 'mlp.gate_proj', 'input_layernorm'];
 
   test('what the file says wins', () => {
