@@ -193,11 +193,15 @@ const Grid = memo(function Grid(props: {
       const worst = worstOf(tensors, values);
       const value = values[worst] ?? Number.NaN;
       const shown =
-        metric.id === 'chosenBits' ? (solution?.tensors[names[worst] ?? '']?.type ?? 'kept') : metric.text(value);
+        metric.id === 'chosenBits'
+          ? (solution?.tensors[names[worst] ?? '']?.type ?? 'kept')
+          : metric.id === 'storedBits'
+            ? `${table?.dtypes[worst]}, ${metric.text(value)}`
+            : metric.text(value);
       const outlined = isAbove(value, threshold) ? ', at or above the threshold' : '';
       return `${shownName(names[worst] ?? '', 120)}: ${metric.label} ${Number.isNaN(value) ? 'not known' : shown}${outlined}`;
     },
-    [values, metric, names, solution, threshold],
+    [values, metric, table, names, solution, threshold],
   );
 
   return (

@@ -152,88 +152,86 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
   }
 
   return (
-    // biome-ignore lint/a11y/useSemanticElements: virtual rows need ARIA's counts.
-    <div
-      className="tensor-table"
-      role="table"
-      aria-label="Tensors"
-      aria-rowcount={order.length + 1}
-      data-testid="tensor-table"
-    >
-      {/* biome-ignore lint/a11y/useSemanticElements: as above. */}
-      <div role="rowgroup" className="table-head">
+    <div className="tensor-table" data-testid="tensor-table">
+      {/* biome-ignore lint/a11y/useSemanticElements: virtual rows need ARIA's counts. */}
+      <div className="table-rows" role="table" aria-label="Tensors" aria-rowcount={order.length + 1}>
         {/* biome-ignore lint/a11y/useSemanticElements: as above. */}
-        {/* biome-ignore lint/a11y/useFocusableInteractive: its buttons take focus. */}
-        <div role="row" className="table-row" aria-rowindex={1} style={{ gridTemplateColumns }}>
-          {columns.map((column) => (
-            // biome-ignore lint/a11y/useSemanticElements: as above.
-            // biome-ignore lint/a11y/useFocusableInteractive: its button takes focus.
-            <div
-              key={column.key}
-              role="columnheader"
-              className={`table-cell column-${column.key}${column.numeric ? ' numeric' : ''}`}
-              aria-sort={sort.key === column.key ? (sort.descending ? 'descending' : 'ascending') : 'none'}
-            >
-              <button
-                type="button"
-                data-testid={`sort-${column.key}`}
-                onClick={() =>
-                  session.view.set((v) => ({
-                    sort: {
-                      key: column.key,
-                      descending: v.sort.key === column.key ? !v.sort.descending : column.numeric,
-                    },
-                  }))
-                }
+        <div role="rowgroup" className="table-head">
+          {/* biome-ignore lint/a11y/useSemanticElements: as above. */}
+          {/* biome-ignore lint/a11y/useFocusableInteractive: its buttons take focus. */}
+          <div role="row" className="table-row" aria-rowindex={1} style={{ gridTemplateColumns }}>
+            {columns.map((column) => (
+              // biome-ignore lint/a11y/useSemanticElements: as above.
+              // biome-ignore lint/a11y/useFocusableInteractive: its button takes focus.
+              <div
+                key={column.key}
+                role="columnheader"
+                className={`table-cell column-${column.key}${column.numeric ? ' numeric' : ''}`}
+                aria-sort={sort.key === column.key ? (sort.descending ? 'descending' : 'ascending') : 'none'}
               >
-                {column.label}
-                {sort.key === column.key ? (sort.descending ? ' ↓' : ' ↑') : ''}
-              </button>
-            </div>
-          ))}
-        </div>
-      </div>
-      {/* biome-ignore lint/a11y/useSemanticElements: as above. */}
-      <div
-        role="rowgroup"
-        className="table-body"
-        ref={body}
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
-        tabIndex={0}
-        onKeyDown={onKeyDown}
-        onScroll={(event) => setTop(event.currentTarget.scrollTop)}
-      >
-        <div role="presentation" style={{ height: order.length * ROW_HEIGHT, position: 'relative' }}>
-          {order.slice(first, end).map((t, i) => (
-            // biome-ignore lint/a11y/useSemanticElements: as above.
-            // biome-ignore lint/a11y/useFocusableInteractive: the body moves the selection.
-            // biome-ignore lint/a11y/useKeyWithClickEvents: as above.
-            <div
-              key={t}
-              role="row"
-              aria-rowindex={first + i + 2}
-              className={t === selected ? 'table-row selected' : 'table-row'}
-              style={{ top: (first + i) * ROW_HEIGHT, height: ROW_HEIGHT, gridTemplateColumns }}
-              data-testid={`table-row-${t}`}
-              onClick={() => session.view.set((v) => select(v, t))}
-            >
-              {columns.map((column) => (
-                // biome-ignore lint/a11y/useSemanticElements: as above.
-                <div
-                  key={column.key}
-                  role="cell"
-                  className={`table-cell column-${column.key}${column.numeric ? ' numeric' : ''}${column.key === 'metric' && isAbove(values[t], threshold) ? ' above' : ''}`}
-                  title={
-                    column.key === 'dtype' || column.key === 'scheme' ? (packedText(table, t) ?? undefined) : undefined
+                <button
+                  type="button"
+                  data-testid={`sort-${column.key}`}
+                  onClick={() =>
+                    session.view.set((v) => ({
+                      sort: {
+                        key: column.key,
+                        descending: v.sort.key === column.key ? !v.sort.descending : column.numeric,
+                      },
+                    }))
                   }
                 >
-                  {column.text(t)}
-                </div>
-              ))}
-            </div>
-          ))}
+                  {column.label}
+                  {sort.key === column.key ? (sort.descending ? ' ↓' : ' ↑') : ''}
+                </button>
+              </div>
+            ))}
+          </div>
         </div>
-        {order.length === 0 ? <p className="hint table-empty">No tensor matches.</p> : null}
+        {/* biome-ignore lint/a11y/useSemanticElements: as above. */}
+        <div
+          role="rowgroup"
+          className="table-body"
+          ref={body}
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
+          tabIndex={0}
+          onKeyDown={onKeyDown}
+          onScroll={(event) => setTop(event.currentTarget.scrollTop)}
+        >
+          <div role="presentation" style={{ height: order.length * ROW_HEIGHT, position: 'relative' }}>
+            {order.slice(first, end).map((t, i) => (
+              // biome-ignore lint/a11y/useSemanticElements: as above.
+              // biome-ignore lint/a11y/useFocusableInteractive: the body moves the selection.
+              // biome-ignore lint/a11y/useKeyWithClickEvents: as above.
+              <div
+                key={t}
+                role="row"
+                aria-rowindex={first + i + 2}
+                className={t === selected ? 'table-row selected' : 'table-row'}
+                style={{ top: (first + i) * ROW_HEIGHT, height: ROW_HEIGHT, gridTemplateColumns }}
+                data-testid={`table-row-${t}`}
+                onClick={() => session.view.set((v) => select(v, t))}
+              >
+                {columns.map((column) => (
+                  // biome-ignore lint/a11y/useSemanticElements: as above.
+                  <div
+                    key={column.key}
+                    role="cell"
+                    className={`table-cell column-${column.key}${column.numeric ? ' numeric' : ''}${column.key === 'metric' && isAbove(values[t], threshold) ? ' above' : ''}`}
+                    title={
+                      column.key === 'dtype' || column.key === 'scheme'
+                        ? (packedText(table, t) ?? undefined)
+                        : undefined
+                    }
+                  >
+                    {column.text(t)}
+                  </div>
+                ))}
+              </div>
+            ))}
+          </div>
+          {order.length === 0 ? <p className="hint table-empty">No tensor matches.</p> : null}
+        </div>
       </div>
       <div className="table-foot hint number">
         <span>

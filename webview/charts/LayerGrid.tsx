@@ -267,6 +267,9 @@ const Row = memo(function Row(props: RowProps): ReactNode {
     }
     const cell = grid.cell(tensors);
     const named = block.kind === 'named';
+    const name = named
+      ? shownName(withoutPrefix(grid.name(first), block.prefix), Math.floor(columnWidth / NAME_CHARACTER_PX))
+      : '';
     const classes = ['cell'];
     if (named) classes.push('named');
     if (cell.color === null) classes.push('blank');
@@ -284,20 +287,14 @@ const Row = memo(function Row(props: RowProps): ReactNode {
         data-testid={`grid-cell-${first}`}
         tabIndex={c === props.cursorColumn ? 0 : -1}
         aria-selected={c === props.selectedColumn || cell.marked}
-        aria-label={
-          named ? `${shownName(grid.name(first), 60)} ${cell.text}, ${grid.describe(tensors)}` : grid.describe(tensors)
-        }
+        aria-label={named ? `${name} ${cell.text}, ${grid.describe(tensors)}` : grid.describe(tensors)}
         style={{ ...style, background: cell.color ?? undefined, color: ink }}
         onClick={(event) => grid.onSelect(tensors, pressed(event))}
         onMouseEnter={() => grid.onHover(tensors)}
         onFocus={() => grid.onHover(tensors)}
         onKeyDown={undefined}
       >
-        {named ? (
-          <span className="cell-name">
-            {shownName(withoutPrefix(grid.name(first), block.prefix), Math.floor(columnWidth / NAME_CHARACTER_PX))}{' '}
-          </span>
-        ) : null}
+        {named ? <span className="cell-name">{name} </span> : null}
         {columnWidth >= MIN_TEXT_WIDTH ? <span className="cell-text">{cell.text}</span> : null}
         {cell.locked ? <LockIcon /> : null}
         {tensors.length > 1 && columnWidth >= 70 ? <span className="cell-count">×{tensors.length}</span> : null}

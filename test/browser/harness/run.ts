@@ -2,23 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
 import { launchBrowser } from '../../../scripts/workbench/browser.ts';
 import { seriousViolations } from '../accessibility.ts';
-import type { Check, Checks } from '../checks.ts';
-import { type Harness, type HarnessOptions, startHarness } from './serve.ts';
+import type { Checks } from '../checks.ts';
+import { formatChecks } from './formats.ts';
 import { THEMES } from './themes.ts';
+import { check, settled, type View, WORK_MS } from './view.ts';
 
 const SAMPLE = fileURLToPath(new URL('../../fixtures/sample-llama', import.meta.url));
-const WORK_MS = 60_000;
 /** The view saves a quarter of a second after the last change. */
 const STATE_IS_KEPT_MS = 500;
-
-interface View {
-  readonly harness: Harness;
-  readonly page: Page;
-  byId(id: string): ReturnType<Page['getByTestId']>;
-}
 
 export async function runHarness(checks: Checks): Promise<void> {
   const browser = await launchBrowser();
@@ -29,34 +22,11 @@ export async function runHarness(checks: Checks): Promise<void> {
       check(browser, 'commands steer lens and tensor; what does not exist changes nothing', { fake: 'llama' }, steer),
       check(browser, 'every chart has a table, and neither breaks accessibility', { fake: 'llama' }, tables),
       check(browser, 'a drag over 50,000 tensors ends on the last target', { fake: 'huge', scanMs: 200 }, drag),
+      ...formatChecks(browser),
     ]);
   } finally {
     await browser.close();
   }
-}
-
-function check(browser: Browser, name: string, options: HarnessOptions, act: (view: View) => Promise<void>): Check {
-  return {
-    name,
-    async run() {
-      const harness = await startHarness(options);
-      const context = await browser.newContext({ viewport: { width: 1600, height: 1000 } });
-      try {
-        const page = await context.newPage();
-        const troubles: string[] = [];
-        page.on('pageerror', (error) => troubles.push(error.message));
-        page.on('console', (message) => {
-          if (message.type() === 'error') troubles.push(message.text());
-        });
-        await page.goto(harness.url);
-        await act({ harness, page, byId: (id) => page.getByTestId(id) });
-        assert.deepEqual(troubles, []);
-      } finally {
-        await context.close();
-        harness.close();
-      }
-    },
-  };
 }
 
 async function restart({ harness, page, byId }: View): Promise<void> {
@@ -162,16 +132,4 @@ async function drag({ harness, page, byId }: View): Promise<void> {
   // One in flight and the latest waiting: far fewer questions than positions.
   const questions = harness.calls.filter((call) => call === 'preview').length - asked;
   assert.ok(questions >= 1 && questions < moves, `${questions} questions for ${moves} positions`);
-}
-
-/** A text once it has stopped changing for a second. */
-async function settled(page: Page, read: () => Promise<string | null>): Promise<string> {
-  let last = await read();
-  for (let calm = 0; calm < 5; calm++) {
-    await page.waitForTimeout(200);
-    const now = await read();
-    if (now !== last) calm = -1;
-    last = now;
-  }
-  return last ?? '';
 }

@@ -2,10 +2,12 @@
 
 import type { ReactNode } from 'react';
 
+const REASON = 'Activations, not weights: there is nothing here to plan, quantize or export.';
+
 export function ImportanceNote(): ReactNode {
   return (
-    <p className="lens-note hint" data-testid="importance-note">
-      <strong>Importance matrix</strong> Activations, not weights: there is nothing here to plan, quantize or export.
+    <p className="lens-note hint" title={REASON} data-testid="importance-note">
+      <strong>Importance matrix</strong> {REASON}
     </p>
   );
 }
