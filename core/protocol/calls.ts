@@ -79,7 +79,7 @@ export const ENGINE_CALLS = {
 export const EVENTS = {
   progress: z.object({
     model: zModelId.nullable(),
-    task: z.enum(['statistics', 'sensitivity', 'export', 'verify', 'evaluation']),
+    task: z.enum(['statistics', 'sensitivity', 'export', 'verify', 'evaluation', 'calibration']),
     done: z.number(),
     total: z.number(),
     /** What is being worked on right now. */

@@ -1,7 +1,7 @@
 // The error kernels: WASM equals the TypeScript reference bit for bit, and both a plain float64 loop closely.
 
 import { beforeAll, describe, expect, it } from 'vitest';
-import { squaredError, sumOfSquares } from '../../core/kernels/reference/squaredError.ts';
+import { squaredError, sumOfSquares, weightedError } from '../../core/kernels/reference/squaredError.ts';
 import { type Kernels, loadKernels } from '../../core/kernels/wasm.ts';
 
 let kernels: Kernels;
@@ -53,5 +53,34 @@ describe('squared error', () => {
       a[at] = Number.NEGATIVE_INFINITY;
       expect(inWasm(a, new Float32Array(5), 0).signal).toBe(Number.POSITIVE_INFINITY);
     }
+  });
+});
+
+describe('weighted squared error', () => {
+  it.each([
+    [1, 1],
+    [3, 7],
+    [5, 32],
+    [2, 259],
+  ])('of %i rows of %i columns equals the reference bit for bit', (rows, columns) => {
+    const a = vector(rows * columns, 3);
+    const b = vector(rows * columns, 4);
+    const weights = vector(columns, 5).map(Math.abs);
+    const { arena, run } = kernels;
+    const [signal, noise] = arena.scoped(() => {
+      const [pa, pb, pw] = [a, b, weights].map((values) => {
+        const at = arena.alloc(values.length * 4 + 16);
+        arena.f32(at, values.length).set(values);
+        return at;
+      }) as [number, number, number];
+      return [run.weightedSquares(pa, pw, rows, columns), run.weightedError(pa, pb, pw, rows, columns)];
+    });
+    expect(Object.is(signal, weightedError(a, weights))).toBe(true);
+    expect(Object.is(noise, weightedError(a, weights, b))).toBe(true);
+    let plain = 0;
+    a.forEach((x, i) => {
+      plain += (weights[i % columns] ?? 0) * (x - (b[i] ?? 0)) ** 2;
+    });
+    expect(Math.abs(noise - plain)).toBeLessThanOrEqual(1e-12 * plain);
   });
 });

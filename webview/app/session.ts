@@ -113,7 +113,7 @@ export function createSession(
     figuresMoved();
   });
   client.on('progress', ({ model, task, done, total, message, secondsLeft }) => {
-    if ((model !== null && model !== modelId()) || task === 'evaluation') return;
+    if ((model !== null && model !== modelId()) || task === 'evaluation' || task === 'calibration') return;
     const name = task === 'verify' ? 'export' : task;
     if (!running.has(name)) return;
     setTask(name, { done, total, message, secondsLeft });

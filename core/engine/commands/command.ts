@@ -4,6 +4,7 @@ import type { ParseArgsConfig } from 'node:util';
 import type { Session } from '../session.ts';
 import { evalCommand } from './eval.ts';
 import { exportCommand } from './export.ts';
+import { imatrix } from './imatrix.ts';
 import { inspect } from './inspect.ts';
 import { plan } from './plan.ts';
 import { sensitivity } from './sensitivity.ts';
@@ -47,4 +48,13 @@ export const COMMON_OPTIONS = {
   help: { type: 'boolean' },
 } as const satisfies OptionTable;
 
-export const COMMANDS: readonly Command[] = [inspect, stats, sensitivity, plan, exportCommand, verify, evalCommand];
+export const COMMANDS: readonly Command[] = [
+  inspect,
+  stats,
+  sensitivity,
+  plan,
+  exportCommand,
+  verify,
+  evalCommand,
+  imatrix,
+];

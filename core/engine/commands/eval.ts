@@ -1,20 +1,14 @@
 // `quantscope eval`: runs the model on a text and says how well it predicts it.
 
-import { createHash } from 'node:crypto';
-import { basename } from 'node:path';
 import { QuantscopeError } from '../../base/errors.ts';
-import { MAX_EVALUATION_TEXT_BYTES } from '../../base/limits.ts';
 import { type Comparison, compareModels } from '../../evaluation/comparison.ts';
 import { measurePerplexity, type Perplexity } from '../../evaluation/perplexity.ts';
 import { Decoder } from '../../forward/decoder.ts';
-import { readTextFile } from '../../io/textFile.ts';
 import { openTokenizer } from '../../tokenizer/textTokenizer.ts';
-import { numberOption } from '../numberOption.ts';
 import { progressReporter } from '../progress.ts';
 import { onUnchanged } from '../unchanged.ts';
 import type { Command } from './command.ts';
-
-const DEFAULT_CONTEXT = 512;
+import { readText, runLength, TEXT_OPTIONS } from './evaluationOptions.ts';
 
 export const evalCommand: Command = {
   name: 'eval',
@@ -22,30 +16,27 @@ export const evalCommand: Command = {
   positionals: ['FILE|DIR|INDEX.json'],
   usage: ' --text FILE [--against ORIGINAL] [--context N] [--sequences N] [--score all|half]',
   options: {
-    text: { type: 'string' },
+    ...TEXT_OPTIONS,
     against: { type: 'string' },
-    context: { type: 'string' },
-    sequences: { type: 'string' },
     score: { type: 'string' },
   },
   async run({ session, positionals: [path = ''], values, signal }) {
-    if (typeof values.text !== 'string') throw new QuantscopeError('USAGE', 'eval needs --text FILE');
+    const { text, ...source } = await readText(values, 'eval');
     const score = values.score ?? 'half';
     if (score !== 'all' && score !== 'half')
       throw new QuantscopeError('USAGE', `--score takes all or half, not "${String(score)}"`);
     const model = await session.open(path, signal);
     const { checkpoint } = model;
-    const text = await readTextFile(values.text, MAX_EVALUATION_TEXT_BYTES);
     const tokenizer = await openTokenizer(checkpoint);
     const decoder = await Decoder.open(checkpoint, session.pool);
-    const context = whole(values.context, '--context') ?? Math.min(DEFAULT_CONTEXT, decoder.shape.context);
+    const length = runLength(values, decoder.shape.context);
+    const { context } = length;
     const original = typeof values.against === 'string' ? await session.open(values.against, signal) : null;
     const began = performance.now();
     const options = {
-      context,
+      ...length,
       score,
       begin: tokenizer.begin,
-      sequences: whole(values.sequences, '--sequences'),
       signal,
       onProgress: progressReporter(model.id, 'evaluation', (event) => session.emit('progress', event)),
     } as const;
@@ -60,7 +51,7 @@ export const evalCommand: Command = {
     const json = {
       path: checkpoint.path,
       fingerprint: checkpoint.fingerprint,
-      text: { name: basename(values.text), sha256: createHash('sha256').update(text).digest('hex') },
+      text: source,
       context,
       score,
       ...result,
@@ -94,11 +85,4 @@ function comparisonLines({ original, divergence: kl, topAgreement, topAgreementE
 
 function plusMinus(value: number, error: number, digits: number): string {
   return `${value.toFixed(digits)} ± ${error.toFixed(digits)}`;
-}
-
-/** @throws USAGE */
-function whole(value: unknown, flag: string): number | undefined {
-  const number = numberOption(value, flag);
-  if (number === undefined || Number.isInteger(number)) return number;
-  throw new QuantscopeError('USAGE', `${flag} takes a whole number, not "${String(value)}"`);
 }

@@ -36,5 +36,5 @@ export { quantizeQ6_K } from './quantizeQ6_K';
 export { countPatterns16, countPatterns8 } from './counts';
 export { firstLook, secondLook } from './looks';
 export { countedMomentsBF16, momentsF32 } from './moments';
-export { squaredError, sumOfSquares } from './squaredError';
+export { squaredError, sumOfSquares, weightedError, weightedSquares } from './squaredError';
 export { extremesOfRow } from './tileExtremes';

@@ -10,8 +10,19 @@ export function squaredError(a: Float32Array, b: Float32Array): number {
   return sum(a.length, (i) => (a[i] ?? 0) - (b[i] ?? 0));
 }
 
-function sum(count: number, term: (i: number) => number): number {
-  const square = (i: number): number => term(i) * term(i);
+/** Σ w[c] · (a[r, c] − b[r, c])² in float64. @param a rows × weights.length; b as long, zeros when left out */
+export function weightedError(a: Float32Array, weights: Float32Array, b?: Float32Array): number {
+  const columns = weights.length;
+  let total = 0;
+  for (let at = 0; at < a.length; at += columns) {
+    const term = (i: number): number => (a[at + i] ?? 0) - (b?.[at + i] ?? 0);
+    total += sum(columns, term, (i) => weights[i] ?? 0);
+  }
+  return total;
+}
+
+function sum(count: number, term: (i: number) => number, weight: (i: number) => number = () => 1): number {
+  const square = (i: number): number => weight(i) * (term(i) * term(i));
   const partial: [number, number, number, number] = [0, 0, 0, 0];
   const whole = count - (count % 4);
   for (let i = 0; i < whole; i++) {

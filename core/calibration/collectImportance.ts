@@ -1,0 +1,44 @@
+// Measures an importance matrix: the mean square of every linear layer's input columns over a text.
+
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { cutSequences } from '../evaluation/sequences.ts';
+import type { Decoder, RunProgress } from '../forward/decoder.ts';
+
+export interface MeasuredImportance {
+  /** Mean of x² per column, by tensor index. */
+  readonly columns: ReadonlyMap<number, Float32Array>;
+  readonly tokens: number;
+  readonly sequences: number;
+}
+
+export interface CollectOptions extends RunProgress {
+  readonly context: number;
+  readonly sequences?: number | undefined;
+  readonly begin: number | null;
+}
+
+/** @throws TEXT_TOO_SHORT, and what Decoder.secondMoments throws */
+export async function collectImportance(
+  decoder: Decoder,
+  ids: Uint32Array,
+  options: CollectOptions,
+): Promise<MeasuredImportance> {
+  const { sequences } = cutSequences(ids, { ...options, score: 'all' });
+  const { sums, tokens } = await decoder.secondMoments(sequences, options);
+  const columns = new Map(
+    [...sums].map(([tensor, sum]) => [tensor, Float32Array.from(sum, (square) => square / tokens)]),
+  );
+  return { columns, tokens, sequences: sequences.length };
+}
+
+/** Names of llama.cpp for the measured tensors; the tensor's own where it has no other. */
+export function importanceEntries(
+  { columns }: MeasuredImportance,
+  { tensors }: Checkpoint,
+  ggufNameOf: (name: string) => string | null,
+): { name: string; columns: Float32Array }[] {
+  return [...columns].map(([tensor, values]) => {
+    const name = tensors[tensor]?.name ?? '';
+    return { name: ggufNameOf(name) ?? name, columns: values };
+  });
+}

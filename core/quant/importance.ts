@@ -1,0 +1,12 @@
+// How much each input column of a weight matters: mean squares of what it multiplies, measured on text (an "imatrix").
+
+export interface Importance {
+  /** Names caches and provenance: changes whenever a value does. */
+  readonly id: string;
+  /** For people: a file's name, or the text it was measured on. */
+  readonly name: string;
+  /** One value ≥ 0 per column of the tensor, or null where nothing was measured. @param tensor index in the checkpoint */
+  columns(tensor: number): Float32Array | null;
+  /** Tensors that have values. */
+  readonly tensors: number;
+}
