@@ -13,7 +13,7 @@ export const MODEL_ENDINGS = [
 ] as const;
 
 /** Disk images, save games and databases end like this as well: opened when asked, never claimed. */
-export const SHARED_ENDINGS = ['.pt', '.pth', '.bin', '.ckpt', '.th', '.jit', '.dat', '.h5', '.hdf5'] as const;
+export const SHARED_ENDINGS = ['.pt', '.pth', '.bin', '.ckpt', '.th', '.jit', '.dat', '.tar', '.h5', '.hdf5'] as const;
 
 /** The longest ending of a model file the name has, or null. */
 export function modelEnding(name: string): string | null {

@@ -5,7 +5,7 @@ import { FORMAT_NAMES } from '../../base/checkpointFormats.ts';
 import type { ModelSummary } from '../../protocol/objects.ts';
 import { HANDLERS } from '../handlers.ts';
 import type { Command } from './command.ts';
-import { countText, printable, table } from './text.ts';
+import { countText, printable, shortName, table } from './text.ts';
 
 export const inspect: Command = {
   name: 'inspect',
@@ -42,7 +42,7 @@ export const inspect: Command = {
         // Packed tensors say how, and what a weight really takes.
         const packed = tensors.some((t) => t.scheme !== null);
         const rows = tensors.map((t) => [
-          printable(t.name),
+          shortName(t.name),
           t.dtype,
           t.shape.join('×'),
           bytesText(t.bytes),

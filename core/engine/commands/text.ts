@@ -24,6 +24,14 @@ export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
+/** Names of graph nodes run to hundreds of characters; a table row keeps their ends. */
+const MAX_NAME_CHARACTERS = 96;
+
+export function shortName(name: string): string {
+  const half = (MAX_NAME_CHARACTERS - 1) >> 1;
+  return printable(name.length <= MAX_NAME_CHARACTERS ? name : `${name.slice(0, half)}…${name.slice(-half)}`);
+}
+
 /** Left-aligned first column, right-aligned others. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows];
