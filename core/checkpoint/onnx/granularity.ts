@@ -53,6 +53,11 @@ export function granularityOf(
     if (scale.length !== shape.length || !scale.every((one, i) => one === (i === at ? blocks : shape[i]))) return null;
     const text = `blocks of ${block}`;
     if (inner === 1) {
+      // Blocks that tile rows follow each other through the whole tensor, wherever bytes begin.
+      if (size % block === 0 && !(aligned(size) && aligned(blocks))) {
+        const grid = { rowGroup: Infinity, columnGroup: block, scaleRows: 1, scaleColumns: outer * blocks, text };
+        return { rows: 1, columns: outer * size, ...grid };
+      }
       const grid = { rowGroup: 1, columnGroup: block, scaleRows: outer, scaleColumns: blocks, text };
       return aligned(size) || outer === 1 ? { rows: outer, columns: size, ...grid } : 'unaligned';
     }
