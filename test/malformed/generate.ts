@@ -5,8 +5,10 @@ import { type Attack, writeAttacks } from './attack.ts';
 import { GGUF_ATTACKS } from './ggufAttacks.ts';
 import { HDF5_ATTACKS } from './hdf5Attacks.ts';
 import { IMATRIX_ATTACKS } from './imatrixAttacks.ts';
+import { NUMPY_ATTACKS } from './numpyAttacks.ts';
 import { PACKED_ATTACKS } from './packedAttacks.ts';
 import { SAFETENSORS_ATTACKS } from './safetensorsAttacks.ts';
+import { ZIP_ATTACKS } from './zipAttacks.ts';
 
 /** Deterministic: the same bytes every time. */
 export const ATTACKS: readonly Attack[] = [
@@ -15,6 +17,8 @@ export const ATTACKS: readonly Attack[] = [
   ...HDF5_ATTACKS,
   ...IMATRIX_ATTACKS,
   ...PACKED_ATTACKS,
+  ...ZIP_ATTACKS,
+  ...NUMPY_ATTACKS,
 ];
 
 if (import.meta.main) {

@@ -140,7 +140,7 @@ class LiteralParser {
       this.at += word.length;
       return value;
     }
-    return this.fail('no literal that an array header has');
+    return this.fail('neither a bracket, a string, a whole number, True, False nor None');
   }
 
   /** The next character that is no space, or '' at the end. */
