@@ -48,10 +48,14 @@ export async function campaign(subject: string, options: FuzzOptions, folder: st
       const markPath = join(folder, `${subject}.${first}.mark`);
       for (let from: number | null = first; from !== null && from < to && performance.now() < stopAt; ) {
         const order: WorkerOrder = { subject, seed, from, to, step, folder, markPath };
-        const end = await watched(order, stopAt, add);
-        tally.growthBytes = Math.max(tally.growthBytes, end.growthBytes);
-        if (end.finding !== null) findings.push(end.finding);
-        from = end.finding === null ? null : end.finding.execution + step;
+        const { finding, growthBytes } = await watched(order, stopAt, add);
+        tally.growthBytes = Math.max(tally.growthBytes, growthBytes);
+        from = finding === null ? null : finding.execution + step;
+        if (finding === null) continue;
+        // A busy machine can starve a process as well: alone and with more patience, the execution has to do it again.
+        const again = { ...order, from: finding.execution, to: finding.execution + 1, step: 1 };
+        const confirmed = await watched(again, Number.POSITIVE_INFINITY, add, 3 * SILENCE_MS);
+        if (confirmed.finding !== null) findings.push(finding);
       }
     }),
   );
@@ -66,7 +70,12 @@ interface WorkerEnd {
   readonly growthBytes: number;
 }
 
-function watched(order: WorkerOrder, stopAt: number, add: (report: WorkerReport) => void): Promise<WorkerEnd> {
+function watched(
+  order: WorkerOrder,
+  stopAt: number,
+  add: (report: WorkerReport) => void,
+  silenceMs = SILENCE_MS,
+): Promise<WorkerEnd> {
   const child = fork(fileURLToPath(new URL('./worker.ts', import.meta.url)), {
     execArgv: ['--expose-gc', '--max-old-space-size=1024', '--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -92,7 +101,7 @@ function watched(order: WorkerOrder, stopAt: number, add: (report: WorkerReport)
   return new Promise((resolve) => {
     const watch = setInterval(() => {
       const now = performance.now();
-      if (now - heard > SILENCE_MS) stopped = 'hang';
+      if (now - heard > silenceMs) stopped = 'hang';
       else if (now > stopAt) stopped = 'time';
       if (stopped !== null) end(child);
     }, WATCH_MS);
@@ -104,7 +113,7 @@ function watched(order: WorkerOrder, stopAt: number, add: (report: WorkerReport)
       const died = `the process ended with ${signal ?? code}: ${complaint.trim().split('\n').slice(-12).join('\n')}`;
       const finding: Finding =
         stopped === 'hang'
-          ? { kind: 'hang', execution, detail: `nothing for ${SILENCE_MS} ms` }
+          ? { kind: 'hang', execution, detail: `nothing for ${silenceMs} ms` }
           : { kind: 'crash', execution, detail: died };
       resolve({ finding, growthBytes });
     });

@@ -7,11 +7,14 @@ import type { Attack } from '../malformed/attack.ts';
 import { GGUF_ATTACKS } from '../malformed/ggufAttacks.ts';
 import { HDF5_ATTACKS } from '../malformed/hdf5Attacks.ts';
 import { IMATRIX_ATTACKS } from '../malformed/imatrixAttacks.ts';
+import { NUMPY_ATTACKS } from '../malformed/numpyAttacks.ts';
+import { PACKED_ATTACKS } from '../malformed/packedAttacks.ts';
 import { SAFETENSORS_ATTACKS } from '../malformed/safetensorsAttacks.ts';
 import type { Bytes } from './mutation.ts';
 import { ggufSeeds } from './seeds/gguf.ts';
 import { hdf5Seeds } from './seeds/hdf5.ts';
 import { imatrixSeeds } from './seeds/imatrix.ts';
+import { llama2cSeeds } from './seeds/llama2c.ts';
 import { numpySeeds } from './seeds/numpy.ts';
 import { onnxSeeds } from './seeds/onnx.ts';
 import { packedSeeds } from './seeds/packed.ts';
@@ -91,8 +94,14 @@ export const SUBJECTS: readonly Subject[] = [
   {
     name: 'numpy',
     valid: numpySeeds,
-    attacks: [],
+    attacks: NUMPY_ATTACKS,
     words: ["'descr': '<f4'", "'fortran_order': True", "'shape': (", '|O8', '>f8', '[(', '\x93NUMPY', '9'.repeat(30)],
+  },
+  {
+    name: 'llama2c',
+    valid: llama2cSeeds,
+    attacks: [],
+    words: ['24ka', '\x10\0\0\0', '\xff\xff\xff\x7f', '\0\0\0\x80'],
   },
   {
     name: 'imatrix',
@@ -103,7 +112,7 @@ export const SUBJECTS: readonly Subject[] = [
   {
     name: 'packed',
     valid: packedSeeds,
-    attacks: [],
+    attacks: PACKED_ATTACKS,
     words: [
       '.qweight',
       '.g_idx',
