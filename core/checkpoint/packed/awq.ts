@@ -50,7 +50,7 @@ export const awq: Packing = {
   claims: (attribute) => attribute === 'qweight',
   read(candidate, context) {
     const { codes, module } = candidate;
-    const scales = context.find(partName(module, 'scales'));
+    const scales = context.part(module, 'scales');
     if (scales === undefined || !packsByNibbleOrder(codes, scales, context)) return null;
     const { entries } = context.config;
     const version = (textAt(entries, 'version') ?? textAt(entries, 'format') ?? 'gemm').toLowerCase();
@@ -62,7 +62,7 @@ export const awq: Packing = {
 };
 
 function readLayer({ codes, module }: Candidate, scales: StoredTensor, context: PackingContext): PackedGroup {
-  const zeros = context.find(partName(module, 'qzeros'));
+  const zeros = context.part(module, 'qzeros');
   if (zeros === undefined) leaveAsStored('AWQ codes without zero points cannot be read');
   const [columns = 0, words = 0] = codes.shape;
   const rows = words * CODES_PER_WORD;

@@ -21,7 +21,6 @@ import {
   type Packing,
   type PackingContext,
   packedGroup,
-  partName,
   presentParts,
   requireDtype,
   requireShape,
@@ -39,7 +38,7 @@ export const bitsandbytes4: Packing = {
     const codes = name === module ? undefined : context.find(name);
     if (codes === undefined || !isQuantType(attribute)) return null;
     const part = (suffix: string): StoredTensor =>
-      context.find(`${name}.${suffix}`) ?? leaveAsStored(`their ${suffix} is missing`);
+      context.part(name, suffix) ?? leaveAsStored(`their ${suffix} is missing`);
     const state = parseQuantState(context, json, attribute);
     const elements = state.shape.reduce((product, size) => product * size, 1);
     if (codes.bytes !== Math.ceil(elements / 2)) {
@@ -52,7 +51,7 @@ export const bitsandbytes4: Packing = {
     const blocks = Math.ceil(elements / state.blocksize);
     const absmax = part('absmax');
     requireShape(context, absmax, absmax.shape.length === 2 ? [blocks, 1] : [blocks], `for ${elements} elements`);
-    const nested = ['nested_absmax', 'nested_quant_map'].map((suffix) => context.find(`${name}.${suffix}`));
+    const nested = ['nested_absmax', 'nested_quant_map'].map((suffix) => context.part(name, suffix));
     const parts = [codes, absmax, part('quant_map'), json, ...nested.filter((found) => found !== undefined)] as const;
     return packedGroup(context, parts, {
       name,
@@ -69,11 +68,11 @@ export const bitsandbytes4: Packing = {
 
 export const bitsandbytes8: Packing = {
   claims: (attribute, dtype) => attribute === 'weight' && dtype === 'I8',
-  smallParts: ({ module }, { find }) => presentParts(module, ['weight_format'], find),
+  smallParts: ({ module }, context) => presentParts(module, ['weight_format'], context),
   read({ codes, module }, context) {
-    const scales = context.find(partName(module, 'SCB'));
+    const scales = context.part(module, 'SCB');
     if (scales === undefined) return null;
-    const [format] = presentParts(module, ['weight_format'], context.find);
+    const [format] = presentParts(module, ['weight_format'], context);
     if (format !== undefined && context.contents(format)?.some((byte) => byte !== 0)) {
       leaveAsStored('only int8 weights in rows can be read');
     }

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import type { CheckpointFile } from '../checkpoint.ts';
 import type { StoredTensor } from '../format.ts';
 import { quoteName } from '../tensorName.ts';
-import { type Candidate, invalid, LeftAsStored, type PackedGroup, type PackingContext } from './packing.ts';
+import { type Candidate, invalid, LeftAsStored, type PackedGroup, type PackingContext, partName } from './packing.ts';
 import { quantizationConfig } from './quantizationConfig.ts';
 import { PACKINGS } from './registry.ts';
 import { readSmallParts } from './smallParts.ts';
@@ -38,9 +38,13 @@ export async function collectPacked(
   }
   if (candidates.length === 0) return { tensors, warnings: [], bytesRead: 0 };
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  // Most of what packings ask for is in no module at all: known without putting its whole name together.
+  const attributes = new Set(tensors.map(({ name }) => name.slice(name.lastIndexOf('.') + 1)));
   const known = {
     config: quantizationConfig(config),
     find: (name: string) => byName.get(name),
+    part: (module: string, attribute: string) =>
+      attributes.has(attribute) ? byName.get(partName(module, attribute)) : undefined,
     fileOf: (tensor: StoredTensor) => basename(files[tensor.file]?.path ?? ''),
   };
   const wanted = candidates.flatMap((candidate) =>

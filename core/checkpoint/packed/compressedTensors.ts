@@ -39,12 +39,12 @@ const BITS: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8];
 
 export const packQuantized: Packing = {
   claims: (attribute, dtype) => attribute === 'weight_packed' && dtype === 'I32',
-  smallParts: ({ module }, { find }) => presentParts(module, ['weight_shape', 'weight_g_idx'], find),
+  smallParts: ({ module }, context) => presentParts(module, ['weight_shape', 'weight_g_idx'], context),
   read(candidate, context) {
     const { codes, module } = candidate;
-    const scales = context.find(partName(module, 'weight_scale'));
+    const scales = context.part(module, 'weight_scale');
     if (scales === undefined) return null;
-    if (context.find(partName(module, 'meta')) !== undefined) leaveAsStored('2:4 sparse codes cannot be read');
+    if (context.part(module, 'meta') !== undefined) leaveAsStored('2:4 sparse codes cannot be read');
     requireDtype(context, scales, FLOATS);
     const shape = originalShape(candidate, context);
     const matrix = logicalMatrix(shape);
@@ -52,8 +52,8 @@ export const packQuantized: Packing = {
     const { bits, packing } = packingOf(context, codes, matrix, words);
     requireShape(context, codes, [...shape.slice(0, -1), words], `for a weight of [${shape.join(', ')}]`);
     const grid = scaleGrid(context, scales, matrix);
-    const zeros = context.find(partName(module, 'weight_zero_point'));
-    const list = context.find(partName(module, 'weight_g_idx'));
+    const zeros = context.part(module, 'weight_zero_point');
+    const list = context.part(module, 'weight_g_idx');
     const reordered = list !== undefined && isListed(context, list, matrix, grid);
     const columnGroup = reordered ? 'listed' : grid.columnGroup;
     const rows = matrix.experts * matrix.rows;
@@ -80,12 +80,12 @@ export const intQuantized: Packing = {
   claims: (attribute, dtype) => attribute === 'weight' && dtype === 'I8',
   read(candidate, context) {
     const { codes, module } = candidate;
-    const scales = context.find(partName(module, 'weight_scale'));
+    const scales = context.part(module, 'weight_scale');
     if (scales === undefined) return null;
     requireDtype(context, scales, FLOATS);
     const matrix = logicalMatrix(codes.shape);
     const grid = scaleGrid(context, scales, matrix);
-    const zeros = context.find(partName(module, 'weight_zero_point'));
+    const zeros = context.part(module, 'weight_zero_point');
     if (zeros !== undefined) {
       requireDtype(context, zeros, ['I8']);
       requireShape(context, zeros, scales.shape, `as ${shapeText(scales)} of the scales`);
@@ -113,16 +113,16 @@ const PACKED_PARTS = ['weight_scale', 'weight_shape', 'weight_zero_point', 'weig
 const INT_PARTS = ['weight_scale', 'weight_zero_point', ...ACTIVATION_PARTS];
 
 function partsOf(
-  { find }: PackingContext,
+  context: PackingContext,
   { codes, module }: Candidate,
   attributes: readonly string[],
 ): readonly [StoredTensor, ...StoredTensor[]] {
-  return [codes, ...presentParts(module, attributes, find)];
+  return [codes, ...presentParts(module, attributes, context)];
 }
 
 /** weight_shape, or without it what the codes of a power-of-two width hold. */
 function originalShape({ codes, module }: Candidate, context: PackingContext): readonly number[] {
-  const stored = context.find(partName(module, 'weight_shape'));
+  const stored = context.part(module, 'weight_shape');
   const bytes = stored === undefined ? undefined : context.contents(stored);
   if (stored === undefined || bytes === undefined) leaveAsStored('their original shape is not stored beside them');
   if ((stored.dtype !== 'I64' && stored.dtype !== 'I32') || stored.elements !== codes.shape.length) {

@@ -8,7 +8,7 @@
 
 import { codeMatrix } from '../../tensor/packing.ts';
 import type { StoredTensor } from '../format.ts';
-import { extentOf, FLOATS, type Packing, packedGroup, partName, requireDtype } from './packing.ts';
+import { extentOf, FLOATS, type Packing, packedGroup, requireDtype } from './packing.ts';
 import { logicalMatrix, scaleFactor, scaleGrid } from './scales.ts';
 
 /** Scales of activations, which say nothing about the weight. */
@@ -17,16 +17,16 @@ const ACTIVATION_PARTS = ['input_scale', 'activation_scale', 'input_scale_ub', '
 export const fp8: Packing = {
   claims: (_, dtype) => dtype === 'F8_E4M3' || dtype === 'F8_E5M2',
   read({ codes, module, attribute }, context) {
-    const { find } = context;
-    const beside = attribute === 'weight' ? find(partName(module, 'scale')) : undefined;
-    const scales = find(`${codes.name}_scale_inv`) ?? find(`${codes.name}_scale`) ?? beside;
+    const { part } = context;
+    const beside = attribute === 'weight' ? part(module, 'scale') : undefined;
+    const scales = part(module, `${attribute}_scale_inv`) ?? part(module, `${attribute}_scale`) ?? beside;
     if (scales === undefined || (codes.dtype !== 'F8_E4M3' && codes.dtype !== 'F8_E5M2')) return null;
     requireDtype(context, scales, [...FLOATS, 'U8', 'F8_E8M0']);
     const matrix = logicalMatrix(codes.shape);
     const grid = scaleGrid(context, scales, matrix);
     const exponents = scales.dtype === 'U8' || scales.dtype === 'F8_E8M0';
-    const others = attribute === 'weight' ? ACTIVATION_PARTS.map((name) => find(partName(module, name))) : [];
-    const parts: [StoredTensor, ...StoredTensor[]] = [codes, scales, ...others.filter((part) => part !== undefined)];
+    const others = attribute === 'weight' ? ACTIVATION_PARTS.map((name) => part(module, name)) : [];
+    const parts: [StoredTensor, ...StoredTensor[]] = [codes, scales, ...others.filter((other) => other !== undefined)];
     const format = codes.dtype === 'F8_E4M3' ? 'E4M3' : 'E5M2';
     return packedGroup(context, parts, {
       name: codes.name,

@@ -37,13 +37,13 @@ const SAME_LAYOUT = /(^|:)(auto_)?gptq$/;
 
 export const gptq: Packing = {
   claims: (attribute) => attribute === 'qweight',
-  smallParts({ module }, { find, config }) {
-    const list = find(partName(module, 'g_idx'));
+  smallParts({ module }, { part, config }) {
+    const list = part(module, 'g_idx');
     return list === undefined || trustsOrder(config) ? [] : [list];
   },
   read(candidate, context) {
     const { codes, module } = candidate;
-    const scales = context.find(partName(module, 'scales'));
+    const scales = context.part(module, 'scales');
     if (scales === undefined || packsByNibbleOrder(codes, scales, context)) return null;
     refuseUnknown(codes, context.config);
     return readLayer(candidate, scales, context);
@@ -68,14 +68,18 @@ function formatOf(entries: Readonly<Record<string, unknown>>): string {
 }
 
 function readLayer({ codes, module }: Candidate, scales: StoredTensor, context: PackingContext): PackedGroup {
-  const { find, config } = context;
+  const { part, config } = context;
   const [groups = 0, rows = 0] = scales.shape;
   const [words = 0, outputs] = codes.shape;
   if (scales.shape.length !== 2 || codes.shape.length !== 2 || outputs !== rows || words * rows === 0) {
-    invalid(context, codes, `has the shape ${shapeText(codes)}, its scales ${shapeText(scales)}: outputs differ`);
+    invalid(
+      context,
+      codes,
+      `has the shape ${shapeText(codes)}, its scales ${shapeText(scales)}: not the same outputs, or none`,
+    );
   }
-  const zeros = find(partName(module, 'qzeros'));
-  const list = find(partName(module, 'g_idx'));
+  const zeros = part(module, 'qzeros');
+  const list = part(module, 'g_idx');
   const bits = bitsOf(words, rows, zeros, list, config);
   if (bits === 5 || bits === 6 || bits === 7) leaveAsStored('GPTQ codes of 5 to 7 bits lie in planes');
   const dtype = bits === null ? null : integerDtype(bits);

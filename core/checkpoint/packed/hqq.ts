@@ -43,13 +43,13 @@ const READ_PARTS = ['shape', 'packing', 'axis'];
 export const hqq: Packing = {
   // Codes may be viewed as floats, so a layer is known by the name of its packing.
   claims: (attribute, dtype) => (attribute === 'packing' && dtype === 'U8') || attribute === 'W_q',
-  smallParts: ({ module, attribute }, { find }) =>
-    attribute === 'packing' ? presentParts(module, READ_PARTS, find) : [],
+  smallParts: ({ module, attribute }, context) =>
+    attribute === 'packing' ? presentParts(module, READ_PARTS, context) : [],
   read(candidate, context) {
     const { module } = candidate;
-    const [codes, scale, zero] = ['W_q', 'scale', 'zero'].map((name) => context.find(partName(module, name)));
+    const [codes, scale, zero] = ['W_q', 'scale', 'zero'].map((name) => context.part(module, name));
     if (candidate.attribute === 'W_q') {
-      if (context.find(partName(module, 'packing')) !== undefined) return null;
+      if (context.part(module, 'packing') !== undefined) return null;
       leaveAsStored('their HQQ packing is not stored as a tensor');
     }
     if (codes === undefined || scale === undefined || zero === undefined) return null;
@@ -70,7 +70,7 @@ export const hqq: Packing = {
     }
     const perWord = Math.floor((wordBytes * 8) / bits);
     const order = Array.from({ length: perWord }, (_, slot) => perWord - 1 - slot);
-    const parts = presentParts(module, ['scale', 'zero', ...READ_PARTS, ...OTHER_PARTS], context.find);
+    const parts = presentParts(module, ['scale', 'zero', ...READ_PARTS, ...OTHER_PARTS], context);
     const ofGroup = (tensor: StoredTensor): Grouped => {
       const [height, width] = group === 'row' ? [rows, 1] : group === 'column' ? [1, columns] : [1, 1];
       const matrix = plainMatrix(extentOf(tensor), tensor.dtype, height, width);
@@ -120,7 +120,7 @@ function groupsOf(
 }
 
 function integersOf(context: PackingContext, module: string, attribute: string): number[] {
-  const tensor = context.find(partName(module, attribute));
+  const tensor = context.part(module, attribute);
   const bytes = tensor === undefined ? undefined : context.contents(tensor);
   if (tensor === undefined || bytes === undefined) leaveAsStored(`their ${attribute} is not stored as a tensor`);
   requireDtype(context, tensor, ['I64', 'I32']);

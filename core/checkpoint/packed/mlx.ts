@@ -21,7 +21,6 @@ import {
   type Packing,
   type PackingContext,
   packedGroup,
-  partName,
   requireDtype,
   requireShape,
   shapeText,
@@ -53,7 +52,7 @@ export const mlx: Packing = {
   claims: (attribute, dtype) => attribute === 'weight' && dtype === 'U32',
   read(candidate, context) {
     const { codes, module } = candidate;
-    const [scales, biases] = ['scales', 'biases'].map((name) => context.find(partName(module, name)));
+    const [scales, biases] = ['scales', 'biases'].map((name) => context.part(module, name));
     if (scales === undefined) return null;
     const mode = modeOf(candidate, scales, biases, context);
     const columns = ((codes.shape.at(-1) ?? 0) * 32) / mode.bits;

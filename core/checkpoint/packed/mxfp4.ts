@@ -9,6 +9,7 @@ import { codeMatrix } from '../../tensor/packing.ts';
 import type { StoredTensor } from '../format.ts';
 import { nvfp4Scales } from './nvfp4.ts';
 import {
+  type Candidate,
   extentOf,
   type PackedGroup,
   type Packing,
@@ -28,18 +29,18 @@ export const mxfp4: Packing = {
   claims: (attribute, dtype) =>
     dtype === 'U8' && (attribute === 'weight_packed' || attribute === 'blocks' || attribute.endsWith('_blocks')),
   read({ codes, module, attribute }, context) {
-    if (attribute !== 'weight_packed') return readBlocks(codes, context);
-    const scales = context.find(partName(module, 'weight_scale'));
+    if (attribute !== 'weight_packed') return readBlocks({ codes, module, attribute }, context);
+    const scales = context.part(module, 'weight_scale');
     if (scales === undefined || nvfp4Scales(scales) || codes.shape.length < 2) return null;
     const shape = [...codes.shape.slice(0, -1), (codes.shape.at(-1) ?? 0) * 2];
-    const parts = presentParts(module, ['weight_scale', 'input_global_scale', 'input_scale'], context.find);
+    const parts = presentParts(module, ['weight_scale', 'input_global_scale', 'input_scale'], context);
     return mxfp4Group(context, [codes, ...parts], scales, partName(module, 'weight'), shape);
   },
 };
 
-function readBlocks(codes: StoredTensor, context: PackingContext): PackedGroup | null {
+function readBlocks({ codes, module, attribute }: Candidate, context: PackingContext): PackedGroup | null {
   const name = codes.name.replace(BLOCKS, '');
-  const scales = context.find(codes.name.replace(/blocks$/, 'scales'));
+  const scales = context.part(module, attribute.replace(/blocks$/, 'scales'));
   if (scales === undefined || scales.dtype !== 'U8' || codes.shape.length < 3) return null;
   const [groups = 0] = codes.shape.slice(-2);
   const outer = codes.shape.slice(0, -2);

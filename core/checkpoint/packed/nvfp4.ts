@@ -23,7 +23,7 @@ import { logicalMatrix, scaleFactor, scaleGrid } from './scales.ts';
 export const nvfp4: Packing = {
   claims: (attribute, dtype) => dtype === 'U8' && (attribute === 'weight_packed' || attribute === 'weight'),
   read({ codes, module, attribute }, context) {
-    const scales = context.find(partName(module, 'weight_scale'));
+    const scales = context.part(module, 'weight_scale');
     if (scales === undefined || !nvfp4Scales(scales) || codes.shape.length < 2) return null;
     const global = globalScale({ codes, module, attribute }, context);
     const shape = [...codes.shape.slice(0, -1), (codes.shape.at(-1) ?? 0) * 2];
@@ -35,7 +35,7 @@ export const nvfp4: Packing = {
     }
     const wide = plainMatrix(extentOf(global), global.dtype, global.elements, 1);
     const factor = grouped(wide, global.elements === 1 ? Infinity : rows, Infinity);
-    const others = presentParts(module, ['input_scale', 'input_global_scale'], context.find);
+    const others = presentParts(module, ['input_scale', 'input_global_scale'], context);
     return packedGroup(context, [codes, scales, global, ...others], {
       name: partName(module, 'weight'),
       dtype: 'NVFP4',
@@ -61,7 +61,7 @@ export function nvfp4Scales({ dtype }: StoredTensor): boolean {
 
 function globalScale({ module, attribute }: Candidate, context: PackingContext): StoredTensor {
   const name = attribute === 'weight' ? 'weight_scale_2' : 'weight_global_scale';
-  const global = context.find(partName(module, name));
+  const global = context.part(module, name);
   if (global === undefined) leaveAsStored('their scale for the whole tensor is missing');
   requireDtype(context, global, ['F32']);
   return global;

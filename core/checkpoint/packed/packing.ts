@@ -21,6 +21,8 @@ export interface PackingContext {
   readonly config: QuantizationConfig;
   /** A tensor by its whole name. */
   find(name: string): StoredTensor | undefined;
+  /** A module's tensor by the last part of its name. */
+  part(module: string, attribute: string): StoredTensor | undefined;
   /** Contents of what `smallParts` asked for; undefined when it was too long or lies in an uncommon way. */
   contents(tensor: StoredTensor): Uint8Array | undefined;
   /** Base name of the file that holds a tensor, for messages. */
@@ -57,9 +59,9 @@ export function partName(module: string, attribute: string): string {
 export function presentParts(
   module: string,
   attributes: readonly string[],
-  find: PackingContext['find'],
+  { part }: Pick<PackingContext, 'part'>,
 ): readonly StoredTensor[] {
-  return attributes.map((attribute) => find(partName(module, attribute))).filter((part) => part !== undefined);
+  return attributes.map((attribute) => part(module, attribute)).filter((found) => found !== undefined);
 }
 
 /** A tensor's bytes as one row-major little-endian range. @throws LeftAsStored when it is stored otherwise */
