@@ -205,9 +205,19 @@ function BlockHeader(props: {
         </div>
       ) : (
         <>
+          {title === '' ? null : (
+            <div className="grid-stack" aria-hidden="true">
+              {title}
+            </div>
+          )}
           {/* biome-ignore lint/a11y/useSemanticElements: see LayerGrid. */}
           {/* biome-ignore lint/a11y/useFocusableInteractive: as above. */}
-          <div role="columnheader" className="grid-corner" style={{ width: labelWidth }} title={title}>
+          <div
+            role="columnheader"
+            className="grid-corner"
+            style={{ width: labelWidth }}
+            aria-label={title === '' ? 'layer' : `layer of ${title}`}
+          >
             layer
           </div>
           {block.columns.map((module, c) => (

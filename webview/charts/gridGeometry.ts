@@ -31,12 +31,15 @@ export interface GridGeometry {
 }
 
 const HEADER_HEIGHT = 26;
+/** Above the modules: which stack these layers are of. */
+const STACK_HEIGHT = 18;
 const NAMED_ROW_HEIGHT = 36;
 const STRIP_ROW_HEIGHT = 20;
 const LEAST_ROW_HEIGHT = 20;
 const MOST_ROW_HEIGHT = 56;
 const LEAST_COLUMN_WIDTH = 46;
 const MOST_COLUMN_WIDTH = 168;
+const MOST_NAMED_WIDTH = 260;
 const LABEL_WIDTH = 34;
 const BLOCK_GAP = 10;
 
@@ -45,7 +48,7 @@ export function gridGeometry(layout: GridLayout, width: number, height: number):
   const layered = layout.blocks.filter((block) => block.kind === 'layers');
   const namedHeight = named.reduce((sum, b) => sum + headOf(b) + b.rows.length * NAMED_ROW_HEIGHT + BLOCK_GAP, 0);
   const layerRows = layered.reduce((sum, b) => sum + b.rows.length, 0);
-  const room = height - namedHeight - layered.length * (HEADER_HEIGHT + BLOCK_GAP);
+  const room = height - namedHeight - layered.reduce((sum, b) => sum + headOf(b) + BLOCK_GAP, 0);
   const fitted = layerRows === 0 ? 0 : Math.floor(room / layerRows);
   const layerRowHeight = Math.max(LEAST_ROW_HEIGHT, Math.min(MOST_ROW_HEIGHT, fitted));
   const room0 = Math.max(1, width - LABEL_WIDTH - 2);
@@ -56,7 +59,7 @@ export function gridGeometry(layout: GridLayout, width: number, height: number):
     const rowHeight =
       block.kind === 'layers' ? layerRowHeight : block.kind === 'named' ? NAMED_ROW_HEIGHT : STRIP_ROW_HEIGHT;
     const fit = Math.floor(room0 / Math.max(1, block.columnCount));
-    const most = block.kind === 'named' ? 220 : MOST_COLUMN_WIDTH;
+    const most = block.kind === 'named' ? MOST_NAMED_WIDTH : MOST_COLUMN_WIDTH;
     const columnWidth = Math.max(LEAST_COLUMN_WIDTH, Math.min(most, fit));
     const headerHeight = headOf(block);
     const headerTop = top;
@@ -80,8 +83,9 @@ export function gridGeometry(layout: GridLayout, width: number, height: number):
   };
 }
 
-/** Named cells that share no beginning say all there is. */
+/** Named cells that share no beginning say all there is; several stacks say which they are. */
 function headOf({ kind, title }: GridBlock): number {
+  if (kind === 'layers') return HEADER_HEIGHT + (title === '' ? 0 : STACK_HEIGHT);
   return kind === 'named' && title === '' ? 0 : HEADER_HEIGHT;
 }
 

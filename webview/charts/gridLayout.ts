@@ -33,6 +33,8 @@ export interface GridLayout {
 
 /** Up to this many tensors outside layers stand before them, each cell wide enough for its name. */
 export const MAX_NAMED_CELLS = 24;
+/** Fewer are seen at a glance, grouped or not. */
+const MAX_UNGROUPED = 4;
 /** Where there are no layers, the cells of this many tensors carry names. */
 export const MAX_NAMED_GRAPH = 128;
 const NAMED_PER_ROW = 4;
@@ -55,17 +57,22 @@ export function gridLayout(table: Places, showVectors: boolean): GridLayout {
     if (!inLayer && !everything && !isMatrix(table, t)) continue;
     push(inLayer ? stacks : outside, inLayer ? (table.stacks[t] ?? '') : '', t);
   }
-  const layered = [...stacks].map(([stack, tensors]) => layerBlock(table, stack, tensors));
+  // The only stack needs no name.
+  const layered = [...stacks].map(([stack, tensors]) => layerBlock(table, stacks.size > 1 ? stack : '', tensors));
   const loose = outside.get('') ?? [];
   const byRole = (a: number, b: number): number =>
     roleRank(table.roles[a] ?? 'other') - roleRank(table.roles[b] ?? 'other');
-  const few = loose.length <= MAX_NAMED_CELLS;
+  const few = loose.length <= (layered.length === 0 ? MAX_UNGROUPED : MAX_NAMED_CELLS);
   const kind = loose.length <= (layered.length === 0 ? MAX_NAMED_GRAPH : MAX_NAMED_CELLS) ? 'named' : 'strip';
+  // What cells are called by: graph formats name weights after nodes, their modules say it better.
+  const labels = few ? [] : table.names.map((name, t) => table.modules[t] || name);
   const rest = few
     ? [stripBlock(kind, { prefix: '', members: [...loose].sort(byRole) })]
-    : groupByName(table.names, loose).map((group, _, { length }) => {
+    : groupByName(labels, loose).map((group, _, { length }) => {
         const others = layered.length > 0 ? 'Outside layers' : length > 1 ? 'Others' : 'Tensors';
-        return { ...stripBlock(kind, group), title: group.prefix || others };
+        // Cells with names need no heading that says nothing.
+        const alone = kind === 'named' && length === 1;
+        return { ...stripBlock(kind, group), title: group.prefix || (alone ? '' : others) };
       });
   const used = rest.filter((block) => block.rows.length > 0);
   const blocks = few ? [...used, ...layered] : [...layered, ...used];

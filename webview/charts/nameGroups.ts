@@ -27,7 +27,7 @@ export function groupByName(names: readonly string[], tensors: readonly number[]
 
 function divide(names: readonly string[], tensors: readonly number[], prefix: string, depth: number): NameGroup[] {
   const own = [{ prefix, members: tensors }];
-  if (depth === MAX_DEPTH || (depth > 0 && tensors.length <= LARGE_GROUP)) return own;
+  if (depth === MAX_DEPTH) return own;
   const parts = new Map<string, number[]>();
   for (const tensor of tensors) {
     const next = nextPrefix(names[tensor] ?? '', prefix);
@@ -35,6 +35,9 @@ function divide(names: readonly string[], tensors: readonly number[], prefix: st
     if (members === undefined) parts.set(next, [tensor]);
     else members.push(tensor);
   }
+  const [only] = parts.keys();
+  if (parts.size === 1 && only !== undefined && only !== prefix) return divide(names, tensors, only, depth + 1);
+  if (depth > 0 && tensors.length <= LARGE_GROUP) return own;
   const gathered = [...parts].filter(([next, members]) => next !== prefix && members.length > 1);
   const loose = [...parts].filter(([next, members]) => next === prefix || members.length === 1).flatMap(([, m]) => m);
   // Many groups of one are no grouping at all.

@@ -235,7 +235,7 @@ const SPECS: Record<FakeSize, () => Spec[]> = {
         -1,
         'other',
         '',
-        `conv${i}`,
+        `${['stem', 'features', 'head'][i < 20 ? 0 : i < 260 ? 1 : 2]}.${i}`,
       ),
     ),
 };

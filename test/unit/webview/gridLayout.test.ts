@@ -77,7 +77,10 @@ describe('gridLayout', () => {
 
   it('groups many tensors outside layers by the first part of their name', () => {
     const graph = table(
-      Array.from({ length: MAX_NAMED_CELLS + 6 }, (_, i) => [`${i < 10 ? 'stem' : 'head'}.${i}`, -1, 'other', `m${i}`]),
+      Array.from({ length: MAX_NAMED_CELLS + 6 }, (_, i) => {
+        const name = `${i < 10 ? 'stem' : 'head'}.${i}`;
+        return [`onnx::MatMul_${i}`, -1, 'other', name];
+      }),
     );
     const { blocks } = gridLayout(graph, false);
     expect(blocks.map((b) => [b.kind, b.title])).toEqual([

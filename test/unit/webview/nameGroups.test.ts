@@ -31,6 +31,12 @@ describe('groupByName', () => {
     ]);
   });
 
+  it('takes off whatever all members share', () => {
+    expect(groups(['jit/pjit/Net/Dense_0/w', 'jit/pjit/Net/Dense_1/w', 'jit/pjit/Net/Conv/w'])).toEqual([
+      ['jit/pjit/Net', 3],
+    ]);
+  });
+
   it('leaves what stands alone together at the end', () => {
     expect(groups(['a', 'x.1', 'x.2', 'b.c', 'x.3', 'x.4'])).toEqual([
       ['x', 4],
