@@ -6,6 +6,7 @@ import { EXPORTERS } from '../export/registry.ts';
 import { runExport } from '../export/runExport.ts';
 import type { Check, ExportFormat, ExportResult } from '../protocol/objects.ts';
 import type { Plan } from '../protocol/plan.ts';
+import type { Importance } from '../quant/importance.ts';
 import { progressReporter } from './progress.ts';
 import type { OpenModel, Session } from './session.ts';
 
@@ -14,6 +15,7 @@ export interface ExportWish {
   readonly format: ExportFormat;
   readonly output: string;
   readonly overwrite: boolean;
+  readonly importance?: Importance | undefined;
 }
 
 export async function preflightExport(

@@ -3,6 +3,7 @@
 import { refuseImatrix } from '../checkpoint/imatrixDetails.ts';
 import type { Result } from '../protocol/calls.ts';
 import type { SensitivityRow } from '../protocol/objects.ts';
+import type { Importance } from '../quant/importance.ts';
 import { scanSensitivity } from '../sensitivity/scan.ts';
 import { progressReporter } from './progress.ts';
 import type { OpenModel, Session } from './session.ts';
@@ -14,12 +15,14 @@ export async function scanModelSensitivity(
   model: OpenModel,
   signal: AbortSignal,
   onRow: (row: SensitivityRow) => void = () => {},
+  importance?: Importance,
 ): Promise<Result<'sensitivity'>> {
   refuseImatrix(model.checkpoint);
   const began = performance.now();
   const scanned = await onUnchanged(model.checkpoint.files, () =>
     scanSensitivity(model.checkpoint, session.pool, {
       maxElementsPerTensor: session.options.sensitivityElements,
+      importance,
       signal,
       onRow: (row) => {
         model.sensitivity.set(row.tensor, row);

@@ -5,12 +5,15 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Pool } from '../kernels/pool.ts';
 import type { Check, ExportFormat, ExportResult } from '../protocol/objects.ts';
 import type { Plan } from '../protocol/plan.ts';
+import type { Importance } from '../quant/importance.ts';
 import type { DType } from '../tensor/dtype.ts';
 
 export interface ExportInput {
   readonly checkpoint: Checkpoint;
   readonly plan: Plan;
   readonly output: string;
+  /** Weighs columns in the quantizers. */
+  readonly importance?: Importance | undefined;
   /** Replace a file of that name; an input is never replaced. */
   readonly overwrite: boolean;
 }

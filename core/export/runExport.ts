@@ -24,7 +24,7 @@ export async function runExport(format: ExportFormat, input: ExportInput, run: E
   throwIfFailed(await preflight(exporter, input, run.pool.threads));
   const draft = await exporter.draft(input);
   await using file = await createAtomicFile(input.output, { expectedBytes: draft.totalBytes });
-  await writeDraft(input.checkpoint, draft, file, withVerification(input, run));
+  await writeDraft(input, draft, file, withVerification(input, run));
   await file.sync();
   const report = await verifyWritten(input, draft, file.partialPath, run);
   await checkUnchanged(input.checkpoint.files);

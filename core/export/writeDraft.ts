@@ -4,20 +4,26 @@ import { QuantscopeError } from '../base/errors.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { tensorAt, tensorSource } from '../checkpoint/tensorSource.ts';
 import type { AtomicFile } from '../io/atomicFile.ts';
+import type { Importance } from '../quant/importance.ts';
 import type { EncodeRows } from './encodeTensor.ts';
-import type { DraftTensor, ExportDraft, ExportRun, TensorRows } from './exporter.ts';
+import type { DraftTensor, ExportDraft, ExportInput, ExportRun, TensorRows } from './exporter.ts';
 import { orderedRuns } from './orderedRuns.ts';
 import { rowChunks } from './rowChunks.ts';
 
 /** @throws NON_FINITE, DISK_FULL, FILE_TRUNCATED, CANCELLED */
 export async function writeDraft(
-  checkpoint: Checkpoint,
+  { checkpoint, importance }: Pick<ExportInput, 'checkpoint' | 'importance'>,
   draft: ExportDraft,
   file: AtomicFile,
   run: ExportRun,
 ): Promise<void> {
   const { tensors, totalBytes, head } = draft;
-  const chunks = orderedRuns<EncodeRows, Uint8Array>(run.pool, 'encodeTensor', inputs(checkpoint, tensors), run.signal);
+  const chunks = orderedRuns<EncodeRows, Uint8Array>(
+    run.pool,
+    'encodeTensor',
+    inputs(checkpoint, tensors, importance),
+    run.signal,
+  );
   try {
     await file.write(head);
     for (const tensor of tensors) {
@@ -40,16 +46,27 @@ export async function writeDraft(
     throw new QuantscopeError('INTERNAL', `wrote ${file.writtenBytes} bytes, planned ${totalBytes}`);
 }
 
-function* inputs(checkpoint: Checkpoint, tensors: readonly DraftTensor[]): Generator<EncodeRows> {
-  for (const { source } of tensors) if (!(source instanceof Uint8Array)) yield* tensorInputs(checkpoint, source);
+function* inputs(
+  checkpoint: Checkpoint,
+  tensors: readonly DraftTensor[],
+  importance: Importance | undefined,
+): Generator<EncodeRows> {
+  for (const { source } of tensors)
+    if (!(source instanceof Uint8Array)) yield* tensorInputs(checkpoint, source, importance);
 }
 
-function* tensorInputs(checkpoint: Checkpoint, wanted: TensorRows): Generator<EncodeRows> {
+function* tensorInputs(
+  checkpoint: Checkpoint,
+  wanted: TensorRows,
+  importance: Importance | undefined,
+): Generator<EncodeRows> {
   const { name } = tensorAt(checkpoint, wanted.tensor);
   const source = tensorSource(checkpoint, wanted.tensor);
   const { columns, steps } = wanted;
+  const weights = importance?.columns(wanted.tensor);
+  const own = weights?.length === columns ? { importance: weights } : {};
   const headRows = wanted.permutedHeads === 0 ? 0 : wanted.rows / wanted.permutedHeads;
   for (const { firstRow, rows } of rowChunks(wanted.rows, columns, headRows)) {
-    yield { name, source, columns, firstRow, rows, steps, headRows };
+    yield { name, source, columns, firstRow, rows, steps, headRows, ...own };
   }
 }

@@ -7,6 +7,7 @@ import { checkUnchanged } from '../io/fileIdentity.ts';
 import type { Pool } from '../kernels/pool.ts';
 import type { Provenance, SensitivityRow } from '../protocol/objects.ts';
 import { GGUF_TARGETS, type GgufTarget, isGgufTarget, isQuantizable } from '../quant/ggufTypes.ts';
+import type { Importance } from '../quant/importance.ts';
 import { openErrorCache } from './cache.ts';
 import { damagesOf, relativeError, typesToMeasure } from './damage.ts';
 import { sampleRows } from './rowSample.ts';
@@ -46,11 +47,12 @@ const SLOWEST_FIRST: readonly GgufTarget[] = [
 export async function scanSensitivity(
   checkpoint: Checkpoint,
   pool: Pool,
-  { types = GGUF_TARGETS, maxElementsPerTensor, signal, onRow, onProgress, cache = true }: ScoreOptions,
+  { types = GGUF_TARGETS, maxElementsPerTensor, importance, signal, onRow, onProgress, cache = true }: ScoreOptions,
 ): Promise<ScoreResult> {
   const maxElements = maxElementsPerTensor ?? DEFAULT_MAX_ELEMENTS;
   const tensors = checkpoint.tensors.filter(isQuantizable);
-  const stored = await openErrorCache(cache ? `${checkpoint.fingerprint}-${maxElements}` : null);
+  const settings = importance === undefined ? `${maxElements}` : `${maxElements}-${importance.id}`;
+  const stored = await openErrorCache(cache ? `${checkpoint.fingerprint}-${settings}` : null);
   throwIfCancelled(signal, 'sensitivity');
   const report = (tensor: TensorInfo, errors: ReadonlyMap<GgufTarget, number>): void => {
     const row: SensitivityRow = { tensor: tensor.index, damages: damagesOf(tensor, types, errors) };
@@ -81,7 +83,8 @@ export async function scanSensitivity(
   const stop = signal === undefined ? failed.signal : AbortSignal.any([signal, failed.signal]);
   const lane = async (): Promise<void> => {
     for (const tensor of next) {
-      const errors = await measure(tensor, checkpoint, pool, missingOf(tensor), maxElements, stop, (elements) => {
+      const source = sampleTask(checkpoint, tensor, maxElements, importance);
+      const errors = await measure(tensor, source, pool, missingOf(tensor), stop, (elements) => {
         done += elements;
         onProgress?.(Math.min(done, total), total, tensor.name);
       });
@@ -101,29 +104,47 @@ export async function scanSensitivity(
   }
   if (waiting.length > 0) await save();
   onProgress?.(total, total, checkpoint.name);
-  return { tensors: tensors.length, cached, provenance: provenance(checkpoint, tensors, maxElements, stored.at) };
+  return {
+    tensors: tensors.length,
+    cached,
+    provenance: provenance(checkpoint, tensors, maxElements, stored.at, importance),
+  };
+}
+
+type Sampled = Omit<WeightErrorInput, 'types'>;
+
+function sampleTask(
+  checkpoint: Checkpoint,
+  tensor: TensorInfo,
+  maxElements: number,
+  importance: Importance | undefined,
+): Sampled {
+  const { rows, columns } = matrixShape(tensor);
+  const weights = importance?.columns(tensor.index);
+  return {
+    ...(weights?.length === columns ? { importance: weights } : {}),
+    source: tensorSource(checkpoint, tensor.index),
+    sample: sampleRows(tensor.dtype, rows, columns, maxElements),
+  };
 }
 
 async function measure(
   tensor: TensorInfo,
-  checkpoint: Checkpoint,
+  sampled: Sampled,
   pool: Pool,
   wanted: readonly GgufTarget[],
-  maxElements: number,
   signal: AbortSignal | undefined,
   onElements: (elements: number) => void,
 ): Promise<Map<GgufTarget, number>> {
-  const { rows, columns } = matrixShape(tensor);
-  const sample = sampleRows(tensor.dtype, rows, columns, maxElements);
-  const elements = sample.taken * sample.groupRows * columns;
+  const { sample, source } = sampled;
+  const elements = sample.taken * sample.groupRows * source.columns;
   const errors = new Map<GgufTarget, number>();
   if (isGgufTarget(tensor.dtype)) errors.set(tensor.dtype, 0); // the exporter copies its bytes, wherever they lie
   if (wanted.length === 0) return errors;
   const shares = elements > SPLIT_ELEMENTS ? Math.min(pool.threads, wanted.length) : 1;
-  const input = { source: tensorSource(checkpoint, tensor.index), sample };
   const results = await Promise.all(
     deal(wanted, shares).map(async (share) => {
-      const task: WeightErrorInput = { ...input, types: share };
+      const task: WeightErrorInput = { ...sampled, types: share };
       return { share, ...(await pool.run<WeightErrorOutput>('weightError', task, { signal, onProgress: onElements })) };
     }),
   );
@@ -154,8 +175,12 @@ function provenance(
   tensors: readonly TensorInfo[],
   maxElements: number,
   at: string,
+  importance: Importance | undefined,
 ): Provenance {
-  const method = '‖W − Ŵ‖² / ‖W‖² of the weights after a round trip through each type, no calibration data';
+  const method =
+    importance === undefined
+      ? '‖W − Ŵ‖² / ‖W‖² of the weights after a round trip through each type, no calibration data'
+      : `Σ E[x²]·(W − Ŵ)² / Σ E[x²]·W² after a weighted round trip through each type, importance ${importance.name} (${importance.tensors} of ${tensors.length} tensors)`;
   const samples = tensors.map((tensor) => sampleOf(tensor, maxElements)).filter(({ rows, of }) => rows < of);
   if (samples.length === 0) return { kind: 'measured', method, at, fingerprint: checkpoint.fingerprint };
   const rows = samples.reduce((sum, sample) => sum + sample.rows, 0);

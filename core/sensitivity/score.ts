@@ -4,12 +4,15 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Pool } from '../kernels/pool.ts';
 import type { Provenance, SensitivityRow } from '../protocol/objects.ts';
 import type { GgufTarget } from '../quant/ggufTypes.ts';
+import type { Importance } from '../quant/importance.ts';
 
 export interface ScoreOptions {
   /** Types asked for; all exportable ones by default. Rows hold one damage per type, in this order. */
   readonly types?: readonly GgufTarget[] | undefined;
   /** Larger tensors are estimated from evenly spaced rows; Infinity measures every element. */
   readonly maxElementsPerTensor?: number | undefined;
+  /** Weighs columns, in the quantizers and in the error; plain squares where a tensor has none. */
+  readonly importance?: Importance | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Receives each tensor once, cached ones first. */
   readonly onRow: (row: SensitivityRow) => void;

@@ -19,10 +19,12 @@ export interface WeightErrorInput {
   readonly sample: RowSample;
   /** Types that divide `columns` into whole blocks. */
   readonly types: readonly GgufTarget[];
+  /** Weights of the columns, for the quantizers and for both sums; all 1 when left out. */
+  readonly importance?: Float32Array | undefined;
 }
 
 export interface WeightErrorOutput {
-  /** ‖W‖² over the sampled rows; NaN when an element is NaN or infinite, and then `noise` holds nothing. */
+  /** ‖W‖² over the sampled rows (Σ w[c]·W² with importance); NaN when an element is NaN or infinite, and then `noise` holds nothing. */
   readonly signal: number;
   /** ‖W − Ŵ‖² per type. */
   readonly noise: Float64Array;
@@ -40,16 +42,25 @@ export const weightErrorTask: Task<WeightErrorInput, WeightErrorOutput> = (input
       ? CHUNK_ELEMENTS
       : groupElements * Math.max(1, Math.floor(CHUNK_ELEMENTS / groupElements));
   const scratch = allocate(context, pieceElements);
+  const weights = importancePointer(input, context);
   const noise = new Float64Array(types.length);
   let signal = 0;
-  const measure = (elements: number, pieceColumns: number): boolean => {
-    signal += kernels.run.sumOfSquares(scratch.values, elements);
+  /** @param column of the first element, where a row comes in pieces */
+  const measure = (elements: number, width: number, column = 0): boolean => {
+    const { run } = kernels;
+    const { values, encoded, restored } = scratch;
+    const [rows, own] = [elements / width, weights === 0 ? 0 : weights + column * 4];
+    signal += own === 0 ? run.sumOfSquares(values, elements) : run.weightedSquares(values, own, rows, width);
     if (!Number.isFinite(signal)) return false;
     for (const [t, type] of types.entries()) {
       checkpoint();
-      encodeFromF32(kernels, type, scratch.values, scratch.encoded, elements / pieceColumns, pieceColumns, 0);
-      decodeToF32(kernels, type, scratch.encoded, scratch.restored, elements);
-      noise[t] = (noise[t] ?? 0) + kernels.run.squaredError(scratch.values, scratch.restored, elements);
+      encodeFromF32(kernels, type, values, encoded, rows, width, own);
+      decodeToF32(kernels, type, encoded, restored, elements);
+      const error =
+        own === 0
+          ? run.squaredError(values, restored, elements)
+          : run.weightedError(values, restored, own, rows, width);
+      noise[t] = (noise[t] ?? 0) + error;
     }
     progress(elements * types.length);
     return true;
@@ -61,7 +72,7 @@ export const weightErrorTask: Task<WeightErrorInput, WeightErrorOutput> = (input
       for (let at = 0; at < groupElements; at += pieceElements) {
         const elements = Math.min(pieceElements, groupElements - at);
         loadInto(kernels, source, start + at, elements, scratch.values);
-        if (!measure(elements, elements)) return { signal: Number.NaN, noise };
+        if (!measure(elements, elements, at)) return { signal: Number.NaN, noise };
       }
       continue;
     }
@@ -86,6 +97,13 @@ function allocate({ kernels: { arena } }: TaskContext, elements: number): Scratc
     encoded: arena.alloc(floats),
     restored: arena.alloc(floats),
   };
+}
+
+function importancePointer({ importance }: WeightErrorInput, { kernels: { arena } }: TaskContext): number {
+  if (importance === undefined) return 0;
+  const at = arena.alloc(importance.length * 4 + SLACK_BYTES);
+  arena.f32(at, importance.length).set(importance);
+  return at;
 }
 
 /** One load per run of neighbouring groups: a whole tensor is read in long ranges. */

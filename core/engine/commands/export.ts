@@ -8,6 +8,7 @@ import { EXPORTERS } from '../../export/registry.ts';
 import { readTextFile } from '../../io/textFile.ts';
 import { type ExportFormat, zExportFormat } from '../../protocol/objects.ts';
 import { exportModel } from '../exporting.ts';
+import { importanceFor } from '../importanceFile.ts';
 import type { Command } from './command.ts';
 import { printable } from './text.ts';
 import { verifyText } from './verify.ts';
@@ -16,11 +17,12 @@ export const exportCommand: Command = {
   name: 'export',
   summary: 'write the quantized model a plan describes',
   positionals: ['FILE|DIR|INDEX.json'],
-  usage: ` --plan NAME.quantplan.json --format ${Object.keys(EXPORTERS).join('|')} -o OUT [--overwrite]`,
+  usage: ` --plan NAME.quantplan.json --format ${Object.keys(EXPORTERS).join('|')} -o OUT [--imatrix FILE] [--overwrite]`,
   options: {
     plan: { type: 'string' },
     format: { type: 'string' },
     output: { type: 'string', short: 'o' },
+    imatrix: { type: 'string' },
     overwrite: { type: 'boolean' },
   },
   async run({ session, positionals: [path = ''], values, signal }) {
@@ -31,10 +33,11 @@ export const exportCommand: Command = {
     const plan = parsePlan(await readTextFile(planPath, MAX_PLAN_CHARACTERS), planPath);
     const model = await session.open(path, signal);
     const warnings = matchPlan(plan, model.checkpoint, planPath);
+    const importance = await importanceFor(session, model, values.imatrix, signal);
     const result = await exportModel(
       session,
       model,
-      { plan, format, output, overwrite: values.overwrite === true },
+      { plan, format, output, overwrite: values.overwrite === true, importance },
       signal,
     );
     return {

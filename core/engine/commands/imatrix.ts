@@ -2,7 +2,7 @@
 
 import { QuantscopeError } from '../../base/errors.ts';
 import { collectImportance, importanceEntries } from '../../calibration/collectImportance.ts';
-import { imatrixBytes, writeImatrix } from '../../export/imatrix/writeImatrix.ts';
+import { imatrixBytes, writeImatrix } from '../../export/gguf/imatrixFile.ts';
 import { inputsOf } from '../../export/inputsOf.ts';
 import { Decoder } from '../../forward/decoder.ts';
 import { checkOutputIsNew, checkOutputIsNotInput } from '../../io/outputPath.ts';

@@ -11,6 +11,7 @@ import { writeTextFile } from '../../io/textFile.ts';
 import { ROLES, type Role } from '../../model/places.ts';
 import type { PlanRequest } from '../../protocol/plan.ts';
 import { DEFAULT_CHOICES, GGUF_TARGETS, type GgufTarget, isGgufTarget } from '../../quant/ggufTypes.ts';
+import { importanceFor } from '../importanceFile.ts';
 import { numberOption } from '../numberOption.ts';
 import { feasibleFor, solveFor } from '../planning.ts';
 import { scanModelSensitivity } from '../sensitivityCall.ts';
@@ -22,7 +23,7 @@ export const plan: Command = {
   summary: 'choose a type for every tensor under a size budget',
   positionals: ['FILE|DIR|INDEX.json'],
   usage:
-    ' (--target-bpw X | --target-bytes N) [--choices TYPE,…] [--lock REGEX=TYPE]… [--min ROLE=TYPE]… [--exact] -o NAME.quantplan.json',
+    ' (--target-bpw X | --target-bytes N) [--choices TYPE,…] [--lock REGEX=TYPE]… [--min ROLE=TYPE]… [--exact] [--imatrix FILE] -o NAME.quantplan.json',
   options: {
     'target-bpw': { type: 'string' },
     'target-bytes': { type: 'string' },
@@ -30,6 +31,7 @@ export const plan: Command = {
     lock: { type: 'string', multiple: true },
     min: { type: 'string', multiple: true },
     exact: { type: 'boolean' },
+    imatrix: { type: 'string' },
     output: { type: 'string', short: 'o' },
   },
   async run({ session, positionals: [path = ''], values, signal, note }) {
@@ -45,7 +47,8 @@ export const plan: Command = {
     const request: PlanRequest = { targetBytes, ...rules, pins: [] };
     const feasible = await feasibleFor(model, request);
     note(`feasible: ${bytesText(feasible.minBytes)} to ${bytesText(feasible.maxBytes)}`);
-    await scanModelSensitivity(session, model, signal);
+    const importance = await importanceFor(session, model, values.imatrix, signal);
+    await scanModelSensitivity(session, model, signal, undefined, importance);
     const { solveMs, ...solution } = await solveFor(model, request);
     await writeTextFile(output, serializePlan(makePlan(checkpoint, request, solution)));
     const tensors = Object.entries(solution.tensors).map(([name, assignment]) => ({ name, ...assignment }));
@@ -57,7 +60,7 @@ export const plan: Command = {
         const head = [
           `feasible: ${bytesText(minBytes)} to ${bytesText(maxBytes)}`,
           `planned:  ${bytesText(solution.bytes)} of ${bytesText(targetBytes)}, ${solution.bitsPerWeight.toFixed(3)} bits per weight, whole file`,
-          `damage:   ${figureText(solution.damage)} (estimated from the weights alone), gap to the optimum ${figureText(solution.gap)}, solved in ${solveMs.toFixed(1)} ms`,
+          `damage:   ${figureText(solution.damage)} (estimated from ${importance === undefined ? 'the weights alone' : `weights and ${printable(importance.name)}`}), gap to the optimum ${figureText(solution.gap)}, solved in ${solveMs.toFixed(1)} ms`,
           `written:  ${printable(output)}`,
         ];
         const rows = tensors.map((t) => [

@@ -1,18 +1,20 @@
 // `quantscope sensitivity`: what every type would cost every tensor.
 
+import { importanceFor } from '../importanceFile.ts';
 import { scanModelSensitivity } from '../sensitivityCall.ts';
 import type { Command } from './command.ts';
 import { figureText, printable, table } from './text.ts';
 
 export const sensitivity: Command = {
   name: 'sensitivity',
-  summary: 'data-free damage of every GGUF type for every quantizable tensor',
+  summary: 'damage of every GGUF type for every quantizable tensor, data-free or weighted by an importance matrix',
   positionals: ['FILE|DIR|INDEX.json'],
-  usage: ' [--exact]',
-  options: { exact: { type: 'boolean' } },
-  async run({ session, positionals: [path = ''], signal }) {
+  usage: ' [--exact] [--imatrix FILE]',
+  options: { exact: { type: 'boolean' }, imatrix: { type: 'string' } },
+  async run({ session, positionals: [path = ''], values, signal }) {
     const model = await session.open(path, signal);
-    const { provenance } = await scanModelSensitivity(session, model, signal);
+    const importance = await importanceFor(session, model, values.imatrix, signal);
+    const { provenance } = await scanModelSensitivity(session, model, signal, undefined, importance);
     const tensors = model.checkpoint.tensors.flatMap(({ index, name, dtype, shape }) => {
       const row = model.sensitivity.get(index);
       return row === undefined ? [] : [{ name, dtype, shape, damages: row.damages }];

@@ -1,8 +1,8 @@
 // Importance matrices as llama.cpp reads them: GGUF (`X.in_sum2`, `X.counts`), or the older `.dat`.
 
 import { createAtomicFile } from '../../io/atomicFile.ts';
-import { headerBytes, layOut } from '../gguf/container.ts';
-import { concat, text, textArray, u32 } from '../gguf/keyValues.ts';
+import { headerBytes, layOut } from './container.ts';
+import { concat, text, textArray, u32 } from './keyValues.ts';
 
 export interface ImatrixFile {
   /** Mean squares, one per column. */
