@@ -4,7 +4,7 @@ import type { CheckpointFormat } from '../base/checkpointFormats.ts';
 import type { ModelMap, TensorPlace } from '../model/places.ts';
 import { type DType, dtypeInfo } from '../tensor/dtype.ts';
 import type { TensorStorage } from '../tensor/storage.ts';
-import type { Companion } from './companion.ts';
+import type { Companion } from './companions/companion.ts';
 import type { GgufDetails } from './gguf/details.ts';
 import type { ImatrixDetails } from './imatrixDetails.ts';
 

@@ -8,6 +8,7 @@ import { isFolder } from '../io/folder.ts';
 import type { TensorPlace } from '../model/places.ts';
 import { placeTensors } from '../model/placeTensors.ts';
 import type { Checkpoint, TensorInfo } from './checkpoint.ts';
+import { findCompanions } from './companions/find.ts';
 import type { ReadCheckpoint, StoredTensor } from './format.ts';
 import { collectPacked } from './packed/collect.ts';
 import { detectFile, detectInFolder } from './registry.ts';
@@ -34,6 +35,7 @@ export async function openCheckpoint(
     ? await collectPacked(read.tensors, read.files, config, signal)
     : { tensors: read.tensors, warnings: [], bytesRead: 0 };
   for (const { name, file } of stored.tensors) checkName(name, read.files[file]?.path ?? path);
+  const beside = await findCompanions(read.files[0]?.path ?? path, config, signal);
   const { map, placeOf } = placeTensors(
     stored.tensors.map((tensor) => tensor.placeName ?? tensor.name),
     (index) => stored.tensors[index]?.shape.length ?? 0,
@@ -49,10 +51,10 @@ export async function openCheckpoint(
     config,
     model: map,
     tensors,
-    warnings: [...read.warnings, ...warnings, ...stored.warnings],
-    bytesRead: detected.bytesRead + read.bytesRead + bytesRead + stored.bytesRead,
+    warnings: [...read.warnings, ...warnings, ...stored.warnings, ...beside.warnings],
+    bytesRead: detected.bytesRead + read.bytesRead + bytesRead + stored.bytesRead + beside.bytesRead,
     fingerprint: fingerprintOf(read, stored.tensors),
-    companions: [],
+    companions: beside.companions,
     ...(read.gguf === undefined ? {} : { gguf: read.gguf }),
     ...(read.imatrix === undefined ? {} : { imatrix: read.imatrix }),
   };

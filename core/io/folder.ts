@@ -28,3 +28,13 @@ export async function listFolder(path: string): Promise<string[]> {
     throw fileError(path, error, 'listing the folder');
   }
 }
+
+/** Base names of the folders in a folder, sorted; links are not followed. */
+export async function listSubfolders(path: string): Promise<string[]> {
+  try {
+    const entries = await readdir(path, { withFileTypes: true });
+    return entries.flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])).sort();
+  } catch (error) {
+    throw fileError(path, error, 'listing the folder');
+  }
+}

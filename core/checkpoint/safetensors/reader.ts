@@ -11,6 +11,9 @@ import { readSafetensorsFile } from './file.ts';
 
 const INDEX_EXTENSION = '.safetensors.index.json';
 
+/** As the PEFT library names it. */
+const ADAPTER = 'adapter_model.safetensors';
+
 export const safetensorsReader: FormatReader = {
   format: 'safetensors',
   extensions: [INDEX_EXTENSION, '.safetensors'],
@@ -28,7 +31,9 @@ export const safetensorsReader: FormatReader = {
 
 function chooseSafetensors(folder: string, names: readonly string[]): readonly string[] | null {
   const indexes = names.filter((name) => name.toLowerCase().endsWith(INDEX_EXTENSION));
-  const files = names.filter((name) => name.toLowerCase().endsWith('.safetensors'));
+  const all = names.filter((name) => name.toLowerCase().endsWith('.safetensors'));
+  // An adapter beside a model is its companion; alone it is opened itself.
+  const files = all.length > 1 ? all.filter((name) => name !== ADAPTER) : all;
   const preferred = [`model${INDEX_EXTENSION}`, 'model.safetensors'].find((name) => names.includes(name));
   if (preferred !== undefined) return [preferred];
   if (indexes[0] !== undefined && indexes.length === 1) return [indexes[0]];

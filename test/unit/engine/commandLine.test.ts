@@ -27,7 +27,8 @@ describe('quantscope', () => {
       parameters: 5246208,
     });
     expect(answer.bitsPerWeight).toBeCloseTo(16, 6);
-    expect(answer.bytesRead).toBeLessThan(20_000);
+    // Headers and what lies beside the 10 MB of weights.
+    expect(answer.bytesRead).toBeLessThan(100_000);
     expect(answer.tensors).toHaveLength(57);
     const q = answer.tensors.find((t: { name: string }) => t.name === 'model.layers.3.self_attn.q_proj.weight');
     expect(q).toMatchObject({ dtype: 'BF16', shape: [256, 256], role: 'attention.q', layer: 3 });
