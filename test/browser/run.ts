@@ -10,6 +10,7 @@ import { createWorkspace, removeWorkspace } from '../host/workspaceFolder.ts';
 import { appearance } from './appearance.ts';
 import { brokenFiles } from './brokenFiles.ts';
 import { Checks } from './checks.ts';
+import { formats } from './formats.ts';
 import { mainJob, OUTPUT_NAME } from './mainJob.ts';
 import { restricted } from './restricted.ts';
 import { SCREENSHOT_FOLDER, screenshot } from './screenshots.ts';
@@ -32,6 +33,7 @@ try {
     await checks.chain('main job', mainJob(window, folder), onFailure);
     await checks.chain('side bar', sideBar(window, OUTPUT_NAME), onFailure);
     await checks.chain('broken files', brokenFiles(window), onFailure);
+    await checks.each('formats', formats(window), onFailure);
     await checks.each('appearance', appearance(window, folder), onFailure);
   } finally {
     await workbench.stop();

@@ -2,16 +2,9 @@
 
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
-import { closeEverything, extension, file, until } from './workspace.ts';
+import { closeEverything, customTabs, extension, file, until } from './workspace.ts';
 
 const EDITOR_TYPE = 'quantscope.checkpoint';
-
-function customTabs(): vscode.TabInputCustom[] {
-  return vscode.window.tabGroups.all
-    .flatMap((group) => group.tabs)
-    .map((tab) => tab.input)
-    .filter((input) => input instanceof vscode.TabInputCustom);
-}
 
 export function editorTests(): void {
   describe('checkpoint editor', () => {

@@ -7,6 +7,7 @@ import { activationTests } from './activation.ts';
 import { commandTests } from './commands.ts';
 import { editorTests } from './editor.ts';
 import { engineTests } from './engine.ts';
+import { formatTests } from './formats.ts';
 
 const TEST_TIMEOUT_MS = 60_000;
 
@@ -16,6 +17,7 @@ export async function run(): Promise<void> {
   mocha.suite.emit('pre-require', globalThis, '', mocha);
   activationTests();
   editorTests();
+  formatTests();
   commandTests();
   engineTests();
   const report: HostReport = { passed: [], failed: [] };

@@ -22,6 +22,14 @@ export function file(...names: string[]): vscode.Uri {
   return vscode.Uri.joinPath(folder(), ...names);
 }
 
+/** Editors of ours and of others that draw a file themselves. */
+export function customTabs(): vscode.TabInputCustom[] {
+  return vscode.window.tabGroups.all
+    .flatMap((group) => group.tabs)
+    .map((tab) => tab.input)
+    .filter((input) => input instanceof vscode.TabInputCustom);
+}
+
 /** @returns the first value of `probe` that is neither undefined nor false */
 export async function until<T>(what: string, probe: () => T | undefined | false, timeoutMs = 30_000): Promise<T> {
   const deadline = Date.now() + timeoutMs;
