@@ -24,8 +24,8 @@ export interface ScaleOperand {
   readonly own?: TensorRecord;
 }
 
-/** 'unfit': the shapes contradict each other. 'undescribed': sound, but no description covers it. */
-export type Unbuilt = 'unfit' | 'undescribed';
+/** Why parts make no weight: 'unfit' when their shapes contradict each other, else what no description covers. */
+export type Unbuilt = 'unfit' | 'unaligned' | 'varints';
 
 export interface AffineParts {
   /** Name of the operator. */
@@ -41,17 +41,17 @@ export interface AffineParts {
 export function affineWeight(parts: AffineParts, locate: Locate): QuantizedWeight | Unbuilt {
   const { codes, scale, zero, axis, block } = parts;
   const { type, shape, elements } = codes;
-  if (type.packed === undefined || type.values === undefined || codes.data.kind === 'numbers') return 'undescribed';
+  if (codes.data.kind === 'numbers') return 'varints';
   const layout = granularityOf(codes, scale.tensor.shape, axis, block);
-  if (layout === null) return 'unfit';
-  if (layout === 'unaligned') return 'undescribed';
+  if (layout === null || type.packed === undefined || type.values === undefined) return 'unfit';
+  if (layout === 'unaligned') return layout;
   const { rows, columns } = layout;
   const extent = locate(codes);
   const matrix = flatCodes(extent, rows, columns, type.bits);
   const factor = scaleFactor(scale, layout, locate);
   const shift = zero === undefined ? 0 : zeroPoint(zero, layout, locate);
   if (shift === 'unfit') return 'unfit';
-  if (matrix === null || factor === null || shift === null) return 'undescribed';
+  if (matrix === null || factor === null || shift === null) return 'unaligned';
   const storage: PackedStorage = {
     kind: 'packed',
     scheme: schemeOf(parts, layout, shift),

@@ -43,12 +43,13 @@ export function blockWeight(parts: BlockParts, locate: Locate): QuantizedWeight 
   const rowCodes = padded ? blocks * block : columns;
   if (codes.type.bits !== 8 || codes.elements !== (rows * rowCodes * bits) / 8) return 'unfit';
   if (scales.elements !== rows * blocks || scales.type.packed !== undefined) return 'unfit';
-  if (codes.data.kind === 'numbers') return 'undescribed';
+  if (codes.data.kind === 'numbers') return 'varints';
   const zero = zeros === undefined ? 2 ** (bits - 1) : zeroMatrix(zeros, rows, blocks, bits, locate);
   const scale = matrixOf(scales, rows, blocks, locate);
   const columnGroups = listed === undefined ? undefined : groupsOf(listed, columns, blocks * block, locate);
   if (zero === 'unfit' || columnGroups === 'unfit') return 'unfit';
-  if (zero === 'undescribed' || columnGroups === 'undescribed' || scale === null) return 'undescribed';
+  if (zero === 'varints' || columnGroups === 'varints') return 'varints';
+  if (scale === null) return 'unfit';
   const columnGroup = columnGroups === undefined ? block : 'listed';
   const extent = locate(codes);
   const symmetry = zeros === undefined ? 'symmetric' : 'asymmetric';
@@ -78,14 +79,20 @@ function byteCodes(extent: Extent, rows: number, columns: number, bits: number):
   return codeMatrix(extent, rows, columns, { bits, wordBytes: 1, streams: 'rows', first: 'streams', packing: 'dense' });
 }
 
-function zeroMatrix(zeros: TensorRecord, rows: number, blocks: number, bits: number, locate: Locate): Matrix | Unbuilt {
+function zeroMatrix(
+  zeros: TensorRecord,
+  rows: number,
+  blocks: number,
+  bits: number,
+  locate: Locate,
+): Matrix | 'unfit' | 'varints' {
   if (zeros.type.packed === undefined) {
     if (zeros.elements !== rows * blocks) return 'unfit';
-    return matrixOf(zeros, rows, blocks, locate) ?? 'undescribed';
+    return matrixOf(zeros, rows, blocks, locate) ?? 'unfit';
   }
   if (zeros.type.bits !== 8 || zeros.elements !== rows * Math.ceil((blocks * bits) / 8)) return 'unfit';
   if (zeros.data.kind === 'numbers') {
-    return bits === 8 ? { kind: 'inline', rows, columns: blocks, values: zeros.data.values } : 'undescribed';
+    return bits === 8 ? { kind: 'inline', rows, columns: blocks, values: zeros.data.values } : 'varints';
   }
   const extent = locate(zeros);
   if (bits === 8) return plainMatrix(extent, 'U8', rows, blocks);
@@ -94,9 +101,9 @@ function zeroMatrix(zeros: TensorRecord, rows: number, blocks: number, bits: num
 }
 
 /** int32, one a column; columns that only fill the last block may be listed too. */
-function groupsOf(listed: TensorRecord, columns: number, padded: number, locate: Locate): Extent | Unbuilt {
+function groupsOf(listed: TensorRecord, columns: number, padded: number, locate: Locate): Extent | 'unfit' | 'varints' {
   if (listed.type.dtype !== 'I32' || (listed.elements !== columns && listed.elements !== padded)) return 'unfit';
-  if (listed.data.kind === 'numbers') return 'undescribed';
+  if (listed.data.kind === 'numbers') return 'varints';
   const { file, offset } = locate(listed);
   return { file, offset, bytes: columns * 4 };
 }

@@ -18,6 +18,15 @@ const MAX_HOPS = 4;
 /** onnxruntime's quantizer calls the parts of X so. */
 const QUANTIZED_END = '_quantized';
 
+type BareReason = Exclude<Unbuilt, 'unfit'> | 'prepacked';
+
+/** Why codes are listed without their scales. */
+const BARE: Readonly<Record<BareReason, string>> = {
+  unaligned: 'rows begin inside bytes',
+  varints: 'codes are stored as varints',
+  prepacked: 'the order of codes is that of one kind of machine',
+};
+
 export interface QuantizedWeights {
   /** By their codes. */
   readonly weights: ReadonlyMap<TensorRecord, QuantizedWeight>;
@@ -33,16 +42,17 @@ export function findQuantized(
 ): QuantizedWeights {
   const finder = new Finder(file, uses, locate);
   for (const graph of graphs) for (const node of graph.nodes) finder.look(graph, node);
-  const { weights, undescribed } = finder;
-  const [first] = undescribed;
-  if (first === undefined) return { weights, warnings: [] };
-  const fact = `${undescribed.size} quantized tensors are listed as bare codes, ${quoteName(first)} is the first`;
-  return { weights, warnings: [`${file}: ${fact}: their codes do not begin at whole bytes in every row`] };
+  return { weights: finder.weights, warnings: [...Map.groupBy(finder.bare, ([, reason]) => reason)].map(told) };
+
+  function told([reason, tensors]: [BareReason, [TensorRecord, BareReason][]]): string {
+    const first = quoteName(tensors[0]?.[0].name ?? '');
+    return `${file}: ${tensors.length} quantized tensors are listed as bare codes, ${first} first: ${BARE[reason]}`;
+  }
 }
 
 class Finder {
   readonly weights = new Map<TensorRecord, QuantizedWeight>();
-  readonly undescribed = new Set<string>();
+  readonly bare = new Map<TensorRecord, BareReason>();
   readonly #file: string;
   readonly #uses: ValueUses;
   readonly #locate: Locate;
@@ -77,7 +87,7 @@ class Finder {
     const [rows, columns] = [integers.get('N') ?? 0, integers.get('K') ?? 0];
     // Another layout, made for one machine.
     if ((integers.get('weight_prepacked') ?? 0) !== 0) {
-      this.undescribed.add(codes.name);
+      this.bare.set(codes, 'prepacked');
       return;
     }
     const zeros = this.#tensor(graph, inputs[3]);
@@ -161,9 +171,9 @@ class Finder {
       const fact = `scales and zero points do not fit its shape [${codes.shape.join(', ')}]`;
       throw new QuantscopeError('PACKING_INVALID', `${this.#file}: tensor ${quoteName(codes.name)}: ${fact}`);
     }
-    if (weight === 'undescribed') this.undescribed.add(codes.name);
+    if (typeof weight === 'string') this.bare.set(codes, weight);
     else {
-      this.undescribed.delete(codes.name);
+      this.bare.delete(codes);
       this.weights.set(codes, weight);
     }
   }
