@@ -14,6 +14,7 @@ const SIGNATURES: readonly (readonly [architecture: string, ...stems: readonly s
   ['qwen3', 'self_attn.q_norm', 'mlp.gate_proj'],
   ['qwen2', 'self_attn.q_proj.bias', 'mlp.gate_proj'],
   ['llama', 'self_attn.q_proj', 'self_attn.o_proj', 'mlp.gate_proj', 'input_layernorm'],
+  ['llama', 'attention.wq', 'attention.wo', 'feed_forward.w1', 'attention_norm'],
   ['gpt2', 'attn.c_attn', 'mlp.c_fc'],
   ['gpt_neox', 'attention.query_key_value', 'mlp.dense_h_to_4h'],
   ['bert', 'attention.self.query', 'intermediate.dense'],

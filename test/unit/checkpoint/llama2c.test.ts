@@ -86,7 +86,8 @@ describe.each([0, 1] as const)('version %i', (version) => {
 describe('version 2', () => {
   test.each([8, 4, 2])('every weight, groups of %i', async (groupSize) => {
     const checkpoint = await open({ version: 2, groupSize, sharedOutput: false });
-    const { tensors, config } = checkpoint;
+    const { tensors, config, model } = checkpoint;
+    expect(model).toMatchObject({ architecture: 'llama', layers: 3 });
     // Rows of queries and keys are Meta's, so are the names.
     expect(config).toBeNull();
     expect(new Set(tensors.map(({ role }) => role))).not.toContain('other');
