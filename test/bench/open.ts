@@ -1,105 +1,98 @@
-// Opening a 100 GB checkpoint of 64 sparse shards: headers only, whatever the data weighs.
+// Opening what is large: a 100 GB and an 812 GB checkpoint in shards, and a header of a million tensors.
 
 import { spawnSync } from 'node:child_process';
-import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { denseLayers, llama405b, manyTensors, writeSparseFile, writeSparseShards } from '../fixtures/sparseModels.ts';
 import type { BenchRow } from './benchRow.ts';
+import type { Measured } from './openProgram.ts';
 
-const SHARDS = 64;
-const LAYERS_PER_SHARD = 1;
-const HIDDEN = 8192;
-const FFN = 27648;
 const RUNS = 7;
-const SHAPES: Record<string, [number, number]> = {
-  'self_attn.q_proj': [HIDDEN, HIDDEN],
-  'self_attn.k_proj': [1024, HIDDEN],
-  'self_attn.v_proj': [1024, HIDDEN],
-  'self_attn.o_proj': [HIDDEN, HIDDEN],
-  'mlp.gate_proj': [FFN, HIDDEN],
-  'mlp.up_proj': [FFN, HIDDEN],
-  'mlp.down_proj': [HIDDEN, FFN],
-};
+/** Two of the largest matrices of the 405B model, 1.7 GB each. */
+const SCANNED = ['model.layers.0.mlp.gate_proj.weight', 'model.layers.125.mlp.down_proj.weight'];
+/** As the editor starts the engine (extension/engineProcess.ts). */
+const ENGINE_FLAGS = ['--max-semi-space-size=16'];
 
 export async function bench(): Promise<BenchRow[]> {
   const folder = mkdtempSync(join(tmpdir(), 'quantscope-bench-'));
   try {
-    const bytes = writeSparseModel(folder);
-    const runs = Array.from({ length: RUNS }, () => inspect(folder)).sort((a, b) => a.openMs - b.openMs);
-    const median = runs[RUNS >> 1] as Inspected;
     return [
-      {
-        name: `open ${(bytes / 1e9).toFixed(0)} GB, ${SHARDS} shards, ${median.tensors} tensors`,
-        value: median.openMs,
-        unit: 'ms',
-        aim: '< 300',
-        pass: median.openMs < 300,
-        note: `median of ${RUNS} fresh processes; ${median.bytesRead} bytes read`,
-      },
-      {
-        name: 'resident memory after that open',
-        value: median.residentBytes / 1e6,
-        unit: 'MB',
-        aim: '< 512',
-        pass: median.residentBytes < 512e6,
-      },
+      ...hundredGigabytes(join(folder, '100gb')),
+      ...llama(join(folder, '405b')),
+      ...million(join(folder, 'million')),
     ];
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-interface Inspected {
-  openMs: number;
-  bytesRead: number;
-  tensors: number;
-  residentBytes: number;
+function hundredGigabytes(folder: string): BenchRow[] {
+  mkdirSync(folder);
+  const shards = denseLayers(64, 8192, 27_648, 1024);
+  const bytes = writeSparseShards(folder, shards);
+  const median = medianOf(() => run('open', folder));
+  return [
+    {
+      name: `open ${(bytes / 1e9).toFixed(0)} GB, ${shards.length} shards, ${median.tensors} tensors`,
+      ...below(median.ms, 300, 'ms'),
+      note: `median of ${RUNS} fresh processes; ${median.bytesRead} bytes read`,
+    },
+    { name: 'resident memory after that open', ...below(median.peakBytes / 1e6, 512, 'MB') },
+  ];
 }
 
-/** A fresh process each time: nothing compiled, nothing cached. */
-function inspect(folder: string): Inspected {
-  const program = `
-    const { openCheckpoint } = await import(${JSON.stringify(new URL('../../core/checkpoint/open.ts', import.meta.url).href)});
-    const began = performance.now();
-    const checkpoint = await openCheckpoint(${JSON.stringify(folder)});
-    const openMs = performance.now() - began;
-    console.log(JSON.stringify({ openMs, bytesRead: checkpoint.bytesRead, tensors: checkpoint.tensors.length, residentBytes: process.memoryUsage.rss() }));`;
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+function llama(folder: string): BenchRow[] {
+  mkdirSync(folder);
+  const shards = llama405b();
+  const bytes = writeSparseShards(folder, shards);
+  const median = medianOf(() => run('open', folder));
+  const scan = run('scan', folder, ...SCANNED);
+  return [
+    {
+      name: `open 405B parameters, ${(bytes / 1e9).toFixed(0)} GB, ${shards.length} shards, ${median.tensors} tensors`,
+      ...below(median.ms, 1000, 'ms'),
+      note: `median of ${RUNS} fresh processes; ${median.bytesRead} bytes read`,
+    },
+    {
+      name: `peak memory of statistics of ${SCANNED.length} of its largest tensors`,
+      ...below(scan.peakBytes / 1e6, 512, 'MB'),
+      note: `sparse zeros, in ${(scan.ms / 1000).toFixed(1)} s`,
+    },
+  ];
+}
+
+function million(folder: string): BenchRow[] {
+  mkdirSync(folder);
+  const path = join(folder, 'million.safetensors');
+  writeSparseFile(path, manyTensors(1_000_000));
+  const median = medianOf(() => run('table', path));
+  return [
+    {
+      name: `open ${median.tensors} tensors`,
+      ...below(median.ms, 1500, 'ms'),
+      note: `median of ${RUNS} fresh processes; a header of ${(median.bytesRead / 1e6).toFixed(0)} MB`,
+    },
+    { name: 'peak memory of that, table serialized', ...below(median.peakBytes / 1e6, 600, 'MB') },
+  ];
+}
+
+/** A fresh process: nothing compiled, nothing cached. */
+function run(...args: string[]): Measured {
+  const program = fileURLToPath(new URL('openProgram.ts', import.meta.url));
+  const { stdout, stderr, status } = spawnSync(process.execPath, [...ENGINE_FLAGS, program, ...args], {
     encoding: 'utf8',
   });
   if (status !== 0) throw new Error(stderr);
-  return JSON.parse(stdout) as Inspected;
+  return JSON.parse(stdout) as Measured;
 }
 
-/** @returns the bytes the files claim; they occupy almost nothing on disk. */
-function writeSparseModel(folder: string): number {
-  const weightMap: Record<string, string> = {};
-  let total = 0;
-  for (let shard = 0; shard < SHARDS; shard++) {
-    const file = `model-${String(shard + 1).padStart(5, '0')}-of-${String(SHARDS).padStart(5, '0')}.safetensors`;
-    const header: Record<string, unknown> = {};
-    let offset = 0;
-    for (let i = 0; i < LAYERS_PER_SHARD; i++)
-      for (const [module, shape] of Object.entries(SHAPES)) {
-        const name = `model.layers.${shard * LAYERS_PER_SHARD + i}.${module}.weight`;
-        const bytes = shape[0] * shape[1] * 2;
-        header[name] = { dtype: 'BF16', shape, data_offsets: [offset, offset + bytes] };
-        weightMap[name] = file;
-        offset += bytes;
-      }
-    const json = Buffer.from(JSON.stringify(header));
-    const padded = Buffer.concat([json, Buffer.alloc((8 - (json.length % 8)) % 8, ' ')]);
-    const length = Buffer.alloc(8);
-    length.writeBigUInt64LE(BigInt(padded.length));
-    const fd = openSync(join(folder, file), 'w');
-    writeSync(fd, Buffer.concat([length, padded]));
-    ftruncateSync(fd, 8 + padded.length + offset);
-    closeSync(fd);
-    total += 8 + padded.length + offset;
-  }
-  writeFileSync(
-    join(folder, 'model.safetensors.index.json'),
-    JSON.stringify({ metadata: { total_size: total }, weight_map: weightMap }),
-  );
-  return total;
+function medianOf(measure: () => Measured): Measured {
+  const runs = Array.from({ length: RUNS }, measure).sort((a, b) => a.ms - b.ms);
+  return runs[RUNS >> 1] as Measured;
+}
+
+function below(value: number, aim: number, unit: string): Pick<BenchRow, 'value' | 'unit' | 'aim' | 'pass'> {
+  return { value, unit, aim: `< ${aim}`, pass: value < aim };
 }
