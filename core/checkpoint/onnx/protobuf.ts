@@ -6,11 +6,13 @@ import { MAX_ONNX_STRUCTURE_BYTES } from '../../base/limits.ts';
 import type { ByteSource } from '../../io/byteSource.ts';
 import { decodeName, limitName } from '../tensorName.ts';
 
-/** Read after a jump over data: the fields between two tensors take some hundred bytes. */
+/** Read after a jump over a tensor's data: the fields between two tensors take some hundred bytes. */
 const MIN_PAGE_BYTES = 1024;
-/** Pages grow up to this while the walk goes on without jumps. */
+/** Pages grow up to this while the walk goes on without such jumps. */
 const MAX_PAGE_BYTES = 256 * 1024;
 const PAGE_GROWTH = 4;
+/** Data of up to this size is read over: a read costs as much as copying some ten thousand bytes. */
+const SMALL_JUMP_BYTES = 16 * 1024;
 /** A tag and a varint, ten bytes each at most. */
 const HEAD_BYTES = 20;
 
@@ -98,7 +100,7 @@ export class Protobuf {
     if (this.at + count > sizeBytes) {
       this.fail(`${count} bytes are needed at byte ${this.at}, the file ends at ${sizeBytes}`, 'HEADER_TRUNCATED');
     }
-    const onward = this.at >= this.#start && this.at <= this.#end;
+    const onward = this.at >= this.#start && this.at <= this.#end + SMALL_JUMP_BYTES;
     this.#pageBytes = onward ? Math.min(this.#pageBytes * PAGE_GROWTH, MAX_PAGE_BYTES) : MIN_PAGE_BYTES;
     const length = Math.min(Math.max(count, this.#pageBytes), sizeBytes - this.at);
     this.#page = await this.source.read(this.at, length);
