@@ -6,6 +6,7 @@ import { GGUF_ATTACKS } from './ggufAttacks.ts';
 import { HDF5_ATTACKS } from './hdf5Attacks.ts';
 import { IMATRIX_ATTACKS } from './imatrixAttacks.ts';
 import { NUMPY_ATTACKS } from './numpyAttacks.ts';
+import { ONNX_ATTACKS } from './onnxAttacks.ts';
 import { PACKED_ATTACKS } from './packedAttacks.ts';
 import { SAFETENSORS_ATTACKS } from './safetensorsAttacks.ts';
 import { ZIP_ATTACKS } from './zipAttacks.ts';
@@ -16,6 +17,7 @@ export const ATTACKS: readonly Attack[] = [
   ...GGUF_ATTACKS,
   ...HDF5_ATTACKS,
   ...IMATRIX_ATTACKS,
+  ...ONNX_ATTACKS,
   ...PACKED_ATTACKS,
   ...ZIP_ATTACKS,
   ...NUMPY_ATTACKS,

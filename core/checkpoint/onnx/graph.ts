@@ -3,6 +3,7 @@
 import { MAX_NAME_BYTES, MAX_ONNX_GRAPH_DEPTH, MAX_ONNX_NODES, MAX_TENSORS } from '../../base/limits.ts';
 import { quoteName } from '../tensorName.ts';
 import { readConstant } from './constant.ts';
+import { NEEDED_ATTRIBUTES } from './operands.ts';
 import { type Field, type Protobuf, WIRE } from './protobuf.ts';
 import { type NumberBudget, type OmittedTensor, readTensor, type TensorRecord } from './tensorProto.ts';
 
@@ -36,7 +37,7 @@ export interface OnnxNode {
   /** Names of values; '' where an optional input is left out. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** Attributes that are integers. */
+  /** Those of NEEDED_ATTRIBUTES that it has. */
   readonly integers: ReadonlyMap<string, number>;
 }
 
@@ -46,8 +47,11 @@ interface NodeDraft extends OnnxNode {
   domain: string;
   readonly inputs: string[];
   readonly outputs: string[];
-  readonly integers: Map<string, number>;
+  integers: Map<string, number>;
 }
+
+/** Of the million nodes without any. */
+const NO_INTEGERS = new Map<string, number>();
 
 export interface OnnxGraph {
   /** What its tensors' names begin with: '' for the main graph. */
@@ -141,7 +145,7 @@ export class GraphReader {
     const { proto } = this;
     proto.expect(message, WIRE.bytes);
     if (++this.#nodes > MAX_ONNX_NODES) this.#tooMany('nodes', MAX_ONNX_NODES);
-    const node: NodeDraft = { name: '', opType: '', domain: '', inputs: [], outputs: [], integers: new Map() };
+    const node: NodeDraft = { name: '', opType: '', domain: '', inputs: [], outputs: [], integers: NO_INTEGERS };
     // What an attribute is for depends on the operator, which exporters write before it; nothing says they must.
     const early: Field[] = [];
     while (proto.at < message.end) {
@@ -186,7 +190,10 @@ export class GraphReader {
       else if (field.number === ATTRIBUTE_GRAPH || field.number === ATTRIBUTE_GRAPHS) bodies.push(field);
       proto.at = field.end;
     }
-    if (integer !== null) node.integers.set(name, integer);
+    if (integer !== null && NEEDED_ATTRIBUTES.has(name)) {
+      if (node.integers === NO_INTEGERS) node.integers = new Map();
+      node.integers.set(name, integer);
+    }
     for (const body of bodies) {
       proto.at = body.start;
       const owner = node.name === '' ? (node.outputs[0] ?? node.opType) : node.name;

@@ -2,6 +2,18 @@
 
 import type { OnnxNode } from './graph.ts';
 
+/** Integer attributes that tell how a weight is stored; no other is kept. */
+export const NEEDED_ATTRIBUTES: ReadonlySet<string> = new Set([
+  'K',
+  'N',
+  'axis',
+  'bits',
+  'block_size',
+  'quantize_axis',
+  'transB',
+  'weight_prepacked',
+]);
+
 export interface Operand {
   /** Positions among the node's inputs. */
   readonly codes: number;

@@ -91,17 +91,18 @@ export async function readTensor(
   if (formOf(type) !== 'varint' && typed.count === 1 && typed.first.wire === WIRE.bytes) {
     return { ...facts, data: insideFile(proto, facts, typed, type.bits) };
   }
+  const { first } = typed;
+  const count = Math.ceil(elements / elementsPerInteger(type));
+  const wrong = (fact: string): never =>
+    proto.fail(`tensor ${quoteName(name)} has ${elements} elements and ${fact} numbers`, 'SHAPE_INVALID');
+  // Every number takes a byte at least.
+  if (count > typed.end - first.start) wrong('fewer');
   if (type.parts > 1) return { name, reason: 'complex numbers without fixed width' };
   if (elements > budget.left) return { name, reason: 'more numbers without fixed width than are read' };
   budget.left -= elements;
-  const { first } = typed;
-  const count = Math.ceil(elements / elementsPerInteger(type));
   const numbers = await readNumbers(proto, first, end, formOf(type), count);
   proto.at = end;
-  if (numbers.length !== count) {
-    const fact = `has ${elements} elements and ${numbers.length > count ? 'more' : 'fewer'} numbers`;
-    proto.fail(`tensor ${quoteName(name)} ${fact}`, 'SHAPE_INVALID');
-  }
+  if (numbers.length !== count) wrong(numbers.length > count ? 'more' : 'fewer');
   const values = valuesOf(numbers, type, elements);
   return { ...facts, data: { kind: 'numbers', values, offset: first.start, bytes: typed.end - first.start } };
 }
