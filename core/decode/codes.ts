@@ -10,6 +10,8 @@ type Words = Uint8Array | Uint32Array;
 
 /** Where code p of a stream lies, for p = first, first + 1, …. */
 interface Places {
+  /** First code. */
+  readonly p0: number;
   /** Word, counted from `words.from`. */
   readonly word: Int32Array;
   /** Least significant bit in that word. */
@@ -75,7 +77,7 @@ function placesOf(codes: CodeMatrix, p0: number, p1: number): Places {
     from = Math.min(from, word);
     to = Math.max(to, over ? word + 2 : word + 1);
   }
-  return { word: Int32Array.from(absolute, (word) => word - from), shift, from, to, straddles };
+  return { p0, word: Int32Array.from(absolute, (word) => word - from), shift, from, to, straddles };
 }
 
 /** Every row is a stream. */
@@ -85,6 +87,14 @@ function unpackRows(codes: CodeMatrix, items: Items, places: Places, s0: number,
   const width = word.length;
   const mask = (1 << codes.bits) - 1;
   const [streamStep, wordStep] = stepsOf(items);
+  if (codes.bits === 8 && codes.packing === 'dense' && wordStep === 1) {
+    // Whole bytes in their order.
+    const bytes = items.bytes;
+    const first = (items.origin + s0 * streamStep) * codes.wordBytes + places.p0;
+    for (let s = s0, at = 0, from = first; s < s1; s++, at += width, from += streamStep * codes.wordBytes)
+      out.set(bytes.subarray(from, from + width), at);
+    return;
+  }
   const offset = word.map((w) => w * wordStep);
   for (let s = s0; s < s1; s++) {
     const base = items.origin + s * streamStep + places.from * wordStep;

@@ -14,8 +14,7 @@ export interface RowValues {
   readonly bias: Float32Array;
 }
 
-export function rowValues({ ends }: Segments): RowValues {
-  const count = ends.length;
+export function rowValues({ count }: Segments): RowValues {
   return { scale: new Float32Array(count), zero: new Float32Array(count), bias: new Float32Array(count) };
 }
 
@@ -52,7 +51,7 @@ export function groupValues(matrix: PackedMatrix, rect: Rect, segments: Segments
       if (zero === null) out.zero.fill(fixedZero);
       else add(zero, row, zeroOffset, out.zero);
       if (bias === null) out.bias.fill(fixedBias);
-      else add(bias, row, 0, out.bias);
+      else add(bias, row, -0, out.bias);
     },
   };
 }
@@ -74,7 +73,7 @@ function add({ values, width, row0, rowGroup, column }: Part, row: number, offse
 function loadPart(grouped: Grouped, rect: Rect, segments: Segments, load: LoadMatrix): Part {
   const { matrix, rowGroup, columnGroup, divide = false } = grouped;
   if (!(rowGroup >= 1)) throw new QuantscopeError('PACKING_INVALID', 'a group of less than one row');
-  const groups = segmentGroups(columnGroup, rect, segments);
+  const groups = segmentGroups(columnGroup, segments);
   let [column0, column1] = [Infinity, 0];
   for (const group of groups) {
     column0 = Math.min(column0, group);
@@ -88,18 +87,11 @@ function loadPart(grouped: Grouped, rect: Rect, segments: Segments, load: LoadMa
       `group ${row1 - 1}, ${column1 - 1} wanted, there are ${matrix.rows} × ${matrix.columns}`,
     );
   const values = load(matrix, { row0, row1, column0, column1 });
-  const column = Int32Array.from(groups, (group) => group - column0);
+  const column = Int32Array.from<number>(groups, (group) => group - column0);
   return { values, width: column1 - column0, row0, rowGroup, column, divide };
 }
 
 /** Group of columns of each segment. */
-function segmentGroups(
-  columnGroup: Grouped['columnGroup'],
-  rect: Rect,
-  { ends, listed }: Segments,
-): ArrayLike<number> & Iterable<number> {
-  if (columnGroup === 'listed') return listed;
-  return Float64Array.from(ends, (_, i) =>
-    Math.floor((rect.column0 + (i === 0 ? 0 : (ends[i - 1] as number))) / columnGroup),
-  );
+function segmentGroups(columnGroup: Grouped['columnGroup'], { column, listed }: Segments): Float64Array | Int32Array {
+  return columnGroup === 'listed' ? listed : column.map((at) => Math.floor(at / columnGroup));
 }

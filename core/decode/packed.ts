@@ -14,8 +14,8 @@ import { groupValues, type LoadMatrix, rowValues } from './grouped.ts';
 import { levelsOf } from './levels.ts';
 import { inlineWindow, plainWindow } from './plainMatrix.ts';
 import { piecesOf, type Rect, windowsOf } from './rect.ts';
-import { scaleSegments, scaleShortSegments } from './scale.ts';
-import { type Segments, segmentsOf } from './segments.ts';
+import { scaleRow } from './scale.ts';
+import { segmentsOf } from './segments.ts';
 
 /** Scales that are packed themselves, whose scales are packed …: bitsandbytes goes one deep. */
 const MAX_NESTING = 4;
@@ -98,16 +98,10 @@ function decodeWindow(
   const out = target();
   const width = rect.column1 - rect.column0;
   const values = rowValues(segments);
-  const apply = isShort(segments, width, levels.length) ? scaleShortSegments : scaleSegments;
   for (let row = rect.row0; row < rect.row1; row++) {
     groups.ofRow(row, values);
-    apply(codes, levels, segments, values, out, (row - rect.row0) * width);
+    scaleRow(codes, levels, segments, values, out, (row - rect.row0) * width);
   }
-}
-
-/** Segments too short to make a table of values for each: columns in activation order. */
-function isShort({ ends }: Segments, width: number, levels: number): boolean {
-  return ends.length * Math.min(levels, 16) > width;
 }
 
 function naming(files: FilePaths, { codes, scheme }: PackedStorage, body: () => void): void {

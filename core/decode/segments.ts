@@ -6,16 +6,21 @@ import type { FilePaths } from './extent.ts';
 import { readItems } from './items.ts';
 import type { Rect } from './rect.ts';
 
+/** Sets of columns that share all scales: runs of neighbours, or the listed groups themselves where those are mixed. */
 export interface Segments {
-  /** First column of the window, in the matrix. */
-  readonly column0: number;
-  /** Ends of the segments, counted from the window's first column. */
-  readonly ends: Int32Array;
-  /** Segment of each column of the window. */
-  readonly of: Int32Array;
+  readonly count: number;
+  /** Some column of each segment, in the matrix. */
+  readonly column: Float64Array;
   /** Listed group of each segment; empty where no group is listed. */
   readonly listed: Int32Array;
+  /** Segment of each column of the window. */
+  readonly of: Int32Array;
+  /** Ends of the segments, counted from the window's first column; null where they are mixed or too short for loops. */
+  readonly ends: Int32Array | null;
 }
+
+/** Runs shorter than this on average are not worth a loop each. */
+const SHORTEST_RUN = 8;
 
 /** All parts of a matrix that come by groups. */
 export function groupedParts({ zero, factors, bias }: PackedMatrix): Grouped[] {
@@ -29,27 +34,52 @@ export function segmentsOf(files: FilePaths, matrix: PackedMatrix, { column0, co
     Number.isFinite(size),
   ) as number[];
   if (sizes.some((size) => size < 1)) throw new QuantscopeError('PACKING_INVALID', 'a group of less than one column');
-  const groups = parts.some(({ columnGroup }) => columnGroup === 'listed')
+  const width = column1 - column0;
+  const list = parts.some(({ columnGroup }) => columnGroup === 'listed')
     ? listedGroups(files, matrix, parts, column0, column1)
     : null;
-  const of = new Int32Array(column1 - column0);
+  const of = new Int32Array(width);
+  const starts: number[] = [];
   const ends: number[] = [];
-  const listed: number[] = [];
   for (let column = column0; column < column1; ) {
     let end = column1;
     for (const size of sizes) end = Math.min(end, (Math.floor(column / size) + 1) * size);
-    if (groups !== null) {
-      const group = groups[column - column0] as number;
-      listed.push(group);
+    if (list !== null) {
+      const group = list.of[column - column0];
       let same = column + 1;
-      while (same < end && groups[same - column0] === group) same++;
+      while (same < end && list.of[same - column0] === group) same++;
       end = same;
     }
     of.fill(ends.length, column - column0, end - column0);
+    starts.push(column);
     ends.push(end - column0);
     column = end;
   }
-  return { column0, ends: Int32Array.from(ends), of, listed: Int32Array.from(listed) };
+  if (list !== null && sizes.length === 0 && ends.length > list.groups) return mixed(list, column0);
+  return {
+    count: ends.length,
+    column: Float64Array.from(starts),
+    listed: Int32Array.from(list === null ? [] : starts, (column) => list?.of[column - column0] ?? 0),
+    of,
+    ends: ends.length * SHORTEST_RUN <= width ? Int32Array.from(ends) : null,
+  };
+}
+
+/** Columns in activation order: each group is a segment, wherever its columns are. */
+function mixed({ of, groups }: ListedGroups, column0: number): Segments {
+  return {
+    count: groups,
+    column: new Float64Array(groups).fill(column0),
+    listed: Int32Array.from({ length: groups }, (_, group) => group),
+    of,
+    ends: null,
+  };
+}
+
+interface ListedGroups {
+  /** Group of each column of the window. */
+  readonly of: Int32Array;
+  readonly groups: number;
 }
 
 function listedGroups(
@@ -58,7 +88,7 @@ function listedGroups(
   parts: readonly Grouped[],
   column0: number,
   column1: number,
-): Int32Array {
+): ListedGroups {
   if (columnGroups === undefined)
     throw new QuantscopeError('PACKING_INVALID', 'groups are to be listed, no list is there');
   const limit = Math.min(...parts.filter((part) => part.columnGroup === 'listed').map(({ matrix }) => matrix.columns));
@@ -67,10 +97,11 @@ function listedGroups(
     { size: columns, stride: 1, from: column0, to: column1 },
   ]);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return Int32Array.from({ length: column1 - column0 }, (_, i) => {
+  const of = Int32Array.from({ length: column1 - column0 }, (_, i) => {
     const group = view.getInt32((origin + column0 + i) * 4, true);
     if (group < 0 || group >= limit)
       throw new QuantscopeError('PACKING_INVALID', `column ${column0 + i} is in group ${group}, there are ${limit}`);
     return group;
   });
+  return { of, groups: limit };
 }

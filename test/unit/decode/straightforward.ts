@@ -104,3 +104,10 @@ function code(codes: CodeMatrix, bytesOf: BytesOf, row: number, column: number):
   }
   return value;
 }
+
+/** Where two lists differ first, every NaN the same; null when they do not. Cheap to print, unlike the lists. */
+export function firstDifference(found: Float32Array, wanted: Float32Array): string | null {
+  if (found.length !== wanted.length) return `${found.length} values, ${wanted.length} wanted`;
+  const at = found.findIndex((value, i) => !Object.is(value, wanted[i]));
+  return at < 0 ? null : `element ${at}: ${found[at]}, wanted ${wanted[at]}`;
+}

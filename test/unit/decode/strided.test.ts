@@ -13,7 +13,7 @@ import { DTYPE_NAMES, type DType, dtypeInfo } from '../../../core/tensor/dtype.t
 import type { StridedStorage } from '../../../core/tensor/storage.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
 import { type ExtentFile, extentFile, randomBytes } from './descriptors.ts';
-import { stridedValue } from './straightforward.ts';
+import { firstDifference, stridedValue } from './straightforward.ts';
 
 const kernels = await loadKernels();
 const { arena } = kernels;
@@ -74,9 +74,9 @@ describe('strided tensors', () => {
         const first = Math.floor(a * elements);
         const count = 1 + Math.floor(b * (elements - first));
         const wanted = Float32Array.from({ length: count }, (_, i) => stridedValue(storage, file.bytesOf, first + i));
-        expect(load(storage, file.paths, first, count)).toEqual(wanted);
+        expect(firstDifference(load(storage, file.paths, first, count), wanted)).toBeNull();
       }),
-      { numRuns: 500 },
+      { numRuns: 500, endOnFailure: true },
     );
   });
 
@@ -97,17 +97,17 @@ describe('strided tensors', () => {
         arena.scoped(() => {
           const dst = arena.alloc(count * 4 + 64);
           if (loadStridedWindow(kernels, storage, file.paths, { row0, row1, column0, column1 }, dst))
-            expect(arena.f32(dst, count).slice()).toEqual(wanted);
+            expect(firstDifference(arena.f32(dst, count), wanted)).toBeNull();
           else expect(storage.shape.length).toBeGreaterThan(2);
         });
       }),
-      { numRuns: 300 },
+      { numRuns: 300, endOnFailure: true },
     );
   });
 
   it('a transposed matrix too large to keep whole is read in slabs, the same in any order', () => {
-    // 6000 × 3000 float32, stored by columns: 72 MB, more than a thread keeps of one part.
-    const [rows, columns] = [6000, 3000];
+    // 4096 × 2200 float32, stored by columns: 36 MB, more than a thread keeps of one part.
+    const [rows, columns] = [4096, 2200];
     const path = join(folder, 'transposed.bin');
     const file = openSync(path, 'w');
     ftruncateSync(file, rows * columns * 4);
@@ -129,7 +129,7 @@ describe('strided tensors', () => {
       shape: [rows, columns],
       strides: [1, rows],
     };
-    for (const row of [0, 64, 128, 3000, 2936, 5990]) {
+    for (const row of [0, 64, 128, 3000, 2936, 4086]) {
       const found = load(storage, { 0: path }, row * columns + 17, 9 * columns);
       expect(found.length).toBe(9 * columns);
       let wrong = 0;
@@ -139,8 +139,8 @@ describe('strided tensors', () => {
       }
       expect(wrong).toBe(0);
     }
-    const gaps = { ...storage, shape: [200, 1000], strides: [7, 3 * rows] }; // neither dimension is contiguous
-    expect(load(gaps, { 0: path }, 150 * 1000 + 3, 3)).toEqual(
+    const gaps = { ...storage, shape: [200, 700], strides: [7, 3 * rows] }; // neither dimension is contiguous
+    expect(load(gaps, { 0: path }, 150 * 700 + 3, 3)).toEqual(
       Float32Array.of(value(1050, 9), value(1050, 12), value(1050, 15)),
     );
   });
