@@ -10,6 +10,10 @@ def figures(path, dtype, elements, columns):
         x = np.fromfile(path, np.float32, elements)
     else:
         x = (np.fromfile(path, np.uint16, elements).astype(np.uint32) << 16).view(np.float32)
+    return figures_of(x, columns)
+
+
+def figures_of(x, columns):
     finite = np.isfinite(x)
     nan, inf = np.isnan(x).sum(), np.isinf(x).sum()
     if nan or inf:
@@ -34,10 +38,11 @@ def figures(path, dtype, elements, columns):
     return out
 
 
-path, dtype, elements, columns = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-best = float("inf")
-for _ in range(3):
-    began = time.perf_counter()
-    figures(path, dtype, elements, columns)
-    best = min(best, time.perf_counter() - began)
-print(best)
+if __name__ == "__main__":
+    path, dtype, elements, columns = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    best = float("inf")
+    for _ in range(3):
+        began = time.perf_counter()
+        figures(path, dtype, elements, columns)
+        best = min(best, time.perf_counter() - began)
+    print(best)
