@@ -8,6 +8,7 @@ import { GGUF_ATTACKS } from '../malformed/ggufAttacks.ts';
 import { HDF5_ATTACKS } from '../malformed/hdf5Attacks.ts';
 import { IMATRIX_ATTACKS } from '../malformed/imatrixAttacks.ts';
 import { NUMPY_ATTACKS } from '../malformed/numpyAttacks.ts';
+import { ONNX_ATTACKS } from '../malformed/onnxAttacks.ts';
 import { PACKED_ATTACKS } from '../malformed/packedAttacks.ts';
 import { SAFETENSORS_ATTACKS } from '../malformed/safetensorsAttacks.ts';
 import type { Bytes } from './mutation.ts';
@@ -79,7 +80,7 @@ export const SUBJECTS: readonly Subject[] = [
   {
     name: 'onnx',
     valid: onnxSeeds,
-    attacks: [],
+    attacks: ONNX_ATTACKS,
     words: [
       'location',
       'offset',
