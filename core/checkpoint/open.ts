@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { basename, dirname, resolve } from 'node:path';
 import type { CheckpointFormat } from '../base/checkpointFormats.ts';
 import { QuantscopeError } from '../base/errors.ts';
+import { modelEnding } from '../base/modelFiles.ts';
 import { isFolder } from '../io/folder.ts';
 import type { TensorPlace } from '../model/places.ts';
 import { placeTensors } from '../model/placeTensors.ts';
@@ -76,8 +77,8 @@ function displayName(path: string, folder: boolean): string {
   const absolute = resolve(path);
   const name = basename(absolute);
   if (folder) return name;
-  if (/^(model|pytorch_model)\.safetensors(\.index\.json)?$/.test(name)) return basename(dirname(absolute)) || name;
-  return name.replace(/\.safetensors\.index\.json$|\.safetensors$|\.gguf$/i, '');
+  const stem = name.slice(0, name.length - (modelEnding(name)?.length ?? 0)) || name;
+  return stem === 'model' || stem === 'pytorch_model' ? basename(dirname(absolute)) || name : stem;
 }
 
 /** Packed tensors are described with the help of config.json, which no header tells. */

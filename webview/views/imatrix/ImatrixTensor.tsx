@@ -144,7 +144,11 @@ function columnFigures(values: Float32Array) {
     ['mean', figure(mean), 'mean of E[x²] over the columns'],
     ['max / mean', figure((peak === null ? 0 : (values[peak] ?? 0)) / mean), 'largest E[x²] / mean E[x²]'],
     ['top 1 %', percent(topShare(values, TOP_COLUMNS)), 'share of Σ E[x²] in the largest 1 % of columns'],
-    ['half lies in', `${grouped(half)} columns`, 'the fewest columns that hold half of Σ E[x²]'],
+    [
+      'half lies in',
+      `${grouped(half)} ${half === 1 ? 'column' : 'columns'}`,
+      'the fewest columns that hold half of Σ E[x²]',
+    ],
     ['kurtosis', figure((finite.length * fourth) / second ** 2 - 3), 'excess, over the columns'],
     ['zeros', percent(finite.length === 0 ? 0 : zeros / finite.length), 'share of columns never active'],
   ];

@@ -39,7 +39,7 @@ export function OverviewView(): ReactNode {
         </div>
       </dl>
       {summary.ggufBlocker === null ? null : (
-        <p className="notice inline">GGUF export is not possible: {visibleText(summary.ggufBlocker)}</p>
+        <p className="notice inline">No GGUF export: {visibleText(summary.ggufBlocker)}</p>
       )}
       <h3>Stored types</h3>
       <MixBar label="dtype" parts={summary.dtypes.map((d) => mix(d, d.dtype))} />
