@@ -84,7 +84,7 @@ async function refuseMissing(index: string, shards: readonly string[]): Promise<
   const there = await mapBounded(shards, PARALLEL_SHARDS, pathExists);
   const missing = shards.filter((_, at) => there[at] === false);
   if (missing[0] === undefined) return;
-  const fact = `${missing.length} of ${shards.length} shards are missing, the first is ${basename(missing[0])}`;
+  const fact = `${missing.length} of ${shards.length} shards are missing, the first is ${quoteName(basename(missing[0]))}`;
   throw new QuantscopeError('SHARD_MISSING', `${basename(index)}: ${fact}`);
 }
 
