@@ -30,9 +30,13 @@ export function measureItems(
   size: SizeModel,
   types: readonly GgufTarget[],
 ): MeasuredItem[] {
-  const weights = damageWeights(planned);
   const damages = new Map<number, readonly Damage[]>();
-  for (const row of rows) damages.set(row.tensor, row.damages);
+  const measuredWeights = new Map<number, number>();
+  for (const row of rows) {
+    damages.set(row.tensor, row.damages);
+    if (row.weight !== undefined) measuredWeights.set(row.tensor, row.weight);
+  }
+  const weights = weightsOf(planned, measuredWeights);
   const storedTypes = new Map<number, readonly (readonly [GgufTarget, GgufTarget])[]>();
   return planned.map((tensor, at) => {
     const { rows: rowCount, columns } = matrixShape(tensor);
@@ -61,6 +65,23 @@ export function measureItems(
     const { name, role } = tensor;
     return { free: { name, role, columns, choices, allowed, rule: { kind: 'free' }, nonFinite }, choiceOf };
   });
+}
+
+/**
+ * Measured weights where there are any: tensors without one (experts, projections outside the blocks) get the share of
+ * their parameters, scaled so that both kinds mean the same on average.
+ */
+function weightsOf(planned: readonly PlannedTensor[], measured: ReadonlyMap<number, number>): ArrayLike<number> {
+  const assumed = damageWeights(planned);
+  let [sum, assumedSum] = [0, 0];
+  planned.forEach(({ index }, at) => {
+    const weight = measured.get(index);
+    if (weight === undefined) return;
+    sum += weight;
+    assumedSum += assumed[at] ?? 0;
+  });
+  const scale = sum > 0 && assumedSum > 0 ? sum / assumedSum : 1;
+  return planned.map(({ index }, at) => measured.get(index) ?? scale * (assumed[at] ?? 0));
 }
 
 /** One choice per stored type: the first that comes to it. */

@@ -4,6 +4,7 @@ import { encodeTensor } from '../export/encodeTensor.ts';
 import { compareTensor } from '../export/verify/compareTensor.ts';
 import { loadValuesTask } from '../forward/loadValues.ts';
 import { serveTasks } from '../kernels/task.ts';
+import { roundTripTask } from '../sensitivity/roundTripTask.ts';
 import { weightErrorTask } from '../sensitivity/weightErrorTask.ts';
 import { channelTask } from '../stats/channel.ts';
 import { statisticsLookTask, statisticsPartTask, statisticsTask } from '../stats/statisticsTasks.ts';
@@ -19,4 +20,5 @@ serveTasks({
   tile: tileTask,
   channel: channelTask,
   loadValues: loadValuesTask,
+  roundTrip: roundTripTask,
 });

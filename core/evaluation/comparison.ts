@@ -1,7 +1,8 @@
 // What a changed model does to the predictions of the original, token by token on the same text.
 
 import { QuantscopeError } from '../base/errors.ts';
-import type { Decoder, LogitRows, RunProgress } from '../forward/decoder.ts';
+import type { Decoder, RunProgress } from '../forward/decoder.ts';
+import type { LogitRows } from '../forward/head.ts';
 import { divergence, logSumExp, topToken } from './likelihood.ts';
 import { type Perplexity, perplexityOf } from './perplexity.ts';
 import { cutSequences, type SequenceOptions } from './sequences.ts';

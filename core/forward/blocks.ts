@@ -18,10 +18,24 @@ export interface Hidden {
   readonly tokens: number;
 }
 
+/** A decoder's description, weights and runtime. */
+export interface Parts {
+  readonly shape: DecoderShape;
+  readonly weights: ModelWeights;
+  readonly runtime: Runtime;
+}
+
+/** Weights that stand in for the model's own, by module. */
+export type Replaced = Readonly<Record<string, Float32Array>>;
+
 export interface BlockRun {
+  /** First layer and the one after the last. */
+  readonly layers: readonly [from: number, to: number];
+  /** For runs of a single layer. */
+  readonly replaced?: Replaced | undefined;
   readonly signal: AbortSignal | undefined;
   /** Called after every batch of every block. */
-  readonly onBatch: (layer: number) => void;
+  readonly onBatch?: ((layer: number) => void) | undefined;
   /** Receives Σx² over the rows of a batch, one per column. */
   readonly onTap?: ((layer: number, tap: BlockTap, squares: Float32Array, rows: number) => void) | undefined;
 }
@@ -30,16 +44,19 @@ export function batchesOf({ sequences, tokens }: Hidden): number {
   return Math.ceil(sequences / batchSize(tokens));
 }
 
-/** Replaces the hidden states by those after the last block. @throws NON_FINITE naming the layer, MEMORY_LIMIT, CANCELLED */
+/**
+ * Replaces every state by the one after the last layer. States of equal size share each block's weights, which are
+ * loaded once.
+ * @throws NON_FINITE naming the layer, MEMORY_LIMIT, CANCELLED, TENSOR_NOT_FOUND, SHAPE_INVALID, FILE_TRUNCATED
+ */
 export async function runBlocks(
-  shape: DecoderShape,
-  weights: ModelWeights,
-  runtime: Runtime,
-  hidden: Hidden,
-  { signal, onBatch, onTap }: BlockRun,
+  parts: Parts,
+  states: readonly Hidden[],
+  { layers: [from, to], replaced, signal, onBatch, onTap }: BlockRun,
 ): Promise<void> {
-  const { values, sequences, tokens } = hidden;
-  const { width, headWidth, layers } = shape;
+  const { shape, weights, runtime } = parts;
+  const { sequences = 0, tokens = 0 } = states[0] ?? {};
+  const { width, headWidth } = shape;
   const { cos, sin } = rotaryTables(shape.frequencies, tokens);
   const constants = {
     cos: runtime.tensor(cos, [tokens, headWidth / 2]),
@@ -49,19 +66,21 @@ export async function runBlocks(
   const taps: readonly BlockTap[] = onTap === undefined ? [] : ['attn_in', 'o_in', 'ffn_in', 'down_in'];
   const step = batchSize(tokens);
   await using sessions = blockSessions(shape, runtime, tokens);
-  for (let layer = 0; layer < layers; layer++) {
-    const own = await blockFeeds(shape, weights, runtime, layer, signal);
-    for (let first = 0; first < sequences; first += step) {
-      throwIfCancelled(signal, 'running the model');
-      const count = Math.min(step, sequences - first);
-      const session = await sessions.of(count);
-      const rows = values.subarray(first * tokens * width, (first + count) * tokens * width);
-      const input = runtime.tensor(rows, [count * tokens, width]);
-      const found = await session.run({ ...own, ...constants, hidden: input }, ['out', ...taps]);
-      refuseNonFinite(found.out, `${weights.checkpoint.name}: layer ${layer}`);
-      rows.set(found.out);
-      for (const tap of taps) onTap?.(layer, tap, found[tap], count * tokens);
-      onBatch(layer);
+  for (let layer = from; layer < to; layer++) {
+    const own = await blockFeeds(parts, layer, replaced ?? {}, signal);
+    for (const { values } of states) {
+      for (let first = 0; first < sequences; first += step) {
+        throwIfCancelled(signal, 'running the model');
+        const count = Math.min(step, sequences - first);
+        const session = await sessions.of(count);
+        const rows = values.subarray(first * tokens * width, (first + count) * tokens * width);
+        const input = runtime.tensor(rows, [count * tokens, width]);
+        const found = await session.run({ ...own, ...constants, hidden: input }, ['out', ...taps]);
+        refuseNonFinite(found.out, `${weights.checkpoint.name}: layer ${layer}`);
+        rows.set(found.out);
+        for (const tap of taps) onTap?.(layer, tap, found[tap], count * tokens);
+        onBatch?.(layer);
+      }
     }
   }
 }
@@ -71,15 +90,16 @@ function batchSize(tokens: number): number {
 }
 
 async function blockFeeds(
-  shape: DecoderShape,
-  weights: ModelWeights,
-  runtime: Runtime,
+  { shape, weights, runtime }: Parts,
   layer: number,
+  replaced: Replaced,
   signal: AbortSignal | undefined,
 ): Promise<Feeds> {
   const feeds: Record<string, Feeds[string]> = {};
-  for (const [name, dimensions] of Object.entries(blockWeights(shape)))
-    feeds[name] = runtime.tensor(await weights.load(layer, name, dimensions, signal), dimensions);
+  for (const [name, dimensions] of Object.entries(blockWeights(shape))) {
+    const values = replaced[name] ?? (await weights.load(layer, name, dimensions, signal));
+    feeds[name] = runtime.tensor(values, dimensions);
+  }
   return feeds;
 }
 

@@ -142,6 +142,8 @@ export const zDamage = z.object({
 export const zSensitivityRow = z.object({
   tensor: zTensorIndex,
   damages: z.array(zDamage),
+  /** Nats of KL divergence per unit of relative error, measured on the running model; absent before that. */
+  weight: zFigure.optional(),
   /** Present where the damage is estimated from some of the tensor's rows: `rows` of `of`. */
   sample: z.object({ rows: z.int(), of: z.int() }).optional(),
 });

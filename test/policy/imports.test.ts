@@ -14,7 +14,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   decode: ['kernels', 'io', 'tensor', 'base'],
   stats: ['decode', 'kernels', 'checkpoint', 'model', 'io', 'tensor', 'base', 'protocol'],
   quant: ['kernels', 'model', 'tensor', 'base'],
-  sensitivity: ['decode', 'quant', 'stats', 'kernels', 'checkpoint', 'model', 'io', 'tensor', 'base', 'protocol'],
+  sensitivity: ['evaluation', 'forward', 'decode', 'quant', 'stats', 'kernels', 'checkpoint', 'model', 'io', 'tensor', 'base', 'protocol'],
   allocation: ['quant', 'checkpoint', 'model', 'io', 'tensor', 'base', 'protocol'],
   export: [
     'decode',

@@ -11,19 +11,25 @@ import { writeTextFile } from '../../io/textFile.ts';
 import { ROLES, type Role } from '../../model/places.ts';
 import type { PlanRequest } from '../../protocol/plan.ts';
 import { DEFAULT_CHOICES, GGUF_TARGETS, type GgufTarget, isGgufTarget } from '../../quant/ggufTypes.ts';
+import type { Importance } from '../../quant/importance.ts';
 import { importanceFor } from '../importanceFile.ts';
+import { measureWeights } from '../measurement.ts';
 import { numberOption } from '../numberOption.ts';
 import { feasibleFor, solveFor } from '../planning.ts';
 import { scanModelSensitivity } from '../sensitivityCall.ts';
 import type { Command, OptionValues } from './command.ts';
+import { readText, runLength } from './evaluationOptions.ts';
 import { figureText, printable, table } from './text.ts';
+
+/** Some thousand tokens tell tensors apart; more cost as many forward passes again. */
+const DEFAULT_SEQUENCES = 8;
 
 export const plan: Command = {
   name: 'plan',
   summary: 'choose a type for every tensor under a size budget',
   positionals: ['FILE|DIR|INDEX.json'],
   usage:
-    ' (--target-bpw X | --target-bytes N) [--choices TYPE,…] [--lock REGEX=TYPE]… [--min ROLE=TYPE]… [--exact] [--imatrix FILE] -o NAME.quantplan.json',
+    ' (--target-bpw X | --target-bytes N) [--choices TYPE,…] [--lock REGEX=TYPE]… [--min ROLE=TYPE]… [--exact] [--imatrix FILE] [--measure TEXT [--context N] [--sequences N]] -o NAME.quantplan.json',
   options: {
     'target-bpw': { type: 'string' },
     'target-bytes': { type: 'string' },
@@ -32,6 +38,9 @@ export const plan: Command = {
     min: { type: 'string', multiple: true },
     exact: { type: 'boolean' },
     imatrix: { type: 'string' },
+    measure: { type: 'string' },
+    context: { type: 'string' },
+    sequences: { type: 'string' },
     output: { type: 'string', short: 'o' },
   },
   async run({ session, positionals: [path = ''], values, signal, note }) {
@@ -49,6 +58,12 @@ export const plan: Command = {
     note(`feasible: ${bytesText(feasible.minBytes)} to ${bytesText(feasible.maxBytes)}`);
     const importance = await importanceFor(session, model, values.imatrix, signal);
     await scanModelSensitivity(session, model, signal, undefined, importance);
+    if (typeof values.measure === 'string') {
+      const { text } = await readText({ text: values.measure }, 'plan');
+      const context = (longest: number): number => runLength(values, longest).context;
+      const { sequences = DEFAULT_SEQUENCES } = runLength(values, 1);
+      await measureWeights(session, model, { text, context, sequences, importance, signal });
+    }
     const { solveMs, ...solution } = await solveFor(model, request);
     await writeTextFile(output, serializePlan(makePlan(checkpoint, request, solution)));
     const tensors = Object.entries(solution.tensors).map(([name, assignment]) => ({ name, ...assignment }));
@@ -60,7 +75,7 @@ export const plan: Command = {
         const head = [
           `feasible: ${bytesText(minBytes)} to ${bytesText(maxBytes)}`,
           `planned:  ${bytesText(solution.bytes)} of ${bytesText(targetBytes)}, ${solution.bitsPerWeight.toFixed(3)} bits per weight, whole file`,
-          `damage:   ${figureText(solution.damage)} (estimated from ${importance === undefined ? 'the weights alone' : `weights and ${printable(importance.name)}`}), gap to the optimum ${figureText(solution.gap)}, solved in ${solveMs.toFixed(1)} ms`,
+          `damage:   ${figureText(solution.damage)} (${basisOf(values, importance)}), gap to the optimum ${figureText(solution.gap)}, solved in ${solveMs.toFixed(1)} ms`,
           `written:  ${printable(output)}`,
         ];
         const rows = tensors.map((t) => [
@@ -75,6 +90,12 @@ export const plan: Command = {
     };
   },
 };
+
+/** What the damage is made of. */
+function basisOf(values: OptionValues, importance: Importance | undefined): string {
+  if (typeof values.measure === 'string') return 'nats of KL divergence, predicted from measurements';
+  return `estimated from ${importance === undefined ? 'the weights alone' : `weights and ${printable(importance.name)}`}`;
+}
 
 /** Before the work: a plan may replace a plan, and no other file. */
 async function checkPlanOutput(output: string, checkpoint: Checkpoint): Promise<void> {
