@@ -8,6 +8,9 @@ import type { Rect } from './rect.ts';
 
 type Words = Uint8Array | Uint32Array;
 
+/** Codes of a row unpacked before the next row's: where words lie a stored row apart, each is in a page of its own. */
+const BLOCK_CODES = 256;
+
 /** Where code p of a stream lies, for p = first, first + 1, …. */
 interface Places {
   /** First code. */
@@ -51,7 +54,18 @@ function wordsOf(codes: CodeMatrix): number {
   return Math.ceil((stream * codes.bits) / wordBits);
 }
 
+/** The places asked for last: the next window is mostly the next rows of the same columns. */
+const known = new WeakMap<CodeMatrix, Places>();
+
 function placesOf(codes: CodeMatrix, p0: number, p1: number): Places {
+  const last = known.get(codes);
+  if (last !== undefined && last.p0 === p0 && last.word.length === p1 - p0) return last;
+  const places = computePlaces(codes, p0, p1);
+  known.set(codes, places);
+  return places;
+}
+
+function computePlaces(codes: CodeMatrix, p0: number, p1: number): Places {
   const { bits, packing, order } = codes;
   const wordBits = codes.wordBytes * 8;
   const slots = Math.floor(wordBits / bits);
@@ -77,7 +91,9 @@ function placesOf(codes: CodeMatrix, p0: number, p1: number): Places {
     from = Math.min(from, word);
     to = Math.max(to, over ? word + 2 : word + 1);
   }
-  return { p0, word: Int32Array.from(absolute, (word) => word - from), shift, from, to, straddles };
+  const word = new Int32Array(absolute.length);
+  for (let i = 0; i < word.length; i++) word[i] = (absolute[i] as number) - from;
+  return { p0, word, shift, from, to, straddles };
 }
 
 /** Every row is a stream. */
@@ -95,13 +111,22 @@ function unpackRows(codes: CodeMatrix, items: Items, places: Places, s0: number,
       out.set(bytes.subarray(from, from + width), at);
     return;
   }
-  const offset = word.map((w) => w * wordStep);
-  for (let s = s0; s < s1; s++) {
-    const base = items.origin + s * streamStep + places.from * wordStep;
-    const at = (s - s0) * width;
-    for (let i = 0; i < width; i++)
-      out[at + i] = ((words[base + (offset[i] as number)] as number) >>> (shift[i] as number)) & mask;
-    if (straddles) addStraddling(codes, words, places, out, { base, wordStep, streamStep: 0, at, step: 1, streams: 1 });
+  const offset = new Int32Array(width);
+  for (let i = 0; i < width; i++) offset[i] = (word[i] as number) * wordStep;
+  const base = items.origin + s0 * streamStep + places.from * wordStep;
+  for (let begin = 0; begin < width; begin += BLOCK_CODES) {
+    const end = Math.min(width, begin + BLOCK_CODES);
+    for (let s = 0; s < s1 - s0; s++) {
+      const from = base + s * streamStep;
+      const at = s * width;
+      for (let i = begin; i < end; i++)
+        out[at + i] = ((words[from + (offset[i] as number)] as number) >>> (shift[i] as number)) & mask;
+    }
+  }
+  if (!straddles) return;
+  for (let s = 0; s < s1 - s0; s++) {
+    const stream = { base: base + s * streamStep, wordStep, streamStep: 0, at: s * width, step: 1, streams: 1 };
+    addStraddling(codes, words, places, out, stream);
   }
 }
 
