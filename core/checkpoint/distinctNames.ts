@@ -13,9 +13,8 @@ const MAX_PROBES = 512;
 export class DistinctNames {
   readonly #nameAt: (position: number) => string | undefined;
   #count = 0;
-  /** Position + 1 of a name, or 0; open addressing, at most half full. */
-  #slots = new Int32Array(FIRST_SLOTS);
-  #hashes = new Int32Array(FIRST_SLOTS);
+  /** Pairs of a position + 1 (0: free) and its name's hash, side by side in memory; open addressing, at most half full. */
+  #slots = new Int32Array(2 * FIRST_SLOTS);
   #fallback: Set<string> | null = null;
 
   /** @param nameAt the names added so far, which the caller keeps: the first has position 0 */
@@ -26,37 +25,38 @@ export class DistinctNames {
   /** @returns false when the name was added before */
   add(name: string): boolean {
     if (this.#fallback !== null) return addTo(this.#fallback, name);
-    if (2 * this.#count >= this.#slots.length) this.#grow();
+    if (4 * this.#count >= this.#slots.length) this.#grow();
     const hash = hashOf(name);
-    const mask = this.#slots.length - 1;
-    let at = hash & mask;
-    for (let probe = 0; probe < MAX_PROBES; probe++, at = (at + 1) & mask) {
-      const position = this.#slots[at] as number;
+    const slots = this.#slots;
+    const mask = slots.length - 2;
+    let at = (2 * hash) & mask;
+    for (let probe = 0; probe < MAX_PROBES; probe++, at = (at + 2) & mask) {
+      const position = slots[at] as number;
       if (position === 0) {
-        this.#slots[at] = ++this.#count;
-        this.#hashes[at] = hash;
+        slots[at] = ++this.#count;
+        slots[at + 1] = hash;
         return true;
       }
-      if (this.#hashes[at] === hash && this.#nameAt(position - 1) === name) return false;
+      if (slots[at + 1] === hash && this.#nameAt(position - 1) === name) return false;
     }
     this.#fallback = new Set(Array.from({ length: this.#count }, (_, position) => this.#nameAt(position) ?? ''));
     return addTo(this.#fallback, name);
   }
 
   #grow(): void {
-    const [slots, hashes] = [this.#slots, this.#hashes];
-    const mask = 2 * slots.length - 1;
-    this.#slots = new Int32Array(2 * slots.length);
-    this.#hashes = new Int32Array(2 * slots.length);
-    for (let from = 0; from < slots.length; from++) {
-      const position = slots[from] as number;
+    const before = this.#slots;
+    const slots = new Int32Array(2 * before.length);
+    const mask = slots.length - 2;
+    for (let from = 0; from < before.length; from += 2) {
+      const position = before[from] as number;
       if (position === 0) continue;
-      const hash = hashes[from] as number;
-      let at = hash & mask;
-      while (this.#slots[at] !== 0) at = (at + 1) & mask;
-      this.#slots[at] = position;
-      this.#hashes[at] = hash;
+      const hash = before[from + 1] as number;
+      let at = (2 * hash) & mask;
+      while (slots[at] !== 0) at = (at + 2) & mask;
+      slots[at] = position;
+      slots[at + 1] = hash;
     }
+    this.#slots = slots;
   }
 }
 

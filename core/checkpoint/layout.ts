@@ -20,6 +20,8 @@ export interface DataSection {
  * @throws TENSOR_OVERRUN, TENSOR_OVERLAP, TENSOR_GAP naming the tensor and both positions
  */
 export function checkLayout(tensors: readonly StoredTensor[], section: DataSection): number {
+  const tiled = endAsListed(tensors, section);
+  if (tiled !== null) return tiled;
   let previous: StoredTensor | undefined;
   let end = section.begin;
   for (const tensor of inFileOrder(tensors)) {
@@ -44,19 +46,24 @@ export function checkLayout(tensors: readonly StoredTensor[], section: DataSecti
   return end;
 }
 
-function padded(end: number, { begin, alignment }: DataSection): number {
-  return begin + Math.ceil((end - begin) / alignment) * alignment;
+/** Nearly every file lists its tensors as they lie, one after the other: one look at each. Null when this one does not. */
+function endAsListed(tensors: readonly StoredTensor[], section: DataSection): number | null {
+  const packed = section.alignment === 1;
+  let end = section.begin;
+  for (const { offset, bytes } of tensors) {
+    if (offset !== (packed ? end : padded(end, section))) return null;
+    end = offset + bytes;
+  }
+  return end <= section.end ? end : null;
 }
 
 /** Empty tensors share their offset with the one that follows, so they come first. */
 function inFileOrder(tensors: readonly StoredTensor[]): readonly StoredTensor[] {
-  let [offset, bytes] = [0, 0];
-  for (const tensor of tensors) {
-    if (tensor.offset < offset || (tensor.offset === offset && tensor.bytes < bytes))
-      return tensors.toSorted((a, b) => a.offset - b.offset || a.bytes - b.bytes);
-    ({ offset, bytes } = tensor);
-  }
-  return tensors;
+  return tensors.toSorted((a, b) => a.offset - b.offset || a.bytes - b.bytes);
+}
+
+function padded(end: number, { begin, alignment }: DataSection): number {
+  return begin + Math.ceil((end - begin) / alignment) * alignment;
 }
 
 function describe(section: DataSection, tensor: StoredTensor): string {

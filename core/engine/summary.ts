@@ -8,10 +8,8 @@ import {
   type TensorInfo,
 } from '../checkpoint/checkpoint.ts';
 import { ggufBlocker } from '../export/gguf/layout.ts';
-import type { Role } from '../model/places.ts';
 import type { ModelSummary, TensorTable } from '../protocol/objects.ts';
 import { isQuantizable } from '../quant/ggufTypes.ts';
-import type { DType } from '../tensor/dtype.ts';
 
 /** Enough to recognise a model; a GGUF vocabulary alone has a quarter of a million entries. */
 const MAX_METADATA_ENTRIES = 400;
@@ -50,36 +48,31 @@ export function modelSummary(checkpoint: Checkpoint, model: number, openMs: numb
   };
 }
 
-/** One pass: a million tensors are a million cache misses each time. */
+/** Lists come from `map`: what is made with a length and filled later is serialized entry by entry, with its holes. */
 export function tensorTable({ tensors, imatrix }: Checkpoint): TensorTable {
   const count = tensors.length;
-  const table = {
-    names: new Array<string>(count),
-    dtypes: new Array<DType>(count),
-    shapes: new Array<readonly number[]>(count),
-    elements: new Float64Array(count),
-    bytes: new Float64Array(count),
-    layers: new Int32Array(count),
-    roles: new Array<Role>(count),
-    stacks: new Array<string>(count),
-    modules: new Array<string>(count),
-    schemes: new Array<string>(count),
-    quantizable: new Uint8Array(count),
-  };
+  const [elements, bytes] = [new Float64Array(count), new Float64Array(count)];
+  const layers = new Int32Array(count);
+  const quantizable = new Uint8Array(count);
   tensors.forEach((tensor, at) => {
-    table.names[at] = tensor.name;
-    table.dtypes[at] = tensor.dtype;
-    table.shapes[at] = tensor.shape;
-    table.elements[at] = tensor.elements;
-    table.bytes[at] = tensor.bytes;
-    table.layers[at] = tensor.layer ?? -1;
-    table.roles[at] = tensor.role;
-    table.stacks[at] = tensor.stack;
-    table.modules[at] = tensor.module;
-    table.schemes[at] = tensor.storage?.kind === 'packed' ? tensor.storage.scheme : '';
-    table.quantizable[at] = imatrix === undefined && isQuantizable(tensor) ? 1 : 0;
+    elements[at] = tensor.elements;
+    bytes[at] = tensor.bytes;
+    layers[at] = tensor.layer ?? -1;
+    quantizable[at] = imatrix === undefined && isQuantizable(tensor) ? 1 : 0;
   });
-  return table;
+  return {
+    names: tensors.map((t) => t.name),
+    dtypes: tensors.map((t) => t.dtype),
+    shapes: tensors.map((t) => t.shape),
+    elements,
+    bytes,
+    layers,
+    roles: tensors.map((t) => t.role),
+    stacks: tensors.map((t) => t.stack),
+    modules: tensors.map((t) => t.module),
+    schemes: tensors.map((t) => (t.storage?.kind === 'packed' ? t.storage.scheme : '')),
+    quantizable,
+  };
 }
 
 /** Groups with their totals, largest first. */

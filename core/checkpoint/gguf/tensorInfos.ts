@@ -30,11 +30,12 @@ export async function readTensorInfos(header: PagedHeader, count: number, file: 
   const tensors: UnplacedTensor[] = [];
   const names = new DistinctNames((position) => tensors[position]?.name);
   const shapes = new SharedShapes();
+  let name = '';
+  const where = (): string => `${header.source.name}: tensor ${quoteName(name)}`;
   for (let index = 0; index < count; index++) {
     // A promise per page, not per number: there may be a million infos.
     if (header.loaded - header.at < MAX_TENSOR_INFO_BYTES) await header.prefetch(MAX_TENSOR_INFO_BYTES);
-    const name = readName(header, index);
-    const where = (): string => `${header.source.name}: tensor ${quoteName(name)}`;
+    name = readName(header, index);
     if (!names.add(name)) fail(header, `tensor ${quoteName(name)} appears twice`, 'DUPLICATE_NAME');
     const shape = readShape(header, where);
     const dtype = readDType(header, where);

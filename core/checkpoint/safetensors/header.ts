@@ -32,18 +32,22 @@ export function parseSafetensorsHeader(
   const tensors: StoredTensor[] = [];
   const names = new DistinctNames((position) => tensors[position]?.name);
   const shapes = new SharedShapes();
-  scanner.object((name) => {
+  /** One set of functions for all tensors, not one for each of a million. */
+  let name = '';
+  const label = (): string => `tensor ${quoteName(name)}`;
+  const where = (): string => `${fileName}: ${label()}`;
+  const parseEntry = entryParser(scanner, label);
+  scanner.object((key) => {
+    name = key;
     if (name === '__metadata__') {
       if (metadata !== undefined) scanner.fail('__metadata__ appears twice', 'DUPLICATE_NAME');
       metadata = parseMetadata(scanner);
       return;
     }
-    const label = (): string => `tensor ${quoteName(name)}`;
-    const where = (): string => `${fileName}: ${label()}`;
     if (name.length * 3 > MAX_NAME_BYTES) limitName(Buffer.byteLength(name), MAX_NAME_BYTES, where);
     if (!names.add(name)) scanner.fail(`${label()} appears twice`, 'DUPLICATE_NAME');
     if (tensors.length === MAX_TENSORS) scanner.fail(`more than ${MAX_TENSORS} tensors`, 'COUNT_LIMIT');
-    const { dtype, shape, begin, end } = parseEntry(scanner, label);
+    const { dtype, shape, begin, end } = parseEntry();
     const elements = countElements(shape, where);
     const stored = countBytes(dtype, elements, where);
     if (stored !== end - begin) {
@@ -64,11 +68,12 @@ interface Entry {
   end: number;
 }
 
-function parseEntry(scanner: JsonScanner, label: () => string): Entry {
+/** @returns a function that parses one entry after the other */
+function entryParser(scanner: JsonScanner, label: () => string): () => Entry {
   let dtype: DType | undefined;
   let shape: number[] | undefined;
   let offsets: number[] | undefined;
-  scanner.object((key) => {
+  const field = (key: string): void => {
     if (key === 'dtype') {
       if (dtype !== undefined) scanner.fail(`${label()} has two dtypes`);
       dtype = parseDType(scanner, label);
@@ -79,7 +84,23 @@ function parseEntry(scanner: JsonScanner, label: () => string): Entry {
       if (offsets !== undefined) scanner.fail(`${label()} has two data_offsets`);
       offsets = scanner.integers(2);
     } else scanner.skip();
-  });
+  };
+  return () => {
+    dtype = undefined;
+    shape = undefined;
+    offsets = undefined;
+    scanner.object(field);
+    return checkedEntry(scanner, label, dtype, shape, offsets);
+  };
+}
+
+function checkedEntry(
+  scanner: JsonScanner,
+  label: () => string,
+  dtype: DType | undefined,
+  shape: number[] | undefined,
+  offsets: number[] | undefined,
+): Entry {
   if (dtype === undefined || shape === undefined || offsets === undefined) {
     return scanner.fail(
       `${label()} lacks ${dtype === undefined ? 'dtype' : shape === undefined ? 'shape' : 'data_offsets'}`,
