@@ -2,7 +2,7 @@
 
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
-import { bytesText } from '../core/protocol/display.ts';
+import { bytesText, FORMAT_NAMES } from '../core/protocol/display.ts';
 import type { ModelEditor, OpenModels } from './openModels.ts';
 
 type Node =
@@ -48,7 +48,10 @@ function modelItem(editor: ModelEditor): vscode.TreeItem {
   item.resourceUri = uri;
   item.iconPath = new vscode.ThemeIcon('layers');
   item.contextValue = 'quantscope.model';
-  if (summary) item.description = `${bytesText(summary.fileBytes)} · ${summary.bitsPerWeight.toFixed(2)} bpw`;
+  if (summary) {
+    const kind = summary.imatrix === null ? `${summary.bitsPerWeight.toFixed(2)} bpw` : FORMAT_NAMES.imatrix;
+    item.description = `${bytesText(summary.fileBytes)} · ${kind}`;
+  }
   item.tooltip = uri.fsPath;
   item.command = { command: 'quantscope.selectTensor', title: vscode.l10n.t('Show'), arguments: [uri, null] };
   return item;
