@@ -10,7 +10,9 @@ import { IMATRIX_ATTACKS } from '../malformed/imatrixAttacks.ts';
 import { NUMPY_ATTACKS } from '../malformed/numpyAttacks.ts';
 import { ONNX_ATTACKS } from '../malformed/onnxAttacks.ts';
 import { PACKED_ATTACKS } from '../malformed/packedAttacks.ts';
+import { PYTORCH_ATTACKS } from '../malformed/pytorchAttacks.ts';
 import { SAFETENSORS_ATTACKS } from '../malformed/safetensorsAttacks.ts';
+import { ZIP_ATTACKS } from '../malformed/zipAttacks.ts';
 import type { Bytes } from './mutation.ts';
 import { ggufSeeds } from './seeds/gguf.ts';
 import { hdf5Seeds } from './seeds/hdf5.ts';
@@ -68,7 +70,7 @@ export const SUBJECTS: readonly Subject[] = [
   {
     name: 'pytorch',
     valid: pytorchSeeds,
-    attacks: [],
+    attacks: PYTORCH_ATTACKS,
     words: [
       'ctorch._utils\n_rebuild_tensor_v2\n',
       'cos\nsystem\n',
@@ -95,7 +97,7 @@ export const SUBJECTS: readonly Subject[] = [
   {
     name: 'numpy',
     valid: numpySeeds,
-    attacks: NUMPY_ATTACKS,
+    attacks: [...NUMPY_ATTACKS, ...ZIP_ATTACKS],
     words: ["'descr': '<f4'", "'fortran_order': True", "'shape': (", '|O8', '>f8', '[(', '\x93NUMPY', '9'.repeat(30)],
   },
   {

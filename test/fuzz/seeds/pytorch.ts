@@ -1,97 +1,96 @@
-// Valid PyTorch files: state dicts by protocol 2 in a zip archive and in the legacy stream, views and shared storages.
+// Valid PyTorch files: state dicts in a zip archive, the legacy stream and tar, views and shared storages, odd objects.
 
-import { zipBytes } from '../../fixtures/writeZip.ts';
-import type { Bytes } from '../mutation.ts';
+import {
+  call,
+  dict,
+  type FixtureView,
+  integer,
+  list,
+  none,
+  numberBytes,
+  ops,
+  pickle,
+  storage,
+  tarBytes,
+  tensor,
+  text,
+  torchLegacy,
+  torchZip,
+  tuple,
+  vector,
+} from '../../fixtures/writePickle.ts';
 import type { Seed } from '../seeds.ts';
 
-interface View {
-  readonly name: string;
-  /** Name of the storage class, and the key of the storage. */
-  readonly type: string;
-  readonly key: string;
-  readonly elements: number;
-  readonly start: number;
-  readonly shape: readonly number[];
-  readonly strides: readonly number[];
-}
-
-const MAGIC = '\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.';
-const views: readonly View[] = [
-  { name: 'a.weight', type: 'Float', key: '0', elements: 24, start: 0, shape: [4, 6], strides: [6, 1] },
-  { name: 'a.turned', type: 'Float', key: '0', elements: 24, start: 0, shape: [6, 4], strides: [1, 6] },
-  { name: 'a.part', type: 'Float', key: '0', elements: 24, start: 7, shape: [2, 3], strides: [12, 2] },
-  { name: 'b.weight', type: 'BFloat16', key: '1', elements: 8, start: 0, shape: [8], strides: [1] },
-  { name: 'b.wide', type: 'BFloat16', key: '1', elements: 8, start: 2, shape: [3, 5], strides: [1, 0] },
-  { name: 'steps', type: 'Long', key: '2', elements: 1, start: 0, shape: [], strides: [] },
+const STORAGES = [
+  { key: '0', type: 'FloatStorage', elements: 24, data: data(96) },
+  { key: '1', type: 'BFloat16Storage', elements: 8, data: data(16) },
+  { key: '2', type: 'LongStorage', elements: 1, data: data(8) },
+] as const;
+const VIEWS: readonly (readonly [name: string, storage: 0 | 1 | 2, view: FixtureView])[] = [
+  ['a.weight', 0, { shape: [4, 6] }],
+  ['a.turned', 0, { shape: [6, 4], strides: [1, 6] }],
+  ['a.part', 0, { shape: [2, 3], strides: [12, 2], start: 7 }],
+  ['b.weight', 1, { shape: [8] }],
+  ['b.wide', 1, { shape: [3, 5], strides: [1, 0], start: 2 }],
+  ['steps', 2, { shape: [] }],
 ];
-const SIZES: Readonly<Record<string, number>> = { Float: 4, BFloat16: 2, Long: 8 };
 
 export function pytorchSeeds(): Seed[] {
-  const pickle = latin1(`\x80\x02${stateDict('')}.`);
-  const nested = latin1(
-    `\x80\x02}(${text('model')}${stateDict('')}${text('epoch')}K\x03${text('optimizer')}}${text('args')}]u.`,
-  );
-  const archive = (data: Bytes, deflate: boolean): Bytes =>
-    zipBytes([
-      { name: 'archive/data.pkl', data, deflate },
-      { name: 'archive/byteorder', data: latin1('little') },
-      ...storages().map(([key, bytes]) => ({ name: `archive/data/${key}`, data: bytes, deflate })),
-      { name: 'archive/version', data: latin1('3\n') },
-    ]);
-  const small = latin1('\x80\x02}q\x00X\x01\x00\x00\x00ccos\nsystem\nX\x04\x00\x00\x00trueq\x01\x85Rs.');
-  const index = JSON.stringify({
-    metadata: {},
-    weight_map: Object.fromEntries(views.map(({ name }) => [name, 'one.bin'])),
-  });
+  const files = Object.fromEntries(STORAGES.map(({ key, data: bytes }) => [key, bytes]));
+  const optimizer = dict({ state: dict({}), param_groups: list(integer(1)) });
+  const training = dict({ model: stateDict(false), epoch: integer(3), optimizer, args: none });
+  const ran = dict({ weight: vector('0', 24), hook: call('os.system', text('true')) });
+  const zip = torchZip(stateDict(false), files, { byteOrder: 'little' });
+  const index = { metadata: {}, weight_map: Object.fromEntries(VIEWS.map(([name]) => [name, 'one.bin'])) };
   return [
-    file('model.pt', archive(pickle, false)),
-    file('model.pth', archive(pickle, true)),
-    file('checkpoint.ckpt', archive(nested, false)),
-    file('legacy.pt', legacy()),
-    file('odd.pt', archive(small, false)),
+    file('model.pt', zip),
+    file('model.pth', torchZip(stateDict(false), files, { deflate: true })),
+    file('checkpoint.ckpt', torchZip(training, files)),
+    file('hostile.pt', torchZip(ran, files)),
+    file('legacy.pt', torchLegacy(stateDict(true), STORAGES)),
+    file('old.tar', tar()),
     {
       open: '.',
-      files: { 'one.bin': archive(pickle, false), 'pytorch_model.bin.index.json': latin1(index) },
+      files: { 'one.bin': zip, 'pytorch_model.bin.index.json': new TextEncoder().encode(JSON.stringify(index)) },
     },
   ];
 }
 
-function legacy(): Bytes {
-  const system = `\x80\x02}(${text('protocol_version')}M\xe9\x03${text('little_endian')}\x88${text('type_sizes')}}u.`;
-  const keys = `\x80\x02](${storages()
-    .map(([key]) => text(key))
-    .join('')}e.`;
-  const head = latin1(`\x80\x02${MAGIC}\x80\x02M\xe9\x03.${system}\x80\x02${stateDict('N')}.${keys}`);
-  const data = storages().map(([key, bytes]) => {
-    const count = Buffer.alloc(8);
-    count.writeBigInt64LE(BigInt(views.find((view) => view.key === key)?.elements ?? 0));
-    return Buffer.concat([count, bytes]);
+/** @param legacy with a view's metadata in every storage's id */
+function stateDict(legacy: boolean): Uint8Array {
+  const entries = VIEWS.map(([name, at, view]) => {
+    const { key, type, elements } = STORAGES[at];
+    return [name, tensor(storage({ key, type, elements, ...(legacy ? { view: null } : {}) }), view)] as const;
   });
-  return new Uint8Array(Buffer.concat([head, ...data]));
+  return dict(Object.fromEntries(entries));
 }
 
-/** Opcodes that leave an OrderedDict of tensors. @param viewMetadata of the legacy format's persistent ids */
-function stateDict(viewMetadata: string): string {
-  const tensors = views.map(({ name, type, key, elements, start, shape, strides }) => {
-    const id = `(${text('storage')}ctorch\n${type}Storage\n${text(key)}${text('cpu')}K${char(elements)}${viewMetadata}tQ`;
-    const rest = `K${char(start)}${tuple(shape)}${tuple(strides)}\x89ccollections\nOrderedDict\n)R`;
-    return `${text(name)}ctorch._utils\n_rebuild_tensor_v2\n(${id}${rest}tR`;
-  });
-  return `ccollections\nOrderedDict\n)R(${tensors.join('')}u`;
+/** The oldest container: pickled storages and tensors, each with its numbers behind it. */
+function tar(): Uint8Array {
+  const [{ key, elements, data: bytes }] = STORAGES;
+  const type = ops('ctorch\nFloatStorage\n');
+  const head = tuple(text(key), text('cpu'), type);
+  const storages = ops(pickle(integer(1)), pickle(head), numberBytes(8, BigInt(elements)), bytes);
+  const view = call(
+    'torch._utils._rebuild_tensor_v2',
+    tuple(text('storage'), type, text(key), text('cpu'), integer(elements)),
+    integer(0),
+    tuple(integer(4), integer(6)),
+    tuple(integer(6), integer(1)),
+    ops(0x89),
+    call('collections.OrderedDict'),
+  );
+  return tarBytes([
+    { name: 'sys_info', data: pickle(dict({ little_endian: ops(0x88) })) },
+    { name: 'pickle', data: pickle(dict({ weight: view })) },
+    { name: 'storages', data: storages },
+  ]);
 }
 
-function storages(): [string, Bytes][] {
-  const byKey = new Map(views.map((view) => [view.key, view]));
-  return [...byKey].map(([key, { elements, type }]) => {
-    return [key, Uint8Array.from({ length: elements * (SIZES[type] ?? 1) }, (_, i) => i * 29)];
-  });
+function data(length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => i * 29);
 }
 
-function file(name: string, bytes: Bytes): Seed {
-  return { files: { [name]: bytes }, open: name };
+function file(name: string, bytes: Uint8Array): Seed {
+  return { files: { [name]: new Uint8Array(bytes) }, open: name };
 }
-
-const char = (value: number): string => String.fromCharCode(value);
-const latin1 = (letters: string): Bytes => new Uint8Array(Buffer.from(letters, 'latin1'));
-const text = (letters: string): string => `X${char(letters.length)}\0\0\0${letters}`;
-const tuple = (numbers: readonly number[]): string => `(${numbers.map((value) => `K${char(value)}`).join('')}t`;
