@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Checkpoint } from '../../../core/checkpoint/checkpoint.ts';
 import { openCheckpoint } from '../../../core/checkpoint/open.ts';
+import { swapBlocks } from '../../../core/decode/swapBlocks.ts';
 import { littleEndianRecord } from '../../../core/export/gguf/byteOrder.ts';
 import { contentsFromGguf } from '../../../core/export/gguf/fromGguf.ts';
 import { runExport } from '../../../core/export/runExport.ts';
 import { isGgufTarget } from '../../../core/quant/ggufTypes.ts';
+import { randomBlocks } from '../../fixtures/randomBlocks.ts';
 import { sharedData } from '../../fixtures/sharedData.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
 import { ggufKeyValue, writeGguf } from '../../fixtures/writeGguf.ts';
@@ -76,6 +78,31 @@ describe('GGUF from GGUF', () => {
     const bytes = readFileSync(big);
     expect(bytes.readUInt32BE(4)).toBe(3);
     expect(contents.keyValues).toEqual(expected.keyValues);
+  });
+
+  it('makes the same file of a big-endian one as of its little-endian twin, copies included', async () => {
+    const q8 = randomBlocks('Q8_0', 16, 21);
+    const swapped = q8.slice();
+    swapBlocks('Q8_0', swapped);
+    const f32 = Float32Array.from({ length: 512 }, (_, i) => Math.sin(i));
+    const turned = new Uint8Array(f32.buffer.slice(0));
+    for (let at = 0; at < turned.length; at += 4) turned.subarray(at, at + 4).reverse();
+    const tensors = (blocks: Uint8Array, floats: ArrayBufferView) => [
+      { name: 'blk.0.ffn_up.weight', dtype: 'Q8_0', shape: [8, 64], data: blocks },
+      { name: 'blk.0.ffn_down.weight', dtype: 'F32', shape: [8, 64], data: floats },
+      { name: 'blk.0.ffn_norm.weight', dtype: 'F32', shape: [512], data: floats },
+    ];
+    const exported = async (name: string, bigEndian: boolean) => {
+      const path = join(folder, `${name}.gguf`);
+      const metadata = { 'general.architecture': 'llama' };
+      writeGguf(path, tensors(bigEndian ? swapped : q8, bigEndian ? turned : f32), metadata, { bigEndian });
+      const checkpoint = await openCheckpoint(path);
+      const output = join(folder, `${name}-out.gguf`);
+      const plan = planFor(checkpoint, (name) => (name.includes('ffn_up') ? 'Q8_0' : 'Q4_0'));
+      await runExport('gguf', { checkpoint, plan, output, overwrite: false }, { pool });
+      return readFileSync(output);
+    };
+    expect(await exported('twin-big', true)).toEqual(await exported('twin-little', false));
   });
 
   it('refuses a big-endian key-value that changed since the file was opened', () => {
