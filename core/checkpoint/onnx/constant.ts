@@ -4,7 +4,7 @@ import { MAX_NAME_BYTES } from '../../base/limits.ts';
 import { FLOAT_TYPE, INT64_TYPE } from './dataTypes.ts';
 import { readNumbers } from './numbers.ts';
 import { type Field, type Protobuf, WIRE } from './protobuf.ts';
-import { type NumberBudget, type OmittedTensor, readTensor, type TensorRecord } from './tensorProto.ts';
+import { type OmittedTensor, readTensor, type TensorContext, type TensorRecord } from './tensorProto.ts';
 
 /** onnx.proto, AttributeProto. */
 const NAME = 1;
@@ -26,12 +26,12 @@ const SPARSE_TENSOR = 22;
 export async function readConstant(
   proto: Protobuf,
   end: number,
-  budget: NumberBudget,
+  context: TensorContext,
   name: string,
 ): Promise<TensorRecord | OmittedTensor | null> {
   const found = new Map<number, { count: number; first: Field }>();
   while (proto.at < end) {
-    await proto.enter(end);
+    if (!proto.ready) await proto.refill();
     const field = proto.field(end);
     const known = found.get(field.number);
     if (known === undefined) found.set(field.number, { count: 1, first: field });
@@ -44,11 +44,10 @@ export async function readConstant(
   if (tensor !== undefined) {
     proto.expect(tensor, WIRE.bytes);
     proto.at = tensor.start;
-    const record = await readTensor(proto, tensor.end, budget);
-    return { ...record, name };
+    return readTensor(proto, tensor.end, context, name);
   }
   const numbers = [FLOAT, FLOATS, INT, INTS].map((number) => found.get(number)).find((one) => one !== undefined);
-  if (numbers !== undefined) return readList(proto, end, budget, name, numbers.first);
+  if (numbers !== undefined) return readList(proto, end, context, name, numbers.first);
   if (found.has(STRING) || found.has(STRINGS)) return { name, reason: 'text' };
   if (found.has(SPARSE_TENSOR)) return { name, reason: 'sparse' };
   return null;
@@ -58,19 +57,25 @@ export async function readConstant(
 async function readList(
   proto: Protobuf,
   end: number,
-  budget: NumberBudget,
+  context: TensorContext,
   name: string,
   first: Field,
 ): Promise<TensorRecord | OmittedTensor> {
   const isFloat = first.number === FLOAT || first.number === FLOATS;
   const scalar = first.number === FLOAT || first.number === INT;
-  const numbers = await readNumbers(proto, first, end, isFloat ? 'float32' : 'varint', scalar ? 1 : budget.left);
+  const numbers = await readNumbers(
+    proto,
+    first,
+    end,
+    isFloat ? 'float32' : 'varint',
+    scalar ? 1 : context.numbersLeft,
+  );
   const bytes = proto.at - first.start;
   proto.at = end;
   if (scalar && numbers.length > 1) numbers.length = 1;
-  if (numbers.length > budget.left) return { name, reason: 'more numbers without fixed width than are read' };
+  if (numbers.length > context.numbersLeft) return { name, reason: 'more numbers without fixed width than are read' };
   const elements = numbers.length;
-  budget.left -= elements;
+  context.numbersLeft -= elements;
   const data = { kind: 'numbers', values: Float32Array.from(numbers), offset: first.start, bytes } as const;
   return { name, type: isFloat ? FLOAT_TYPE : INT64_TYPE, shape: scalar ? [] : [elements], elements, data };
 }

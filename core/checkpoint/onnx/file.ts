@@ -19,7 +19,7 @@ export async function readOnnxFile(path: string, signal: AbortSignal | undefined
   const { name, sizeBytes, modifiedMs } = source;
   const proto = new Protobuf(source);
   const { reader, metadata, warnings } = await readModel(proto);
-  const all = reader.graphs.flatMap((graph) => [...graph.tensors.values()]);
+  const all = reader.graphs.flatMap((graph) => graph.tensors);
   const { files, locate } = await locateTensors(source, all, signal);
   const listed = listTensors(name, reader.graphs, locate);
   const nothing = createHash('sha256').digest();

@@ -2,7 +2,7 @@
 
 import { QuantscopeError } from '../../base/errors.ts';
 import { MAX_NAME_BYTES } from '../../base/limits.ts';
-import type { StoredTensor } from '../format.ts';
+import { type StoredTensor, storedTensor } from '../format.ts';
 import { limitName, quoteName } from '../tensorName.ts';
 import type { QuantizedWeight } from './affineWeight.ts';
 import type { OnnxGraph } from './graph.ts';
@@ -24,28 +24,28 @@ export function listTensors(
   const tensors: StoredTensor[] = [];
   const names = new Set<string>();
   for (const graph of graphs) {
-    for (const [value, tensor] of graph.tensors) {
-      if (inside.has(tensor)) continue;
-      const name = graph.prefix + value;
+    for (const tensor of graph.tensors) {
+      if (inside.size > 0 && inside.has(tensor)) continue;
+      const name = graph.prefix + tensor.name;
       limitName(name.length, MAX_NAME_BYTES, () => `${file}: the name of a tensor inside ${graph.prefix}`);
-      if (names.has(name)) {
+      // Names of one graph differ already.
+      if (graphs.length > 1 && names.size === names.add(name).size) {
         const fact = `tensor ${quoteName(name)} appears in two graphs`;
         throw new QuantscopeError('DUPLICATE_NAME', `${file}: ${fact}`);
       }
-      names.add(name);
-      const weight = weights.get(tensor);
-      const { shape, elements } = weight ?? tensor;
-      const stored = weight === undefined ? plainTensor(tensor, locate) : wholeTensor(weight, locate);
-      const place = placeName(value, uses.of(graph, value), elements);
-      const where = place === undefined ? {} : { placeName: graph.prefix + place };
-      tensors.push({ name, shape, elements, ...stored, ...where });
+      const weight = weights.size > 0 ? weights.get(tensor) : undefined;
+      const stored = weight === undefined ? plainTensor(name, tensor, locate) : wholeTensor(name, weight, locate);
+      const place = placeName(tensor.name, uses.of(graph, tensor.name), stored.elements);
+      if (place !== undefined) tensors.push({ ...stored, placeName: graph.prefix + place });
+      else tensors.push(stored.storage === undefined ? storedTensor(stored) : stored);
     }
   }
   return { tensors, warnings };
 }
 
-function wholeTensor({ dtype, extent, storage, parts }: QuantizedWeight, locate: Locate) {
+function wholeTensor(name: string, weight: QuantizedWeight, locate: Locate): StoredTensor {
+  const { dtype, shape, elements, extent, storage, parts } = weight;
   const { file, offset } = extent;
   const bytes = parts.reduce((total, part) => total + locate(part).bytes, extent.bytes);
-  return { dtype, file, offset, bytes, storage };
+  return { name, dtype, shape, elements, bytes, file, offset, storage };
 }

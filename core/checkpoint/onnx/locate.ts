@@ -40,6 +40,6 @@ export async function locateTensors(
     }
     return { file, offset: data.offset, bytes };
   };
-  for (const tensor of tensors) locate(tensor);
+  for (const tensor of tensors) if (tensor.data.kind === 'outside') locate(tensor);
   return { files, locate };
 }

@@ -2,8 +2,9 @@
 
 import { MAX_NAME_BYTES, MAX_ONNX_NUMBERS } from '../../base/limits.ts';
 import type { MetadataValue } from '../checkpoint.ts';
+import { SharedShapes } from '../sharedShapes.ts';
 import { decodeName } from '../tensorName.ts';
-import { GraphReader } from './graph.ts';
+import { GraphReader } from './graphReader.ts';
 import { type Field, type Protobuf, WIRE } from './protobuf.ts';
 
 /** onnx.proto, ModelProto. */
@@ -34,13 +35,13 @@ export interface OnnxModel {
 /** @throws HEADER_INVALID when there is no graph, and what graph.ts throws */
 export async function readModel(proto: Protobuf): Promise<OnnxModel> {
   const end = proto.source.sizeBytes;
-  const reader = new GraphReader(proto, { left: MAX_ONNX_NUMBERS });
+  const reader = new GraphReader(proto, { numbersLeft: MAX_ONNX_NUMBERS, shapes: new SharedShapes() });
   const facts = new Map<string, MetadataValue>();
   const props: [string, string][] = [];
   const opsets: string[] = [];
   let [hasGraph, hasTraining] = [false, false];
   while (proto.at < end) {
-    await proto.enter(end);
+    if (!proto.ready) await proto.refill();
     const field = proto.field(end);
     if (field.number === IR_VERSION) facts.set('ir_version', field.value);
     else if (field.number === PRODUCER_NAME) facts.set('producer_name', await shortText(proto, field));
@@ -78,7 +79,7 @@ async function readOpset(proto: Protobuf, message: Field): Promise<string> {
   let [domain, version] = ['', 0];
   proto.expect(message, WIRE.bytes);
   while (proto.at < message.end) {
-    await proto.enter(message.end);
+    if (!proto.ready) await proto.refill();
     const field = proto.field(message.end);
     if (field.number === OPSET_DOMAIN) domain = await shortText(proto, field);
     else if (field.number === OPSET_VERSION) version = field.value;
@@ -91,7 +92,7 @@ async function readEntry(proto: Protobuf, message: Field): Promise<[string, stri
   let [key, value] = ['', ''];
   proto.expect(message, WIRE.bytes);
   while (proto.at < message.end) {
-    await proto.enter(message.end);
+    if (!proto.ready) await proto.refill();
     const field = proto.field(message.end);
     if (field.number === ENTRY_KEY) key = await shortText(proto, field);
     else if (field.number === ENTRY_VALUE) value = await cutText(proto, field);
@@ -100,7 +101,7 @@ async function readEntry(proto: Protobuf, message: Field): Promise<[string, stri
   return [key, value];
 }
 
-function shortText(proto: Protobuf, field: Field): Promise<string> {
+function shortText(proto: Protobuf, field: Field): string | Promise<string> {
   return proto.text(field, MAX_NAME_BYTES, 'a text');
 }
 

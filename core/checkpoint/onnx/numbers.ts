@@ -28,7 +28,7 @@ export async function readNumbers(
     }
     proto.at = field.end;
     if (proto.at >= end || numbers.length > limit) return numbers;
-    await proto.enter(end);
+    if (!proto.ready) await proto.refill();
   }
 }
 
@@ -44,12 +44,10 @@ async function readPacked(
   proto.at = field.start;
   while (proto.at < field.end && numbers.length <= limit) {
     if (form === 'varint') {
-      const entered = proto.enter(field.end);
-      // No promise per number.
-      if (entered instanceof Promise) await entered;
+      if (!proto.ready) await proto.refill();
       numbers.push(proto.varint());
     } else {
-      await proto.need(WIDTHS[form]);
+      if (!proto.ready) await proto.need(WIDTHS[form]);
       numbers.push(form === 'float32' ? proto.float32() : proto.float64());
       proto.at += WIDTHS[form];
     }

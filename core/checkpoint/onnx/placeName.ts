@@ -91,9 +91,10 @@ function partsOf(path: string): string[] {
 }
 
 function withoutOperators(name: string): string {
-  const parts = name.split('.').filter((part) => !OPERATOR_PARTS.has(part));
+  const parts = name.split('.');
   if (parts.at(-1) === 'qweight') parts[parts.length - 1] = 'weight';
-  return parts.join('.');
+  else if (!parts.some((part) => OPERATOR_PARTS.has(part))) return name;
+  return parts.filter((part) => !OPERATOR_PARTS.has(part)).join('.');
 }
 
 function isMadeUp(name: string): boolean {

@@ -6,20 +6,18 @@ import type { StoredTensor } from '../format.ts';
 import { flatCodes, type Locate, plainRows } from './parts.ts';
 import type { TensorRecord } from './tensorProto.ts';
 
-/** Everything but the names, which depend on where the tensor stands in the graph. */
-export function plainTensor(
-  tensor: TensorRecord,
-  locate: Locate,
-): Pick<StoredTensor, 'dtype' | 'file' | 'offset' | 'bytes' | 'storage'> {
-  const { data, type, elements } = tensor;
+export function plainTensor(name: string, tensor: TensorRecord, locate: Locate): StoredTensor {
+  const { data, type, shape, elements } = tensor;
+  const { dtype } = type;
   if (data.kind === 'numbers') {
     const { offset, bytes, values } = data;
     const storage = { kind: 'inline', rows: 1, columns: elements, values } as const;
-    return { dtype: type.dtype, file: 0, offset, bytes, storage };
+    return { name, dtype, shape, elements, bytes, file: 0, offset, storage };
   }
   const { file, offset, bytes } = locate(tensor);
+  const stored = { name, dtype, shape, elements, bytes, file, offset };
   const storage = codesAlone(tensor, locate);
-  return { dtype: type.dtype, file, offset, bytes, ...(storage === null ? {} : { storage }) };
+  return storage === null ? stored : { ...stored, storage };
 }
 
 /** Codes without scales, and small floats that leave a byte half empty at the end. */

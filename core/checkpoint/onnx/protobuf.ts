@@ -32,7 +32,12 @@ export interface Field {
 /**
  * Walks one file. A message is read with
  *
- *     while (await proto.enter(end)) { const field = proto.field(end); …; proto.at = field.end; }
+ *     while (proto.at < end) {
+ *       if (!proto.ready) await proto.refill();
+ *       const field = proto.field(end);
+ *       …
+ *       proto.at = field.end;
+ *     }
  *
  * where the file as a whole is a message that ends at `sizeBytes`.
  */
@@ -54,11 +59,14 @@ export class Protobuf {
     this.source = source;
   }
 
-  /** Whether a field follows inside the message; makes its head available. */
-  enter(end: number): boolean | Promise<boolean> {
-    if (this.at >= end) return false;
-    if (this.#holds(HEAD_BYTES)) return true;
-    return this.need(Math.min(HEAD_BYTES, this.source.sizeBytes - this.at)).then(() => true);
+  /** Whether the head of a field is available at `at`; tested first, so that most fields cost no promise. */
+  get ready(): boolean {
+    return this.#holds(HEAD_BYTES);
+  }
+
+  /** Makes the head of a field available. */
+  refill(): Promise<void> {
+    return this.need(Math.min(HEAD_BYTES, this.source.sizeBytes - this.at));
   }
 
   /**
@@ -103,7 +111,10 @@ export class Protobuf {
     const onward = this.at >= this.#start && this.at <= this.#end + SMALL_JUMP_BYTES;
     this.#pageBytes = onward ? Math.min(this.#pageBytes * PAGE_GROWTH, MAX_PAGE_BYTES) : MIN_PAGE_BYTES;
     const length = Math.min(Math.max(count, this.#pageBytes), sizeBytes - this.at);
-    this.#page = await this.source.read(this.at, length);
+    const page = await this.source.read(this.at, length);
+    // A million tensors take a hundred megabytes of pages, which the collector would keep until much later.
+    this.#page.buffer.transfer(0);
+    this.#page = page;
     this.digest.update(this.#page);
     this.#view = new DataView(this.#page.buffer);
     this.#start = this.at;
@@ -111,20 +122,24 @@ export class Protobuf {
   }
 
   /** The text of a length-delimited field. @throws NAME_INVALID above the limit or when it is not UTF-8 */
-  async text(field: Field, limitBytes: number, what: string): Promise<string> {
+  text(field: Field, limitBytes: number, what: string): string | Promise<string> {
     const where = (): string => `${this.source.name}: ${what} at byte ${field.start}`;
     limitName(field.end - field.start, limitBytes, where);
-    return decodeName(await this.bytes(field), where);
+    const bytes = this.bytes(field);
+    return bytes instanceof Promise ? bytes.then((read) => decodeName(read, where)) : decodeName(bytes, where);
   }
 
-  /** The content of a length-delimited field whose length the caller has limited; valid until the next read. */
-  async bytes(field: Field): Promise<Uint8Array> {
+  /**
+   * The content of a length-delimited field whose length the caller has limited; valid until more is fetched. At once
+   * when it is there already.
+   */
+  bytes(field: Field): Uint8Array | Promise<Uint8Array> {
     this.expect(field, WIRE.bytes);
     const length = field.end - field.start;
     this.at = field.start;
-    if (!this.#holds(length)) await this.need(length);
     this.#walked(length);
-    return this.#page.subarray(field.start - this.#start, field.end - this.#start);
+    const content = (): Uint8Array => this.#page.subarray(field.start - this.#start, field.end - this.#start);
+    return this.#holds(length) ? content() : this.need(length).then(content);
   }
 
   /** A varint as int64; its bytes are available. @throws HEADER_INVALID, HEADER_TRUNCATED */

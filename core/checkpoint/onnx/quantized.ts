@@ -203,7 +203,7 @@ class Finder {
   #tensor(graph: OnnxGraph, name: string | undefined): TensorRecord | undefined {
     if (!name) return undefined;
     for (let scope: OnnxGraph | null = graph; scope !== null; scope = scope.parent) {
-      const tensor = scope.tensors.get(name);
+      const tensor = scope.tensorNamed(name);
       if (tensor !== undefined) return tensor;
     }
     return undefined;

@@ -1,6 +1,7 @@
 // One TensorProto: shape, type and where its elements lie. Elements are only read when no fixed width places them.
 
 import { MAX_NAME_BYTES, MAX_TENSOR_RANK } from '../../base/limits.ts';
+import type { SharedShapes } from '../sharedShapes.ts';
 import { quoteName } from '../tensorName.ts';
 import { countElements } from '../tensorSize.ts';
 import { DATA_FIELDS, elementsPerInteger, ONNX_TYPES, type OnnxType, STRING_TYPE } from './dataTypes.ts';
@@ -20,7 +21,7 @@ const ENTRY_VALUE = 2;
 const TYPED_FIELDS: ReadonlySet<number> = new Set(Object.values(DATA_FIELDS));
 
 export interface TensorRecord {
-  /** '' for tensors that only their node names. */
+  /** Of the value in its graph. */
   readonly name: string;
   readonly type: OnnxType;
   readonly shape: readonly number[];
@@ -42,9 +43,11 @@ export interface OmittedTensor {
   readonly reason: string;
 }
 
-/** Numbers that may still be read into memory, for all tensors of a file together. */
-export interface NumberBudget {
-  left: number;
+/** What all tensors of a file share. */
+export interface TensorContext {
+  /** Numbers that may still be read into memory. */
+  numbersLeft: number;
+  readonly shapes: SharedShapes;
 }
 
 interface Draft {
@@ -52,26 +55,34 @@ interface Draft {
   shape: number[];
   type: number;
   external: boolean;
-  readonly entries: Map<string, string>;
-  /** Of each data field: how often it occurs, and its only or first occurrence. */
-  readonly data: Map<number, { count: number; first: Field; end: number }>;
+  /** Of external data; null without any. */
+  entries: Map<string, string> | null;
+  /** The data fields it has, hardly ever more than one. */
+  readonly data: DataField[];
+}
+
+interface DataField {
+  readonly first: Field;
+  /** How often the field occurs, and where the last occurrence ends. */
+  count: number;
+  end: number;
 }
 
 /**
  * Reads the message between `proto.at` and `end`, and leaves `proto.at` at `end`.
  *
- * @param fallbackName for messages without a name of their own
+ * @param constantName of the value that a Constant gives; the tensor's own name then means nothing
  * @throws DTYPE_UNKNOWN, SHAPE_INVALID, NAME_INVALID, HEADER_INVALID, HEADER_TRUNCATED
  */
 export async function readTensor(
   proto: Protobuf,
   end: number,
-  budget: NumberBudget,
-  fallbackName = '',
+  context: TensorContext,
+  constantName?: string,
 ): Promise<TensorRecord | OmittedTensor> {
   const start = proto.at;
   const draft = await readDraft(proto, end);
-  const name = draft.name === '' ? fallbackName : draft.name;
+  const name = constantName ?? draft.name;
   const where = (): string => `${proto.source.name}: tensor ${quoteName(name)}`;
   const elements = countElements(draft.shape, where);
   if (draft.type === STRING_TYPE) return { name, reason: 'text' };
@@ -79,17 +90,18 @@ export async function readTensor(
   if (type === undefined) {
     return proto.fail(`tensor ${quoteName(name)} has the unknown ONNX type ${draft.type}`, 'DTYPE_UNKNOWN');
   }
-  const facts = { name, type, shape: draft.shape, elements };
-  if (draft.external) return { ...facts, data: externalData(proto, draft, name) };
-  const raw = draft.data.get(DATA_FIELDS.raw);
-  if (raw !== undefined) return { ...facts, data: insideFile(proto, facts, raw, type.bits) };
-  const typed = draft.data.get(type.field);
+  const shape = context.shapes.of(draft.shape);
+  const found = (data: TensorData): TensorRecord => ({ name, type, shape, elements, data });
+  if (draft.external) return found(externalData(proto, draft, name));
+  const raw = dataField(draft, DATA_FIELDS.raw);
+  if (raw !== undefined) return found(insideFile(proto, name, elements, raw, type.bits));
+  const typed = dataField(draft, type.field);
   if (typed === undefined) {
     if (elements > 0) proto.fail(`tensor ${quoteName(name)} has ${elements} elements and no data`, 'SHAPE_INVALID');
-    return { ...facts, data: { kind: 'inside', offset: start, bytes: 0 } };
+    return found({ kind: 'inside', offset: start, bytes: 0 });
   }
   if (formOf(type) !== 'varint' && typed.count === 1 && typed.first.wire === WIRE.bytes) {
-    return { ...facts, data: insideFile(proto, facts, typed, type.bits) };
+    return found(insideFile(proto, name, elements, typed, type.bits));
   }
   const { first } = typed;
   const count = Math.ceil(elements / elementsPerInteger(type));
@@ -98,13 +110,13 @@ export async function readTensor(
   // Every number takes a byte at least.
   if (count > typed.end - first.start) wrong('fewer');
   if (type.parts > 1) return { name, reason: 'complex numbers without fixed width' };
-  if (elements > budget.left) return { name, reason: 'more numbers without fixed width than are read' };
-  budget.left -= elements;
+  if (elements > context.numbersLeft) return { name, reason: 'more numbers without fixed width than are read' };
+  context.numbersLeft -= elements;
   const numbers = await readNumbers(proto, first, end, formOf(type), count);
   proto.at = end;
   if (numbers.length !== count) wrong(numbers.length > count ? 'more' : 'fewer');
   const values = valuesOf(numbers, type, elements);
-  return { ...facts, data: { kind: 'numbers', values, offset: first.start, bytes: typed.end - first.start } };
+  return found({ kind: 'numbers', values, offset: first.start, bytes: typed.end - first.start });
 }
 
 /** What the numbers of a typed field stand for; those of 4 and 2 bits come several in one. */
@@ -122,19 +134,21 @@ function formOf({ field }: OnnxType): NumberForm {
 }
 
 async function readDraft(proto: Protobuf, end: number): Promise<Draft> {
-  const draft: Draft = { name: '', shape: [], type: 0, external: false, entries: new Map(), data: new Map() };
+  const draft: Draft = { name: '', shape: [], type: 0, external: false, entries: null, data: [] };
   while (proto.at < end) {
-    await proto.enter(end);
+    if (!proto.ready) await proto.refill();
     const field = proto.field(end);
     if (field.number === DIMS) await readDims(proto, field, draft.shape);
     else if (field.number === DATA_TYPE) draft.type = field.value;
     else if (field.number === NAME) draft.name = await proto.text(field, MAX_NAME_BYTES, 'the name of a tensor');
-    else if (field.number === EXTERNAL_DATA) await readEntry(proto, field, draft.entries);
-    else if (field.number === DATA_LOCATION) draft.external = field.value === EXTERNAL;
+    else if (field.number === EXTERNAL_DATA) {
+      draft.entries ??= new Map();
+      await readEntry(proto, field, draft.entries);
+    } else if (field.number === DATA_LOCATION) draft.external = field.value === EXTERNAL;
     else if (field.number === SEGMENT) proto.fail(`the tensor at byte ${field.start} is a segment of another`);
     else if (TYPED_FIELDS.has(field.number)) {
-      const known = draft.data.get(field.number);
-      if (known === undefined) draft.data.set(field.number, { count: 1, first: field, end: field.end });
+      const known = dataField(draft, field.number);
+      if (known === undefined) draft.data.push({ first: field, count: 1, end: field.end });
       else {
         known.count++;
         known.end = field.end;
@@ -143,6 +157,10 @@ async function readDraft(proto: Protobuf, end: number): Promise<Draft> {
     proto.at = field.end;
   }
   return draft;
+}
+
+function dataField({ data }: Draft, number: number): DataField | undefined {
+  return data.find(({ first }) => first.number === number);
 }
 
 /** One dimension a field, or all of them packed. */
@@ -168,7 +186,7 @@ async function readEntry(proto: Protobuf, entry: Field, entries: Map<string, str
   proto.expect(entry, WIRE.bytes);
   let [key, value] = ['', ''];
   while (proto.at < entry.end) {
-    await proto.enter(entry.end);
+    if (!proto.ready) await proto.refill();
     const field = proto.field(entry.end);
     if (field.number === ENTRY_KEY) key = await proto.text(field, MAX_NAME_BYTES, 'a key of external data');
     else if (field.number === ENTRY_VALUE) value = await proto.text(field, MAX_NAME_BYTES, 'a value of external data');
@@ -179,10 +197,10 @@ async function readEntry(proto: Protobuf, entry: Field, entries: Map<string, str
 
 /** onnx.proto: location is a path; offset and length are decimal numbers, and optional. */
 function externalData(proto: Protobuf, { entries }: Draft, name: string): TensorData {
-  const location = entries.get('location');
+  const location = entries?.get('location');
   if (location === undefined) return proto.fail(`tensor ${quoteName(name)} has external data without a location`);
   const decimal = (key: string): number | null => {
-    const text = entries.get(key);
+    const text = entries?.get(key);
     if (text === undefined || text === '') return null;
     if (/^\d{1,15}$/.test(text)) return Number(text);
     return proto.fail(`tensor ${quoteName(name)} has the external ${key} ${quoteName(text)}, not a number up to 10^15`);
@@ -192,8 +210,9 @@ function externalData(proto: Protobuf, { entries }: Draft, name: string): Tensor
 
 function insideFile(
   proto: Protobuf,
-  { name, elements }: Pick<TensorRecord, 'name' | 'elements'>,
-  { first, count }: { first: Field; count: number },
+  name: string,
+  elements: number,
+  { first, count }: DataField,
   bits: number,
 ): TensorData {
   proto.expect(first, WIRE.bytes);

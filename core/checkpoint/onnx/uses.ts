@@ -53,7 +53,7 @@ export class ValueUses {
   #ownerOf(graph: OnnxGraph, name: string): Map<string, TensorUse> | undefined {
     if (name === '') return undefined;
     for (let scope: OnnxGraph | null = graph; scope !== null; scope = scope.parent) {
-      if (scope.tensors.has(name) || this.#producers.get(scope)?.has(name)) return this.#first.get(scope);
+      if (scope.tensorNamed(name) !== undefined || this.#producers.get(scope)?.has(name)) return this.#first.get(scope);
     }
     return this.#first.get(graph);
   }
