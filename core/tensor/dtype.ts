@@ -98,6 +98,12 @@ export function isDType(name: string): name is DType {
   return Object.hasOwn(DTYPES, name);
 }
 
+/** Whether a safetensors file can hold the dtype: plain numbers of up to 8 bytes. */
+export function isSafetensorsDType(dtype: DType): boolean {
+  const { kind, blockBytes } = dtypeInfo(dtype);
+  return kind !== 'block' && kind !== 'packed' && blockBytes <= 8;
+}
+
 const BY_GGML = new Map<number, DType>(
   DTYPE_NAMES.flatMap((name) => {
     const id = dtypeInfo(name).ggml;

@@ -116,6 +116,8 @@ export const SAFETENSORS_ATTACKS: readonly Attack[] = [
   // Types, shapes, layout
   header('st-dtype-unknown', 'DTYPE_UNKNOWN', `{"a":${entry(0, 16, '[4]', 'F128')}}`, 16),
   header('st-dtype-gguf-block', 'DTYPE_UNKNOWN', `{"a":${entry(0, 18, '[32]', 'Q4_0')}}`, 18),
+  header('st-dtype-packed', 'DTYPE_UNKNOWN', `{"a":${entry(0, 16, '[32]', 'INT4')}}`, 16),
+  header('st-dtype-c128', 'DTYPE_UNKNOWN', `{"a":${entry(0, 64, '[4]', 'C128')}}`, 64),
   header('st-dtype-prototype', 'DTYPE_UNKNOWN', `{"a":${entry(0, 16, '[4]', 'constructor')}}`, 16),
   header('st-shape-too-small', 'SHAPE_INVALID', `{"a":${entry(0, 16, '[2]')}}`, 16),
   header('st-shape-too-large', 'SHAPE_INVALID', `{"a":${entry(0, 16, '[2,3]')}}`, 16),

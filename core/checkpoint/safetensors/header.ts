@@ -1,7 +1,7 @@
 // The header of one safetensors file: an object of tensors, each {dtype, shape, data_offsets}, and `__metadata__`.
 
 import { MAX_NAME_BYTES, MAX_TENSOR_RANK, MAX_TENSORS } from '../../base/limits.ts';
-import { type DType, dtypeInfo, isDType } from '../../tensor/dtype.ts';
+import { type DType, isDType, isSafetensorsDType } from '../../tensor/dtype.ts';
 import { DistinctNames } from '../distinctNames.ts';
 import { type StoredTensor, storedTensor } from '../format.ts';
 import { JsonScanner } from '../jsonScanner.ts';
@@ -117,7 +117,7 @@ function checkedEntry(
 
 function parseDType(scanner: JsonScanner, label: () => string): DType {
   const name = scanner.string();
-  if (isDType(name) && dtypeInfo(name).kind !== 'block') return name;
+  if (isDType(name) && isSafetensorsDType(name)) return name;
   return scanner.fail(`${label()} has the unknown dtype ${quoteName(name)}`, 'DTYPE_UNKNOWN');
 }
 

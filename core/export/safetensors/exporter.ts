@@ -1,10 +1,11 @@
 // safetensors: what quantization leaves of the weights, decoded back to BF16, for any runtime that reads the original.
 
+import { QuantscopeError } from '../../base/errors.ts';
 import { matrixShape, type TensorInfo } from '../../checkpoint/checkpoint.ts';
 import { hasStoredBytes } from '../../decode/storedBytes.ts';
 import type { Plan } from '../../protocol/plan.ts';
 import type { GgufTarget } from '../../quant/ggufTypes.ts';
-import { type DType, dtypeInfo, storedBytes } from '../../tensor/dtype.ts';
+import { type DType, dtypeInfo, isSafetensorsDType, storedBytes } from '../../tensor/dtype.ts';
 import type { ExportDraft, Exporter, ExportInput } from '../exporter.ts';
 import { plannedTypes } from '../plannedTypes.ts';
 
@@ -32,6 +33,9 @@ export const safetensorsExporter: Exporter = {
       .map(({ tensor, steps }) => ({ tensor, steps, type: steps.at(-1) ?? tensor.dtype }))
       // Wide elements first: every tensor stays aligned to its element although the format allows no gap.
       .toSorted((a, b) => dtypeInfo(b.type).blockBytes - dtypeInfo(a.type).blockBytes);
+    const strange = stored.find(({ type }) => !isSafetensorsDType(type));
+    if (strange !== undefined)
+      throw new QuantscopeError('DTYPE_UNKNOWN', `${strange.tensor.name}: safetensors has no dtype ${strange.type}`);
     const head = headerBytes(stored, plan);
     const tensors = stored.map(({ tensor, steps, type }) => ({
       name: tensor.name,

@@ -1,6 +1,6 @@
 // Valid safetensors files: every dtype, metadata, a sharded folder with its configuration.
 
-import { DTYPE_NAMES, dtypeInfo, storedBytes } from '../../../core/tensor/dtype.ts';
+import { DTYPE_NAMES, isSafetensorsDType, storedBytes } from '../../../core/tensor/dtype.ts';
 import { xorshift32 } from '../../fixtures/randomBlocks.ts';
 import { type FixtureTensor, safetensorsBytes } from '../../fixtures/writeSafetensors.ts';
 import type { Seed } from '../seeds.ts';
@@ -9,7 +9,7 @@ const ELEMENTS = 64;
 const text = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
 export function safetensorsSeeds(): Seed[] {
-  const plain = DTYPE_NAMES.filter((name) => !['block', 'packed'].includes(dtypeInfo(name).kind));
+  const plain = DTYPE_NAMES.filter(isSafetensorsDType);
   const first = [random('model.layers.0.mlp.up_proj.weight', 'F32', [8, 8]), random('lm_head.weight', 'BF16', [4, 16])];
   const second = [random('model.layers.1.mlp.up_proj.weight', 'F16', [2, 4, 8])];
   const [one, two] = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'] as const;
