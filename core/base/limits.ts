@@ -66,8 +66,10 @@ export const MAX_PICKLE_BYTES = MAX_TOTAL_HEADER_BYTES;
 export const MAX_PICKLE_OPCODES = 64_000_000;
 /** What unpickled values take, counted in words of 16 bytes: some 54 a tensor, a gigabyte in all at worst. */
 export const MAX_PICKLE_WORDS = 64_000_000;
-/** Values on the unpickler's stack and in its memo: one list of a large vocabulary, written without batches. */
-export const MAX_PICKLE_STACK = 4_000_000;
+/** Values on the unpickler's stack: TorchScript writes a dict of a large vocabulary without batches. */
+export const MAX_PICKLE_STACK = 1_000_000;
+/** Values in the unpickler's memo: Python remembers every text and container, some four a tensor. */
+export const MAX_PICKLE_MEMO = 4_000_000;
 /** Containers inside containers: Python itself cannot pickle more than some 500. */
 export const MAX_PICKLE_DEPTH = 512;
 /** Integers of pickles: storage keys have 8 bytes, hashes 64. Their conversion to text is quadratic. */

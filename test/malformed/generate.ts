@@ -8,6 +8,7 @@ import { IMATRIX_ATTACKS } from './imatrixAttacks.ts';
 import { NUMPY_ATTACKS } from './numpyAttacks.ts';
 import { ONNX_ATTACKS } from './onnxAttacks.ts';
 import { PACKED_ATTACKS } from './packedAttacks.ts';
+import { PYTORCH_ATTACKS } from './pytorchAttacks.ts';
 import { SAFETENSORS_ATTACKS } from './safetensorsAttacks.ts';
 import { ZIP_ATTACKS } from './zipAttacks.ts';
 
@@ -18,6 +19,7 @@ export const ATTACKS: readonly Attack[] = [
   ...HDF5_ATTACKS,
   ...IMATRIX_ATTACKS,
   ...ONNX_ATTACKS,
+  ...PYTORCH_ATTACKS,
   ...PACKED_ATTACKS,
   ...ZIP_ATTACKS,
   ...NUMPY_ATTACKS,

@@ -25,8 +25,8 @@ export interface CollectedTensors {
   readonly aliases: readonly (readonly [string, string])[];
   /** Tensors of optimizers, which are no part of the model. */
   readonly optimizerTensors: readonly PickleTensor[];
-  /** NumPy arrays keep their numbers inside the pickle. */
-  readonly numpyArrays: number;
+  /** What was met that holds numbers in ways that are not read: "NumPy arrays" → how many. */
+  readonly unread: ReadonlyMap<string, number>;
 }
 
 /** A tensor that is all the file holds has no name of its own. */
@@ -61,7 +61,10 @@ const OPTIMIZERS = new Set([
 ]);
 /** Where torch.nn.Module keeps what its state dict holds. */
 const MODULE_PARTS = new Set(['_parameters', '_buffers', '_modules']);
+/** Their numbers lie inside the pickle. */
 const NUMPY_ARRAY = /^numpy\.(core|_core)\.multiarray\._reconstruct$/;
+/** A tensor whose rebuilding is not known, or whose arguments make no sense. */
+const REBUILT = /^torch\._utils\._rebuild_/;
 
 /**
  * @param file for messages
@@ -161,7 +164,7 @@ class Collector {
   readonly #names = new Set<string>();
   /** Containers walked, with their name if tensors were found in them. */
   readonly #seen = new Map<PickleObject, string | null>();
-  #numpyArrays = 0;
+  readonly #unread = new Map<string, number>();
 
   constructor(file: string, skip: Skip) {
     this.#file = file;
@@ -169,7 +172,7 @@ class Collector {
   }
 
   result(): Omit<CollectedTensors, 'optimizerTensors'> {
-    return { tensors: this.tensors, aliases: this.#aliases, numpyArrays: this.#numpyArrays };
+    return { tensors: this.tensors, aliases: this.#aliases, unread: this.#unread };
   }
 
   collect(value: PickleValue, name: string, depth: number): void {
@@ -189,7 +192,7 @@ class Collector {
     }
     // Set before its items are walked: a container may hold itself.
     this.#seen.set(container, null);
-    if (isInstance(container) && NUMPY_ARRAY.test(container.type)) this.#numpyArrays++;
+    if (isInstance(container)) this.#tellUnread(container.type);
     const before = this.tensors.length;
     let position = 0;
     for (const [key, item] of children(container)) {
@@ -199,6 +202,11 @@ class Collector {
       else this.collect(item, key === null ? name : join(name, keyName(key, position - 1)), depth + 1);
     }
     if (this.tensors.length > before) this.#seen.set(container, name);
+  }
+
+  #tellUnread(type: string): void {
+    const kind = NUMPY_ARRAY.test(type) ? 'NumPy arrays' : REBUILT.test(type) ? `results of ${type}` : null;
+    if (kind !== null) this.#unread.set(kind, (this.#unread.get(kind) ?? 0) + 1);
   }
 
   #add(tensor: PickleTensor, name: string): void {

@@ -123,13 +123,13 @@ function tellTies(name: string, aliases: readonly (readonly [string, string])[])
   return [`${name}: tied tensors are listed and counted once: ${shown.join(', ')}${more}`];
 }
 
-function tellLeftOut(name: string, { optimizerTensors, numpyArrays }: CollectedTensors): string[] {
+function tellLeftOut(name: string, { optimizerTensors, unread }: CollectedTensors): string[] {
   const warnings: string[] = [];
   if (optimizerTensors.length > 0) {
     const count = `${optimizerTensors.length} tensors of optimizers`;
     warnings.push(`${name}: ${count} (${bytesOf(optimizerTensors)} bytes) are left out`);
   }
-  if (numpyArrays > 0) warnings.push(`${name}: ${numpyArrays} NumPy arrays inside the pickle are left out`);
+  for (const [kind, count] of unread) warnings.push(`${name}: ${count} ${kind} inside the pickle are left out`);
   return warnings;
 }
 

@@ -1,6 +1,6 @@
 // The state of a running pickle: stack, marks, memo, and how much of its bounds is used up.
 
-import { MAX_PICKLE_STACK, MAX_PICKLE_WORDS } from '../../base/limits.ts';
+import { MAX_PICKLE_MEMO, MAX_PICKLE_STACK, MAX_PICKLE_WORDS } from '../../base/limits.ts';
 import type { GlobalLog } from './globalLog.ts';
 import type { PickleCursor, PicklePlace } from './pickleCursor.ts';
 import type { PickleValue } from './pickleValue.ts';
@@ -36,7 +36,7 @@ export class PickleMachine {
 
   /** Puts a value on the stack that takes no memory of its own. */
   push(value: PickleValue): void {
-    if (this.#stack.length === MAX_PICKLE_STACK) this.#full('wait on the stack');
+    if (this.#stack.length === MAX_PICKLE_STACK) this.#full(MAX_PICKLE_STACK, 'wait on the stack');
     this.#stack.push(value);
   }
 
@@ -64,7 +64,7 @@ export class PickleMachine {
   }
 
   mark(): void {
-    if (this.#marks.length === MAX_PICKLE_STACK) this.#full('are marked');
+    if (this.#marks.length === MAX_PICKLE_STACK) this.#full(MAX_PICKLE_STACK, 'are marked');
     this.#marks.push(this.#stack.length);
     this.#floor = this.#stack.length;
   }
@@ -91,7 +91,7 @@ export class PickleMachine {
 
   /** @param index the next free one when left out */
   remember(index: number | bigint = this.#memo.size): void {
-    if (this.#memo.size === MAX_PICKLE_STACK) this.#full('are in the memo');
+    if (this.#memo.size === MAX_PICKLE_MEMO) this.#full(MAX_PICKLE_MEMO, 'are in the memo');
     this.#memo.set(Number(index), this.top());
   }
 
@@ -113,7 +113,7 @@ export class PickleMachine {
     return this.cursor.fail('takes more from the stack than there is');
   }
 
-  #full(where: string): never {
-    return this.cursor.fail(`more than ${MAX_PICKLE_STACK} values ${where}`, 'COUNT_LIMIT');
+  #full(limit: number, where: string): never {
+    return this.cursor.fail(`more than ${limit} values ${where}`, 'COUNT_LIMIT');
   }
 }
