@@ -57,6 +57,8 @@ export async function readGgufFile(path: string, index: number, signal: AbortSig
     if (!header.littleEndian) tensor.storage = bigEndianStorage(tensor);
   }
   const end = checkLayout(tensors, { file: name, begin, end: sizeBytes, alignment });
+  const headerDigest = createHash('sha256').update(header.bytes.subarray(0, headerBytes)).digest();
+  header.release();
   return {
     file: { path, sizeBytes, modifiedMs },
     version,
@@ -65,7 +67,7 @@ export async function readGgufFile(path: string, index: number, signal: AbortSig
     keyValues,
     tensors,
     headerBytes,
-    headerDigest: createHash('sha256').update(header.bytes.subarray(0, headerBytes)).digest(),
+    headerDigest,
     bytesRead: source.bytesRead,
     warnings: [...trailingBytes(name, end, sizeBytes, alignment), ...longNames(name, tensors)],
   };

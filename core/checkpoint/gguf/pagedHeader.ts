@@ -98,12 +98,19 @@ export class PagedHeader {
     return new QuantscopeError('HEADER_TRUNCATED', `${name}: ${fact}`);
   }
 
+  /** Frees the bytes at once: up to 256 MB, which the collector would keep until much later. */
+  release(): void {
+    this.bytes.buffer.transfer(0);
+    this.bytes = new Uint8Array(0);
+    this.view = new DataView(this.bytes.buffer);
+    this.loaded = 0;
+  }
+
   private reserve(length: number): void {
     if (length <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.min(Math.max(length, this.bytes.length * 2), this.source.sizeBytes));
-    grown.set(this.bytes.subarray(0, this.loaded));
-    this.bytes = grown;
-    this.view = new DataView(grown.buffer);
+    const size = Math.min(Math.max(length, this.bytes.length * 2), this.source.sizeBytes);
+    this.bytes = new Uint8Array(this.bytes.buffer.transfer(size));
+    this.view = new DataView(this.bytes.buffer);
   }
 }
 

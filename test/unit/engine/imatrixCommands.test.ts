@@ -35,9 +35,7 @@ describe('an importance matrix', () => {
   ])('%s refuses it', async (command, args) => {
     const { code, stderr } = await quantscope([command, ...args]);
     expect(code).not.toBe(0);
-    expect(stderr).toMatch(
-      /an importance matrix, not a model/,
-    );
+    expect(stderr).toMatch(/an importance matrix, not a model/);
     expect(stderr.trim().split('\n')).toHaveLength(1);
   });
 });
