@@ -97,7 +97,7 @@ export const SUBJECTS: readonly Subject[] = [
   {
     name: 'numpy',
     valid: numpySeeds,
-    attacks: [...NUMPY_ATTACKS, ...ZIP_ATTACKS],
+    attacks: [...NUMPY_ATTACKS, ...ZIP_ATTACKS.filter(({ name }) => !name.startsWith('zip-bomb'))], // those take long to make
     words: ["'descr': '<f4'", "'fortran_order': True", "'shape': (", '|O8', '>f8', '[(', '\x93NUMPY', '9'.repeat(30)],
   },
   {
