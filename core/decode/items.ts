@@ -1,7 +1,7 @@
 // Stored items on a grid of strides, brought into memory the cheapest way: one span, the whole part, or runs of a slab.
 
 import { MAX_KEPT_PART_BYTES } from '../base/limits.ts';
-import { keepBytes, keptBytes, makeRoom } from '../io/keptBytes.ts';
+import { fileIdentity, keepBytes, keptBytes, makeRoom } from '../io/keptBytes.ts';
 import type { Extent } from '../tensor/storage.ts';
 import { checkRange, type FilePaths, pathOf, readExtent } from './extent.ts';
 
@@ -65,9 +65,9 @@ export function readItems(
   return slab(files, extent, itemBytes, start, axes);
 }
 
-/** All bytes of an extent, kept for the rest of the task. */
+/** All bytes of an extent, kept for the next time. */
 export function wholePart(files: FilePaths, extent: Extent): Uint8Array<ArrayBuffer> {
-  const key = `${pathOf(files, extent)}\n${extent.offset}\n${extent.bytes}\n${extent.deflated ?? ''}`;
+  const key = `${fileIdentity(pathOf(files, extent))}\n${extent.offset}\n${extent.bytes}\n${extent.deflated ?? ''}`;
   const known = keptBytes(key);
   if (known !== undefined) return known.bytes;
   makeRoom(extent.bytes);
@@ -87,7 +87,7 @@ function slab(files: FilePaths, extent: Extent, itemBytes: number, start: number
   const gap = axis.stride <= MAX_GAP ? axis.stride : 1;
   const others = axes.map(({ stride, from, to }, i) => (i === along || stride === 0 ? 1 : to - from));
   const runs = others.reduce((product, count) => product * count, 1);
-  const key = `${pathOf(files, extent)}\n${extent.offset}\n${itemBytes}\n${start}\n${along}\n${axes
+  const key = `${fileIdentity(pathOf(files, extent))}\n${extent.offset}\n${itemBytes}\n${start}\n${along}\n${axes
     .map(({ stride, from, to }, i) => (i === along ? stride : `${stride} ${from} ${to}`))
     .join()}`;
   let found = keptBytes(key);

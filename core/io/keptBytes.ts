@@ -1,6 +1,9 @@
-// Bytes this thread read before and will want again within the same task: bounded, least recently used goes first.
+// Bytes this thread read before and will want again, in this task or the next on the same tensor: bounded, least recently
+// used goes first.
 
+import { statSync } from 'node:fs';
 import { MAX_KEPT_BYTES } from '../base/limits.ts';
+import { fileError } from './fileErrors.ts';
 
 /** What a range of some axis (bytes, rows) looks like in memory; `from` and `to` are its keeper's to define. */
 export interface KeptBytes {
@@ -9,8 +12,30 @@ export interface KeptBytes {
   readonly to: number;
 }
 
+/** Of the files of the current task. */
+const identities = new Map<string, string>();
 const kept = new Map<string, KeptBytes>();
 let total = 0;
+
+/** A file as it was when this task first asked, for keys: a changed file has another identity from the next task on. */
+export function fileIdentity(path: string): string {
+  let identity = identities.get(path);
+  if (identity === undefined) {
+    try {
+      const { dev, ino, size, mtimeMs } = statSync(path);
+      identity = `${path}\n${dev} ${ino} ${size} ${mtimeMs}`;
+    } catch (error) {
+      throw fileError(path, error, 'looking it up');
+    }
+    identities.set(path, identity);
+  }
+  return identity;
+}
+
+/** Looks files up again: they may change between tasks. */
+export function forgetIdentities(): void {
+  identities.clear();
+}
 
 /** @returns what was last kept under `key`, or undefined when it was never kept or had to go */
 export function keptBytes(key: string): KeptBytes | undefined {
@@ -30,7 +55,7 @@ export function makeRoom(size: number): void {
   }
 }
 
-/** Keeps `found` until room is needed or the task ends. */
+/** Keeps `found` until room is needed. */
 export function keepBytes(key: string, found: KeptBytes): void {
   const before = kept.get(key);
   if (before !== undefined) {
@@ -42,8 +67,9 @@ export function keepBytes(key: string, found: KeptBytes): void {
   total += found.bytes.length;
 }
 
-/** Forgets everything: files may change between tasks. */
+/** Forgets everything. */
 export function dropKeptBytes(): void {
+  identities.clear();
   kept.clear();
   total = 0;
 }

@@ -4,7 +4,7 @@ import { parentPort } from 'node:worker_threads';
 import { cancelled } from '../base/cancellation.ts';
 import { QuantscopeError, toFailure } from '../base/errors.ts';
 import { closeReaders } from '../io/fileReader.ts';
-import { dropKeptBytes } from '../io/keptBytes.ts';
+import { forgetIdentities } from '../io/keptBytes.ts';
 import type { TaskReply, TaskRequest } from './pool.ts';
 import { type Kernels, loadKernels } from './wasm.ts';
 
@@ -46,7 +46,7 @@ export function serveTasks(tasks: Readonly<Record<string, AnyTask>>): void {
     } finally {
       // A path may name another file by the time the next task asks for it.
       closeReaders();
-      dropKeptBytes();
+      forgetIdentities();
     }
   });
 }
