@@ -15,14 +15,21 @@ const ROW_HEIGHT = 24;
 const OVERSCAN_ROWS = 8;
 /** Narrower tables tell the scheme of packed tensors in a tooltip only. */
 const ROOM_FOR_SCHEMES = 840;
+/** As the style sheet has them. */
+const ROW_PADDING = 4;
+const COLUMN_GAP = 12;
+/** Of most characters of the 12 px the table is set in. */
+const CHARACTER_PX = 6.7;
+const LEAST_CHARACTERS = 12;
 
 interface Column {
   key: string;
   label: string;
   numeric: boolean;
-  /** Of its track in the row's grid. */
-  width: string;
-  text(tensor: number): string;
+  /** Pixels, or a share of what these leave. */
+  width: number | { share: number };
+  /** @param characters  as many as there is room for; only names are cut to it, in their middle */
+  text(tensor: number, characters: number): string;
   /** Sorts by number or by text. */
   order(tensor: number): number | string;
 }
@@ -50,7 +57,7 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
       key: 'bits',
       label: 'bits/weight',
       numeric: true,
-      width: '84px',
+      width: 76,
       text: (t) => (table.elements[t] === 0 ? '·' : bitsPerWeight(storedBits(table, t))),
       order: (t) => storedBits(table, t),
     };
@@ -58,7 +65,7 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
       key: 'scheme',
       label: 'packed as',
       numeric: false,
-      width: 'minmax(0, 0.7fr)',
+      width: { share: 0.7 },
       text: (t) => visibleText(table.schemes[t] ?? ''),
       order: (t) => table.schemes[t] ?? '',
     };
@@ -66,7 +73,7 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
       key: 'plan',
       label: 'plan',
       numeric: false,
-      width: '64px',
+      width: 64,
       text: (t) => (solution === null ? '' : (solution.tensors[table.names[t] ?? '']?.type ?? 'kept')),
       order: (t) => solution?.tensors[table.names[t] ?? '']?.type ?? '',
     };
@@ -75,15 +82,15 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
         key: 'name',
         label: 'name',
         numeric: false,
-        width: 'minmax(0, 1fr)',
-        text: (t) => shownName(table.names[t] ?? '', 120),
+        width: { share: 1 },
+        text: (t, characters) => shownName(table.names[t] ?? '', characters),
         order: (t) => table.names[t] ?? '',
       },
       {
         key: 'dtype',
         label: 'dtype',
         numeric: false,
-        width: '64px',
+        width: 64,
         text: (t) => table.dtypes[t] ?? '',
         order: (t) => table.dtypes[t] ?? '',
       },
@@ -92,7 +99,7 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
         key: 'shape',
         label: 'shape',
         numeric: true,
-        width: '128px',
+        width: roomy ? 128 : 104,
         text: (t) => shapeText(table.shapes[t] ?? []),
         order: (t) => table.elements[t] ?? 0,
       },
@@ -100,7 +107,7 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
         key: 'bytes',
         label: 'size',
         numeric: true,
-        width: '72px',
+        width: 72,
         text: (t) => bytes(table.bytes[t] ?? 0),
         order: (t) => table.bytes[t] ?? 0,
       },
@@ -109,7 +116,7 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
         key: 'metric',
         label: metric.label,
         numeric: true,
-        width: '104px',
+        width: 96,
         text: (t) => (Number.isNaN(values[t]) ? '·' : metric.text(values[t] ?? 0)),
         order: (t) => values[t] ?? Number.NaN,
       },
@@ -130,7 +137,10 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
   }, [table, filter, columns, sort]);
 
   if (table === null) return null;
-  const gridTemplateColumns = columns.map((column) => column.width).join(' ');
+  const characters = nameCharacters(columns, size.width);
+  const gridTemplateColumns = columns
+    .map(({ width }) => (typeof width === 'number' ? `${width}px` : `minmax(0, ${width.share}fr)`))
+    .join(' ');
   const first = Math.max(0, Math.floor(top / ROW_HEIGHT) - OVERSCAN_ROWS);
   const end = Math.min(order.length, Math.ceil((top + size.height) / ROW_HEIGHT) + OVERSCAN_ROWS);
 
@@ -159,7 +169,13 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
         <div role="rowgroup" className="table-head">
           {/* biome-ignore lint/a11y/useSemanticElements: as above. */}
           {/* biome-ignore lint/a11y/useFocusableInteractive: its buttons take focus. */}
-          <div role="row" className="table-row" aria-rowindex={1} style={{ gridTemplateColumns }}>
+          <div
+            role="row"
+            className="table-row"
+            aria-rowindex={1}
+            // As wide as the rows below, whose scroll bar takes room.
+            style={{ gridTemplateColumns, width: size.width }}
+          >
             {columns.map((column) => (
               // biome-ignore lint/a11y/useSemanticElements: as above.
               // biome-ignore lint/a11y/useFocusableInteractive: its button takes focus.
@@ -224,7 +240,7 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
                         : undefined
                     }
                   >
-                    {column.text(t)}
+                    {column.text(t, characters)}
                   </div>
                 ))}
               </div>
@@ -248,6 +264,16 @@ export function TensorTableView(props: { figures: LensFigures }): ReactNode {
       </div>
     </div>
   );
+}
+
+/** How many characters fit into the track of share 1, which is the name's. */
+function nameCharacters(columns: readonly Column[], width: number): number {
+  let [room, shares] = [width - 2 * ROW_PADDING - COLUMN_GAP * (columns.length - 1), 0];
+  for (const column of columns) {
+    if (typeof column.width === 'number') room -= column.width;
+    else shares += column.width.share;
+  }
+  return Math.max(LEAST_CHARACTERS, Math.floor(room / shares / CHARACTER_PX));
 }
 
 function isAbove(value: number | undefined, threshold: number | null): boolean {
