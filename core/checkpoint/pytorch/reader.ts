@@ -17,8 +17,8 @@ import { isTarCheckpoint } from './tarContainer.ts';
 import { picklesOf } from './zipContainer.ts';
 
 const INDEX_EXTENSION = '.bin.index.json';
-/** Protocols 0 and 1 have no mark of their own: a global, or a container that goes to the memo at once. */
-const OLD_PICKLE = /^(\(?[ci][\w.]{1,100}\n[\w.]{1,100}\n|[}\]]q\0|\([dl]p0\n)/;
+/** Protocols 0 and 1 have no mark of their own: a global, a string, or a container that goes to the memo at once. */
+const OLD_PICKLE = /^(\(?[ci][\w.]{1,100}\n[\w.]{1,100}\n|\(S['"]|[}\]]q\0|\([dl]p0\n)/;
 
 export const pytorchReader: FormatReader = {
   format: 'pytorch',
