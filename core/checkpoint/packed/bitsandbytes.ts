@@ -51,6 +51,8 @@ export const bitsandbytes4: Packing = {
     const blocks = Math.ceil(elements / state.blocksize);
     const absmax = part('absmax');
     requireShape(context, absmax, absmax.shape.length === 2 ? [blocks, 1] : [blocks], `for ${elements} elements`);
+    // Blocks run on across the rows of the weight: a row for each block, or one row when the last block is not full.
+    const rows = elements % state.blocksize === 0 ? blocks : 1;
     const nested = ['nested_absmax', 'nested_quant_map'].map((suffix) => context.part(name, suffix));
     const parts = [codes, absmax, part('quant_map'), json, ...nested.filter((found) => found !== undefined)] as const;
     return packedGroup(context, parts, {
@@ -58,10 +60,9 @@ export const bitsandbytes4: Packing = {
       dtype: attribute === 'bitsandbytes__nf4' ? 'NF4' : 'FP4',
       shape: state.shape,
       scheme: schemeText(attribute, state),
-      // One row: blocks run on across the rows of the weight.
-      codes: codeMatrix(extentOf(codes), 1, elements, { ...LAYOUT, bits: 4, order: [1, 0] }),
+      codes: codeMatrix(extentOf(codes), rows, elements / rows, { ...LAYOUT, bits: 4, order: [1, 0] }),
       values: table(context, part('quant_map'), 16),
-      factors: [grouped(absmaxMatrix(context, absmax, blocks, state, part), 1, state.blocksize)],
+      factors: [grouped(absmaxMatrix(context, absmax, blocks, rows, state, part), 1, state.blocksize)],
     });
   },
 };
@@ -104,30 +105,34 @@ function table(context: PackingContext, map: StoredTensor, entries: number): Cod
   return { table: extentOf(map) };
 }
 
-/** 1 × blocks: numbers, or codes of 8 bits with a scale for every `nested.blocksize` of them. */
+/** A number for every block, down the rows or along the only one; codes of 8 bits when they are quantized too. */
 function absmaxMatrix(
   context: PackingContext,
   absmax: StoredTensor,
   blocks: number,
+  rows: number,
   { nested }: QuantState,
   part: (suffix: string) => StoredTensor,
 ): Matrix {
+  const columns = blocks / rows;
   if (nested === null) {
     requireDtype(context, absmax, ['F32']);
-    return plainMatrix(extentOf(absmax), 'F32', 1, blocks);
+    return plainMatrix(extentOf(absmax), 'F32', rows, columns);
   }
   requireDtype(context, absmax, ['U8']);
   const outer = part('nested_absmax');
   const outerBlocks = Math.ceil(blocks / nested.blocksize);
   requireDtype(context, outer, ['F32']);
   requireShape(context, outer, [outerBlocks], `for ${blocks} blocks`);
+  const [outerRows, rowGroup, columnGroup] = rows === 1 ? [1, 1, nested.blocksize] : [outerBlocks, nested.blocksize, 1];
+  const outerMatrix = plainMatrix(extentOf(outer), 'F32', outerRows, outerBlocks / outerRows);
   return {
     kind: 'packed',
-    rows: 1,
-    columns: blocks,
-    codes: codeMatrix(extentOf(absmax), 1, blocks, { ...LAYOUT, bits: 8 }),
+    rows,
+    columns,
+    codes: codeMatrix(extentOf(absmax), rows, columns, { ...LAYOUT, bits: 8 }),
     values: table(context, part('nested_quant_map'), 256),
-    factors: [grouped(plainMatrix(extentOf(outer), 'F32', 1, outerBlocks), 1, nested.blocksize)],
+    factors: [grouped(outerMatrix, rowGroup, columnGroup)],
     bias: nested.offset,
   };
 }

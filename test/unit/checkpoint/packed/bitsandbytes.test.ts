@@ -20,6 +20,8 @@ describe('4 bit', () => {
   test('double quantized: 300 blocks under two absmax of their own', async () => {
     const layer = bitsandbytes4Layer({ module, type: 'nf4', shape: [75, 256], blocksize: 64, nested: true });
     await checkLayer(layer, { name, dtype: 'NF4', scheme: 'bitsandbytes NF4, blocks of 64, double quantized' });
+    const uneven = bitsandbytes4Layer({ module, type: 'nf4', shape: [75, 255], blocksize: 64, nested: true });
+    await checkLayer(uneven, { name, dtype: 'NF4', scheme: 'bitsandbytes NF4, blocks of 64, double quantized' });
   });
 
   test('a last block that is not full, across rows, and an odd number of elements', async () => {
