@@ -14,7 +14,7 @@ async function directory(bytes: Uint8Array) {
   writeFileSync(path, bytes);
   await using source = await openByteSource(path);
   expect(beginsLikeTar(await source.read(0, 512))).toBe(true);
-  return readTarDirectory(source);
+  return await readTarDirectory(source);
 }
 
 const data = Buffer.from('data');
