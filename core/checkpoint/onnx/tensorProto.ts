@@ -18,7 +18,7 @@ const DATA_LOCATION = 14;
 const EXTERNAL = 1;
 const ENTRY_KEY = 1;
 const ENTRY_VALUE = 2;
-const TYPED_FIELDS: ReadonlySet<number> = new Set(Object.values(DATA_FIELDS));
+const DATA_NUMBERS: ReadonlySet<number> = new Set(Object.values(DATA_FIELDS));
 
 export interface TensorRecord {
   /** Of the value in its graph. */
@@ -80,43 +80,68 @@ export async function readTensor(
   context: TensorContext,
   constantName?: string,
 ): Promise<TensorRecord | OmittedTensor> {
+  const draft: Draft = { name: '', shape: [], type: 0, external: false, entries: null, data: [] };
   const start = proto.at;
-  const draft = await readDraft(proto, end);
-  const name = constantName ?? draft.name;
-  const where = (): string => `${proto.source.name}: tensor ${quoteName(name)}`;
-  const elements = countElements(draft.shape, where);
+  while (proto.at < end) {
+    if (!proto.ready) await proto.refill();
+    const field = proto.field(end);
+    const reading = readField(proto, field, draft);
+    // Of a million tensors, hardly one waits.
+    if (reading !== undefined) await reading;
+    proto.at = field.end;
+  }
+  draft.name = constantName ?? draft.name;
+  const { name, shape } = draft;
+  const elements = countElements(shape, () => `${proto.source.name}: tensor ${quoteName(name)}`);
   if (draft.type === STRING_TYPE) return { name, reason: 'text' };
   const type = ONNX_TYPES[draft.type];
   if (type === undefined) {
     return proto.fail(`tensor ${quoteName(name)} has the unknown ONNX type ${draft.type}`, 'DTYPE_UNKNOWN');
   }
-  const shape = context.shapes.of(draft.shape);
-  const found = (data: TensorData): TensorRecord => ({ name, type, shape, elements, data });
-  if (draft.external) return found(externalData(proto, draft, name));
+  const data =
+    placedData(proto, draft, type, elements, start) ?? (await readData(proto, end, draft, type, elements, context));
+  return 'reason' in data ? data : { name, type, shape: context.shapes.of(shape), elements, data };
+}
+
+/** Data that need not be read; null when it must. */
+function placedData(proto: Protobuf, draft: Draft, type: OnnxType, elements: number, start: number): TensorData | null {
+  const { name, external } = draft;
+  if (external) return externalData(proto, draft);
   const raw = dataField(draft, DATA_FIELDS.raw);
-  if (raw !== undefined) return found(insideFile(proto, name, elements, raw, type.bits));
+  if (raw !== undefined) return insideFile(proto, name, elements, raw, type.bits);
   const typed = dataField(draft, type.field);
   if (typed === undefined) {
     if (elements > 0) proto.fail(`tensor ${quoteName(name)} has ${elements} elements and no data`, 'SHAPE_INVALID');
-    return found({ kind: 'inside', offset: start, bytes: 0 });
+    return { kind: 'inside', offset: start, bytes: 0 };
   }
-  if (formOf(type) !== 'varint' && typed.count === 1 && typed.first.wire === WIRE.bytes) {
-    return found(insideFile(proto, name, elements, typed, type.bits));
-  }
-  const { first } = typed;
+  const fixedWidth = formOf(type) !== 'varint' && typed.count === 1 && typed.first.wire === WIRE.bytes;
+  return fixedWidth ? insideFile(proto, name, elements, typed, type.bits) : null;
+}
+
+/** Numbers without fixed width, from the typed field of a tensor's type. */
+async function readData(
+  proto: Protobuf,
+  end: number,
+  draft: Draft,
+  type: OnnxType,
+  elements: number,
+  context: TensorContext,
+): Promise<TensorData | OmittedTensor> {
+  const { name } = draft;
+  const typed = dataField(draft, type.field);
   const count = Math.ceil(elements / elementsPerInteger(type));
   const wrong = (fact: string): never =>
     proto.fail(`tensor ${quoteName(name)} has ${elements} elements and ${fact} numbers`, 'SHAPE_INVALID');
   // Every number takes a byte at least.
-  if (count > typed.end - first.start) wrong('fewer');
+  if (typed === undefined || count > typed.end - typed.first.start) return wrong('fewer');
   if (type.parts > 1) return { name, reason: 'complex numbers without fixed width' };
   if (elements > context.numbersLeft) return { name, reason: 'more numbers without fixed width than are read' };
   context.numbersLeft -= elements;
-  const numbers = await readNumbers(proto, first, end, formOf(type), count);
+  const offset = typed.first.start;
+  const numbers = await readNumbers(proto, typed.first, end, formOf(type), count);
   proto.at = end;
   if (numbers.length !== count) wrong(numbers.length > count ? 'more' : 'fewer');
-  const values = valuesOf(numbers, type, elements);
-  return found({ kind: 'numbers', values, offset: first.start, bytes: typed.end - first.start });
+  return { kind: 'numbers', values: valuesOf(numbers, type, elements), offset, bytes: typed.end - offset };
 }
 
 /** What the numbers of a typed field stand for; those of 4 and 2 bits come several in one. */
@@ -133,47 +158,50 @@ function formOf({ field }: OnnxType): NumberForm {
   return field === DATA_FIELDS.float ? 'float32' : field === DATA_FIELDS.double ? 'float64' : 'varint';
 }
 
-async function readDraft(proto: Protobuf, end: number): Promise<Draft> {
-  const draft: Draft = { name: '', shape: [], type: 0, external: false, entries: null, data: [] };
-  while (proto.at < end) {
-    if (!proto.ready) await proto.refill();
-    const field = proto.field(end);
-    if (field.number === DIMS) await readDims(proto, field, draft.shape);
-    else if (field.number === DATA_TYPE) draft.type = field.value;
-    else if (field.number === NAME) draft.name = await proto.text(field, MAX_NAME_BYTES, 'the name of a tensor');
-    else if (field.number === EXTERNAL_DATA) {
-      draft.entries ??= new Map();
-      await readEntry(proto, field, draft.entries);
-    } else if (field.number === DATA_LOCATION) draft.external = field.value === EXTERNAL;
-    else if (field.number === SEGMENT) proto.fail(`the tensor at byte ${field.start} is a segment of another`);
-    else if (TYPED_FIELDS.has(field.number)) {
-      const known = dataField(draft, field.number);
-      if (known === undefined) draft.data.push({ first: field, count: 1, end: field.end });
-      else {
-        known.count++;
-        known.end = field.end;
-      }
+/** @returns a promise when the field's content has to be fetched first */
+function readField(proto: Protobuf, field: Field, draft: Draft): Promise<void> | undefined {
+  const { number } = field;
+  if (number === DIMS) {
+    if (field.wire !== WIRE.varint) return readPackedDims(proto, field, draft.shape);
+    draft.shape.push(field.value);
+    if (draft.shape.length > MAX_TENSOR_RANK) tooManyDims(proto, field);
+  } else if (number === DATA_TYPE) draft.type = field.value;
+  else if (number === NAME) {
+    const name = proto.text(field, MAX_NAME_BYTES, 'the name of a tensor');
+    if (typeof name !== 'string') {
+      return name.then((text) => {
+        draft.name = text;
+      });
     }
-    proto.at = field.end;
+    draft.name = name;
+  } else if (number === EXTERNAL_DATA) {
+    draft.entries ??= new Map();
+    return readEntry(proto, field, draft.entries);
+  } else if (number === DATA_LOCATION) draft.external = field.value === EXTERNAL;
+  else if (number === SEGMENT) proto.fail(`the tensor at byte ${field.start} is a segment of another`);
+  else if (DATA_NUMBERS.has(number)) {
+    const known = dataField(draft, number);
+    if (known === undefined) draft.data.push({ first: field, count: 1, end: field.end });
+    else {
+      known.count++;
+      known.end = field.end;
+    }
   }
-  return draft;
+  return undefined;
 }
 
 function dataField({ data }: Draft, number: number): DataField | undefined {
-  return data.find(({ first }) => first.number === number);
+  for (const field of data) if (field.first.number === number) return field;
+  return undefined;
 }
 
-/** One dimension a field, or all of them packed. */
-async function readDims(proto: Protobuf, field: Field, shape: number[]): Promise<void> {
-  if (field.wire === WIRE.varint) shape.push(field.value);
-  else {
-    proto.expect(field, WIRE.bytes);
-    if (field.end - field.start > 10 * MAX_TENSOR_RANK) tooManyDims(proto, field);
-    await proto.bytes(field);
-    proto.at = field.start;
-    while (proto.at < field.end) shape.push(proto.varint());
-    if (proto.at > field.end) proto.fail(`a dimension leaves its field at byte ${field.end}`, 'HEADER_TRUNCATED');
-  }
+async function readPackedDims(proto: Protobuf, field: Field, shape: number[]): Promise<void> {
+  proto.expect(field, WIRE.bytes);
+  if (field.end - field.start > 10 * MAX_TENSOR_RANK) tooManyDims(proto, field);
+  await proto.bytes(field);
+  proto.at = field.start;
+  while (proto.at < field.end) shape.push(proto.varint());
+  if (proto.at > field.end) proto.fail(`a dimension leaves its field at byte ${field.end}`, 'HEADER_TRUNCATED');
   if (shape.length > MAX_TENSOR_RANK) tooManyDims(proto, field);
 }
 
@@ -196,7 +224,7 @@ async function readEntry(proto: Protobuf, entry: Field, entries: Map<string, str
 }
 
 /** onnx.proto: location is a path; offset and length are decimal numbers, and optional. */
-function externalData(proto: Protobuf, { entries }: Draft, name: string): TensorData {
+function externalData(proto: Protobuf, { entries, name }: Draft): TensorData {
   const location = entries?.get('location');
   if (location === undefined) return proto.fail(`tensor ${quoteName(name)} has external data without a location`);
   const decimal = (key: string): number | null => {
