@@ -11,6 +11,9 @@ export const NPY_PREAMBLE_BYTES = 12;
 /** Enough for every header of a plain array: 128 bytes are usual. */
 export const NPY_USUAL_HEADER_BYTES = 256;
 
+/** Hostile archives with more only lose the sharing. */
+const MAX_SHARED_HEADERS = 1024;
+
 export interface NpyHeader {
   readonly descr: PythonLiteral;
   readonly fortranOrder: boolean;
@@ -85,5 +88,20 @@ function headerText(bytes: Uint8Array, fail: (fact: string) => never): string {
     return new TextDecoder('utf-8', { fatal: true }).decode(text);
   } catch {
     return fail('the header is not valid UTF-8');
+  }
+}
+
+/** Headers of one archive: a million arrays have a few dozen different ones, and share what they parse to. */
+export class NpyHeaders {
+  readonly #known = new Map<string, NpyHeader>();
+
+  /** @throws as parseNpyHeader */
+  parse(bytes: Uint8Array, where: () => string): NpyHeader {
+    const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const header = parseNpyHeader(bytes, where);
+    if (this.#known.size < MAX_SHARED_HEADERS) this.#known.set(key, header);
+    return header;
   }
 }

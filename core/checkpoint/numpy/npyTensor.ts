@@ -3,7 +3,7 @@
 import { QuantscopeError } from '../../base/errors.ts';
 import { dtypeInfo } from '../../tensor/dtype.ts';
 import type { Extent, StridedStorage } from '../../tensor/storage.ts';
-import type { StoredTensor } from '../format.ts';
+import { type StoredTensor, storedTensor } from '../format.ts';
 import { countBytes, countElements } from '../tensorSize.ts';
 import { elementType } from './elementType.ts';
 import type { NpyHeader } from './npyHeader.ts';
@@ -35,7 +35,8 @@ export function npyTensor(header: NpyHeader, { name, extent }: NpyPlace, where: 
     throw new QuantscopeError('TENSOR_OVERRUN', `${where()}: ${fact}`);
   }
   const placeName = jaxPlaceName(name);
-  const plain = { name, dtype, shape, elements, bytes, file: extent.file, offset: extent.offset + headerBytes };
+  const offset = extent.offset + headerBytes;
+  const plain = storedTensor({ name, dtype, shape, elements, bytes, file: extent.file, offset });
   const tensor: StoredTensor = placeName === undefined ? plain : { ...plain, placeName };
   const { blockBytes } = dtypeInfo(dtype);
   const swapped = bigEndian && blockBytes > 1;

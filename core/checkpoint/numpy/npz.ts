@@ -10,7 +10,7 @@ import { LOCAL_HEADER_BYTES, readZipDirectory, type ZipEntry } from '../../io/zi
 import type { StoredTensor } from '../format.ts';
 import { quoteName } from '../tensorName.ts';
 import { ArrayNotes } from './arrayNotes.ts';
-import { NPY_PREAMBLE_BYTES, NPY_USUAL_HEADER_BYTES, npyHeaderBytes, parseNpyHeader } from './npyHeader.ts';
+import { NPY_PREAMBLE_BYTES, NPY_USUAL_HEADER_BYTES, NpyHeaders, npyHeaderBytes } from './npyHeader.ts';
 import { npyTensor } from './npyTensor.ts';
 
 const ARRAY = '.npy';
@@ -42,9 +42,10 @@ export async function readNpz(source: ByteSource, file: number): Promise<NpzArra
   }
   const tensors = new Array<StoredTensor | null>(entries.length).fill(null);
   const notes = new ArrayNotes(source.name);
+  const headers = new NpyHeaders();
   const long: number[] = [];
   const read = (index: number, offset: number, head: Uint8Array): void => {
-    const tensor = tensorOf(entries[index] as ZipEntry, { source, file, offset, notes }, head);
+    const tensor = tensorOf(entries[index] as ZipEntry, { source, file, offset, notes, headers }, head);
     if (tensor === 'needs more') long.push(index);
     else tensors[index] = tensor;
   };
@@ -80,16 +81,17 @@ interface Reading {
   /** Of the entry's first stored byte. */
   readonly offset: number;
   readonly notes: ArrayNotes;
+  readonly headers: NpyHeaders;
 }
 
 /** @param stored the entry's first stored bytes */
-function tensorOf(entry: ZipEntry, { source, file, offset, notes }: Reading, stored: Uint8Array) {
+function tensorOf(entry: ZipEntry, { source, file, offset, notes, headers }: Reading, stored: Uint8Array) {
   const where = (): string => describe(source, entry);
   const head = contentOf(source, entry, stored.subarray(0, entry.compressedBytes));
   if (head.length < Math.min(NPY_PREAMBLE_BYTES, entry.bytes)) return 'needs more' as const;
   const headerBytes = npyHeaderBytes(head, where);
   if (headerBytes > head.length) return 'needs more' as const;
-  const header = parseNpyHeader(head.subarray(0, headerBytes), where);
+  const header = headers.parse(head.subarray(0, headerBytes), where);
   const plain = { file, offset, bytes: entry.bytes };
   const extent = entry.method === 'stored' ? plain : { ...plain, deflated: entry.compressedBytes };
   const name = entry.name.slice(0, -ARRAY.length);

@@ -8,6 +8,8 @@ import { LOCAL_HEADER_BYTES, quote, REFUSED_FLAGS, type ZipEntry } from './zipDi
 
 /** APPNOTE.TXT 4.3.7. */
 const LOCAL_HEADER = 0x04034b50;
+/** Beginnings of entries are inflated by the thousand, and zlib's usual buffer is much larger than they are. */
+const START_CHUNK_BYTES = 2048;
 
 /**
  * Absolute offset of an entry's first stored byte, told by its local header.
@@ -105,7 +107,7 @@ async function inflateWhole(where: string, entry: ZipEntry, stored: Uint8Array):
  */
 export function inflateStart(stored: Uint8Array, where: () => string): Uint8Array {
   try {
-    return inflateRawSync(stored, { finishFlush: constants.Z_SYNC_FLUSH });
+    return inflateRawSync(stored, { finishFlush: constants.Z_SYNC_FLUSH, chunkSize: START_CHUNK_BYTES });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new QuantscopeError('ARCHIVE_INVALID', `${where()} cannot be inflated (${reason})`, { cause: error });

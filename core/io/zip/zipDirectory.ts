@@ -33,8 +33,11 @@ const ZIP64_EXTRA = 1;
 const MAX_DEFLATE_RATIO = (258 * 8) / 2;
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-/** Two formats share this container, and each looks into the directory to find out. */
-const directories = new WeakMap<ByteSource, Promise<readonly ZipEntry[]>>();
+/**
+ * The directory read last, as long as memory is not wanted for something else: formats that share this container each
+ * look into it to find out, and the one that it is opens the file again.
+ */
+let last: { readonly identity: string; readonly entries: WeakRef<readonly ZipEntry[]> } | null = null;
 
 /** Whether a file's first bytes are a local header, or the end record of an empty archive. */
 export function beginsLikeZip(head: Uint8Array): boolean {
@@ -48,20 +51,15 @@ export function beginsLikeZip(head: Uint8Array): boolean {
  *
  * @throws ARCHIVE_INVALID, COUNT_LIMIT, HEADER_TOO_LARGE, DUPLICATE_NAME, NAME_INVALID and what reading throws
  */
-export function readZipDirectory(source: ByteSource): Promise<readonly ZipEntry[]> {
-  let directory = directories.get(source);
-  if (directory === undefined) {
-    directory = readEntries(source);
-    directories.set(source, directory);
-  }
-  return directory;
-}
-
-async function readEntries(source: ByteSource): Promise<readonly ZipEntry[]> {
+export async function readZipDirectory(source: ByteSource): Promise<readonly ZipEntry[]> {
+  const identity = `${source.path}\0${source.sizeBytes}\0${source.modifiedMs}`;
+  const known = last?.identity === identity ? last.entries.deref() : undefined;
+  if (known !== undefined) return known;
   const place = await findZipDirectory(source);
   const bytes = await source.read(place.begin, place.bytes);
   const entries = new RecordReader(source.name, bytes, place).entries();
   setEnds(source.name, entries, place.begin);
+  last = { identity, entries: new WeakRef(entries) };
   return entries;
 }
 
