@@ -32,8 +32,8 @@ try {
     const onFailure = (name: string): Promise<void> => screenshot(window.page, `failed-${name.replace(/\W+/g, '-')}`);
     await checks.chain('main job', mainJob(window, folder), onFailure);
     await checks.chain('side bar', sideBar(window, OUTPUT_NAME), onFailure);
-    await checks.chain('broken files', brokenFiles(window), onFailure);
     await checks.each('formats', formats(window), onFailure);
+    await checks.chain('broken files', brokenFiles(window), onFailure);
     await checks.each('appearance', appearance(window, folder), onFailure);
   } finally {
     await workbench.stop();
