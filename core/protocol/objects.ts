@@ -58,11 +58,16 @@ export const zModelSummary = z.object({
   ggufBlocker: z.string().nullable(),
 });
 
+/** Checked where it is: tensors of one shape share one array across the border, and copies would not. */
+const zShape = z.custom<readonly number[]>(
+  (value) => Array.isArray(value) && value.every((dimension) => typeof dimension === 'number'),
+);
+
 /** Columnar, so that 100,000 tensors cross a process border and zod in milliseconds. Index = tensor index. */
 export const zTensorTable = z.object({
   names: z.array(z.string()),
   dtypes: z.array(zDType),
-  shapes: z.array(z.array(z.number()).readonly()),
+  shapes: z.array(zShape),
   elements: zFloat64Array,
   bytes: zFloat64Array,
   /** −1 outside layers. */
