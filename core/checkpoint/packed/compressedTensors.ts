@@ -81,7 +81,7 @@ export const intQuantized: Packing = {
   read(candidate, context) {
     const { codes, module } = candidate;
     const scales = context.part(module, 'weight_scale');
-    if (scales === undefined) return null;
+    if (scales === undefined || scales.dtype === 'F8_E8M0') return null;
     requireDtype(context, scales, FLOATS);
     const matrix = logicalMatrix(codes.shape);
     const grid = scaleGrid(context, scales, matrix);

@@ -2,12 +2,13 @@
 //
 //   gpt-oss             NAME_blocks U8 [E, N, K/32, 16]   NAME_scales U8 [E, N, K/32]      NAME.blocks, NAME.scales too
 //   compressed-tensors  weight_packed U8 [N, K/2]         weight_scale U8 [N, K/32]
+//   DeepSeek            weight I8 [N, K/2]                scale F8_E8M0 [N, K/32]
 //
 // gpt-oss's modules multiply by the transpose, [E, K, N]; the logical tensor keeps the order of the file.
 
 import { codeMatrix } from '../../tensor/packing.ts';
 import type { StoredTensor } from '../format.ts';
-import { nvfp4Scales } from './nvfp4.ts';
+import { fp4Shape, nvfp4Scales } from './nvfp4.ts';
 import {
   type Candidate,
   extentOf,
@@ -24,17 +25,23 @@ import { logicalMatrix, scaleFactor, scaleGrid } from './scales.ts';
 
 const GROUP = 32;
 const BLOCKS = /[._]blocks$/;
+const SCALES = ['weight_scale', 'weight_scale_inv', 'scale'];
+const OTHER_PARTS = ['input_global_scale', 'input_scale'];
 
 export const mxfp4: Packing = {
   claims: (attribute, dtype) =>
-    dtype === 'U8' && (attribute === 'weight_packed' || attribute === 'blocks' || attribute.endsWith('_blocks')),
-  read({ codes, module, attribute }, context) {
-    if (attribute !== 'weight_packed') return readBlocks({ codes, module, attribute }, context);
-    const scales = context.part(module, 'weight_scale');
+    ((dtype === 'U8' || dtype === 'F4' || dtype === 'I8') &&
+      (attribute === 'weight_packed' || attribute === 'weight')) ||
+    (dtype === 'U8' && (attribute === 'blocks' || attribute.endsWith('_blocks'))),
+  read(candidate, context) {
+    const { codes, module, attribute } = candidate;
+    if (attribute !== 'weight_packed' && attribute !== 'weight') return readBlocks(candidate, context);
+    const [scales] = presentParts(module, SCALES, context);
     if (scales === undefined || nvfp4Scales(scales) || codes.shape.length < 2) return null;
-    const shape = [...codes.shape.slice(0, -1), (codes.shape.at(-1) ?? 0) * 2];
-    const parts = presentParts(module, ['weight_scale', 'input_global_scale', 'input_scale'], context);
-    return mxfp4Group(context, [codes, ...parts], scales, partName(module, 'weight'), shape);
+    // "weight" may be bytes for many reasons, and only exponents of their own dtype tell that it is this one.
+    if (attribute === 'weight' && scales.dtype !== 'F8_E8M0') return null;
+    const others = presentParts(module, OTHER_PARTS, context);
+    return mxfp4Group(context, [codes, scales, ...others], scales, partName(module, 'weight'), fp4Shape(codes));
   },
 };
 

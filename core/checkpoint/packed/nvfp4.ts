@@ -21,12 +21,13 @@ import {
 import { logicalMatrix, scaleFactor, scaleGrid } from './scales.ts';
 
 export const nvfp4: Packing = {
-  claims: (attribute, dtype) => dtype === 'U8' && (attribute === 'weight_packed' || attribute === 'weight'),
+  claims: (attribute, dtype) =>
+    (dtype === 'U8' || dtype === 'F4') && (attribute === 'weight_packed' || attribute === 'weight'),
   read({ codes, module, attribute }, context) {
     const scales = context.part(module, 'weight_scale');
     if (scales === undefined || !nvfp4Scales(scales) || codes.shape.length < 2) return null;
     const global = globalScale({ codes, module, attribute }, context);
-    const shape = [...codes.shape.slice(0, -1), (codes.shape.at(-1) ?? 0) * 2];
+    const shape = fp4Shape(codes);
     const matrix = logicalMatrix(shape);
     const grid = scaleGrid(context, scales, matrix);
     const { experts, rows, columns } = matrix;
@@ -53,6 +54,11 @@ export const nvfp4: Packing = {
     });
   },
 };
+
+/** Bytes hold two codes each; tensors of FP4's own dtype count them one by one. */
+export function fp4Shape({ shape, dtype }: StoredTensor): readonly number[] {
+  return dtype === 'F4' ? shape : [...shape.slice(0, -1), (shape.at(-1) ?? 0) * 2];
+}
 
 /** MXFP4 has exponents in their place. */
 export function nvfp4Scales({ dtype }: StoredTensor): boolean {

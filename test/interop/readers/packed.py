@@ -151,7 +151,7 @@ def mxfp4():
 
 
 def finegrained_fp8():
-    """DeepSeek's blocks, dequantized by transformers; no quantizer is needed to write them."""
+    """DeepSeek's FP8 blocks and FP4 experts, dequantized by transformers; no quantizer is needed to write them."""
     import torch
     from transformers.integrations.finegrained_fp8 import Fp8Dequantize
 
@@ -160,9 +160,14 @@ def finegrained_fp8():
     scale = tiles.abs().amax((1, 3)) / 448
     codes = (tiles / scale[:, None, :, None]).reshape(256, 384).to(torch.float8_e4m3fn)
     reference = Fp8Dequantize(None)._dequantize_one(codes, scale, torch.float32)
+    tensors, references = {"m.weight": codes, "m.weight_scale_inv": scale}, {"m.weight": reference}
+    generator = torch.Generator().manual_seed(2)
+    codes = torch.randint(-128, 128, (64, 48), dtype=torch.int8, generator=generator)
+    scale = torch.randint(110, 135, (64, 3), dtype=torch.uint8, generator=generator).view(torch.float8_e8m0fnu)
+    tensors |= {"experts.0.w1.weight": codes, "experts.0.w1.scale": scale}
+    references["experts.0.w1.weight"] = Fp8Dequantize(None)._dequantize_one(codes, scale, torch.float32)
     config = {"quant_method": "fp8", "weight_block_size": [128, 128]}
-    tensors = {"m.weight": codes, "m.weight_scale_inv": scale}
-    return tensors, {"quantization_config": config}, {"m.weight": reference}, torch_saver()
+    return tensors, {"quantization_config": config}, references, torch_saver()
 
 
 def gpt_oss():

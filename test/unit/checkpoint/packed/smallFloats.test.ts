@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { fixtureTensor, type PackedLayer } from '../../../fixtures/packed/packedLayer.ts';
 import {
+  deepSeekExpert,
   type Fp8Options,
   fp8Layer,
   gptOssExperts,
@@ -129,6 +130,10 @@ describe('FP4', () => {
 
   test('mxfp4-pack-quantized', async () => {
     await check(mxfp4Layer('a', 6, 64), 'a.weight', 'MXFP4', 'MXFP4, groups of 32');
+  });
+
+  test.each(['I8', 'F4'] as const)('experts of DeepSeek in %s', async (dtype) => {
+    await check(deepSeekExpert('a', dtype, 6, 64), 'a.weight', 'MXFP4', 'MXFP4, groups of 32');
   });
 
   test.each(['compressed-tensors', 'ModelOpt'] as const)('NVFP4 of %s', async (writer) => {
