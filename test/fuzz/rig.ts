@@ -57,7 +57,7 @@ const DECODED_TENSORS = 12;
 const RUN_ELEMENTS = 2048;
 const MEASURED_ELEMENTS = 1 << 16;
 const JSON_TEXTS = 512;
-const SCREEN_TEXT = /^[^\n\r\0]{5,2000}$/u;
+const SCREEN_TEXT = /^[^\n\r\0]{1,2000}$/u;
 
 /** @param folder a fast place for files; the rig makes and removes a folder of its own there */
 export async function createRig(subject: Subject, seed: number, folder: string): Promise<Rig> {
@@ -148,6 +148,8 @@ async function execute(
   }
   if (checkpoint !== undefined) {
     for (const lie of lies(checkpoint)) found('untrue', lie);
+    for (const text of [...checkpoint.warnings, ...checkpoint.companions.map(({ note }) => note)])
+      if (!SCREEN_TEXT.test(text)) found('message', JSON.stringify(text).slice(0, 300));
     if (always || choice.oneIn(DECODED_SHARE)) decoded = decodeSome(kernels, checkpoint, choice, judge);
   }
   closeReaders();

@@ -14,6 +14,7 @@ import { PYTORCH_ATTACKS } from '../malformed/pytorchAttacks.ts';
 import { SAFETENSORS_ATTACKS } from '../malformed/safetensorsAttacks.ts';
 import { ZIP_ATTACKS } from '../malformed/zipAttacks.ts';
 import type { Bytes } from './mutation.ts';
+import { companionSeeds } from './seeds/companions.ts';
 import { ggufSeeds } from './seeds/gguf.ts';
 import { hdf5Seeds } from './seeds/hdf5.ts';
 import { imatrixSeeds } from './seeds/imatrix.ts';
@@ -103,7 +104,7 @@ export const SUBJECTS: readonly Subject[] = [
   {
     name: 'llama2c',
     valid: llama2cSeeds,
-    attacks: [],
+    attacks: PYTORCH_ATTACKS,
     words: ['24ka', '\x10\0\0\0', '\xff\xff\xff\x7f', '\0\0\0\x80'],
   },
   {
@@ -111,6 +112,21 @@ export const SUBJECTS: readonly Subject[] = [
     valid: imatrixSeeds,
     attacks: IMATRIX_ATTACKS,
     words: ['blk.0.ffn_up.weight', '\xff\xff\xff\x7f', '\0\0\0\x80', '\x01\0\0\0'],
+  },
+  {
+    name: 'companions',
+    valid: companionSeeds,
+    attacks: [],
+    words: [
+      '"vocab":',
+      '"merges":',
+      '"peft_type":"LORA"',
+      '---\n',
+      'license:',
+      '"chat_template":',
+      '\xef\xbb\xbf',
+      '\x0a\x05',
+    ],
   },
   {
     name: 'packed',

@@ -33,7 +33,7 @@ function structuredMutator(name: string, bytes: Bytes): Mutator | null {
   if (magic === 'GGUF') return mutateGguf;
   if (name.endsWith('.safetensors')) return mutateSafetensors;
   if (name.endsWith('.json')) return mutateJson;
-  if (name.endsWith('.onnx')) return mutateProtobuf;
+  if (name.endsWith('.onnx') || name.endsWith('.model')) return mutateProtobuf;
   if (name.endsWith('.pkl') || magic.startsWith('\x80')) return mutatePickle;
   return null;
 }

@@ -54,11 +54,11 @@ export function asObject(value: unknown): JsonObject | null {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null;
 }
 
-/** A file's own word, short enough for a note; '' for anything but text and numbers. */
+/** A file's own word, short enough for a note and on one line; '' for anything but text and numbers. */
 export function shortWord(value: unknown): string {
   if (typeof value === 'number' && Number.isFinite(value)) return String(value);
   if (typeof value !== 'string') return '';
-  const word = value.trim();
+  const word = value.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, ' ').trim();
   return word.length <= MAX_WORD ? word : `${word.slice(0, MAX_WORD)}…`;
 }
 

@@ -3,6 +3,7 @@
 import { QuantscopeError } from '../../base/errors.ts';
 import { MAX_NAME_BYTES, MAX_PICKLE_DEPTH, MAX_TENSORS } from '../../base/limits.ts';
 import { limitName, quoteName } from '../tensorName.ts';
+import { shownName } from './globalLog.ts';
 import {
   isDict,
   isInstance,
@@ -205,7 +206,7 @@ class Collector {
   }
 
   #tellUnread(type: string): void {
-    const kind = NUMPY_ARRAY.test(type) ? 'NumPy arrays' : REBUILT.test(type) ? `results of ${type}` : null;
+    const kind = NUMPY_ARRAY.test(type) ? 'NumPy arrays' : REBUILT.test(type) ? `results of ${shownName(type)}` : null;
     if (kind !== null) this.#unread.set(kind, (this.#unread.get(kind) ?? 0) + 1);
   }
 

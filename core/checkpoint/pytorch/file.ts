@@ -27,6 +27,8 @@ export interface PytorchFile extends ShardFile {
 
 /** Ties told by name in one warning; all of them are in the metadata. */
 const SHOWN_TIES = 4;
+/** Kinds of objects without numbers that are named; real files have one or two. */
+const SHOWN_KINDS = 8;
 
 /** @param index of the file in the checkpoint. @throws every code of unpickle, the containers and storeTensors */
 export async function readPytorchFile(
@@ -129,7 +131,9 @@ function tellLeftOut(name: string, { optimizerTensors, unread }: CollectedTensor
     const count = `${optimizerTensors.length} tensors of optimizers`;
     warnings.push(`${name}: ${count} (${bytesOf(optimizerTensors)} bytes) are left out`);
   }
-  for (const [kind, count] of unread) warnings.push(`${name}: ${count} ${kind} inside the pickle are left out`);
+  for (const [kind, count] of [...unread].slice(0, SHOWN_KINDS))
+    warnings.push(`${name}: ${count} ${kind} inside the pickle are left out`);
+  if (unread.size > SHOWN_KINDS) warnings.push(`${name}: so are ${unread.size - SHOWN_KINDS} more kinds of objects`);
   return warnings;
 }
 

@@ -115,6 +115,7 @@ function isModuleClass({ module, name }: PickleGlobal): boolean {
   return /^(torch\.nn\.|__torch__(\.|$))/.test(module) && /^_{0,3}[A-Z][A-Za-z0-9_]*$/.test(name);
 }
 
-function shownName(path: string): string {
+/** A global as people read it; quoted when it is no plain dotted name. */
+export function shownName(path: string): string {
   return /^[A-Za-z0-9_.]{1,100}$/.test(path) ? path : quoteName(path);
 }
