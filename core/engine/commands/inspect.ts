@@ -32,9 +32,15 @@ export const inspect: Command = {
       ok: true,
       json: { ...summary, metadata: checkpoint.metadata, tensors },
       text: () => {
+        const { architecture, layers, files, fileBytes, tensorCount, bitsPerWeight } = summary;
+        const held = `${bytesText(fileBytes)} in ${files} file(s)`;
+        const counts =
+          summary.imatrix === null
+            ? `${countText(summary.parameters)} parameters, ${held}, ${bitsPerWeight.toFixed(2)} bits per weight`
+            : `${countText(summary.parameters)} columns, ${held}`;
         const lines = [
-          `${printable(summary.name)}: ${FORMAT_NAMES[summary.format]}, ${summary.architecture ?? 'unknown architecture'}, ${summary.layers} layers`,
-          `${countText(summary.parameters)} parameters, ${bytesText(summary.fileBytes)} in ${summary.files} file(s), ${summary.bitsPerWeight.toFixed(2)} bits per weight, ${summary.tensorCount} tensors`,
+          `${printable(summary.name)}: ${FORMAT_NAMES[summary.format]}, ${architecture ?? 'unknown architecture'}, ${layers} layers`,
+          `${counts}, ${tensorCount} tensors`,
           ...imatrixLines(summary.imatrix),
           ...summary.companions.map(({ name, kind, note }) => `${kind}: ${printable(name)}, ${printable(note)}`),
           ...summary.warnings.map((w) => `warning: ${printable(w)}`),
