@@ -26,7 +26,10 @@ export class PickleMachine {
   readonly #marks: number[] = [];
   /** Nothing below may be popped: the length at the last mark. */
   #floor = 0;
-  readonly #memo = new Map<number, PickleValue>();
+  /** Picklers number what they remember from 0 on … */
+  readonly #memo: PickleValue[] = [];
+  /** … unless something was taken out in between. */
+  readonly #sparseMemo = new Map<number, PickleValue>();
   #words = 0;
 
   constructor(cursor: PickleCursor, context: PickleContext) {
@@ -84,15 +87,25 @@ export class PickleMachine {
   }
 
   recall(index: number | bigint): void {
-    const value = this.#memo.get(Number(index));
+    const at = Number(index);
+    const value = at < this.#memo.length ? this.#memo[at] : this.#sparseMemo.get(at);
     if (value === undefined) this.cursor.fail(`takes value ${index} from the memo, which does not hold it`);
     else this.push(value);
   }
 
-  /** @param index the next free one when left out */
-  remember(index: number | bigint = this.#memo.size): void {
-    if (this.#memo.size === MAX_PICKLE_MEMO) this.#full(MAX_PICKLE_MEMO, 'are in the memo');
-    this.#memo.set(Number(index), this.top());
+  /** @param index as many as are remembered when left out */
+  remember(index: number | bigint = this.#memo.length + this.#sparseMemo.size): void {
+    const at = Number(index);
+    const value = this.top();
+    if (at >= 0 && at < this.#memo.length) this.#memo[at] = value;
+    else {
+      if (this.#memo.length + this.#sparseMemo.size >= MAX_PICKLE_MEMO) this.#full(MAX_PICKLE_MEMO, 'are in the memo');
+      if (at !== this.#memo.length) this.#sparseMemo.set(at, value);
+      else {
+        this.#memo.push(value);
+        this.#sparseMemo.delete(at);
+      }
+    }
   }
 
   /** Accounts for memory, in words of 16 bytes. @throws COUNT_LIMIT */

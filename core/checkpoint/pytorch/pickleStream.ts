@@ -11,6 +11,8 @@ import { unpickle } from './unpickle.ts';
 
 /** First read of a stream: the small pickles before a state dict, or a small one whole. */
 const FIRST_WINDOW_BYTES = 1 << 14;
+/** Storages shorter than this are read over together; the lengths of longer ones are read alone. */
+const NEAR_BYTES = 1 << 12;
 
 export interface StreamRange {
   /** File, and entry of an archive, for messages. */
@@ -29,6 +31,7 @@ export class PickleStream {
   #window: Uint8Array = new Uint8Array(0);
   #windowAt: number;
   #pickleBytes = 0;
+  #skippedBytes = 0;
 
   constructor(source: ByteSource, range: StreamRange, context: Omit<PickleContext, 'place'>) {
     this.#source = source;
@@ -59,7 +62,7 @@ export class PickleStream {
 
   /** Interprets the next pickle. @throws what unpickle throws, HEADER_TRUNCATED when the range ends before it */
   async pickle(): Promise<PickleValue> {
-    // A window too small is read again twice as large, and the pickle run again: twice the work at most.
+    // A window too small is read again four times as large, and the pickle run again: a third more work at most.
     for (let wanted = FIRST_WINDOW_BYTES; ; ) {
       await this.#fill(wanted);
       const begin = this.at - this.#windowAt;
@@ -76,7 +79,7 @@ export class PickleStream {
         if (!(error instanceof PickleEndMissing)) throw error;
         const needed = error.wantedBytes - begin;
         if (this.at + needed > this.#range.end) this.#truncated('a pickle', needed);
-        wanted = Math.min(MAX_PICKLE_BYTES, Math.max(needed, 2 * (this.#window.length - begin)));
+        wanted = Math.min(MAX_PICKLE_BYTES, Math.max(needed, 4 * (this.#window.length - begin)));
       }
     }
   }
@@ -84,7 +87,7 @@ export class PickleStream {
   /** `length` bytes as they are. @throws HEADER_TRUNCATED when the range ends before them */
   async take(length: number): Promise<DataView> {
     if (this.at + length > this.#range.end) this.#truncated('the header', length);
-    await this.#fill(length);
+    await this.#fill(length, this.#skippedBytes < NEAR_BYTES ? NEAR_BYTES : 0);
     const from = this.#window.byteOffset + this.at - this.#windowAt;
     this.at += length;
     return new DataView(this.#window.buffer, from, length);
@@ -100,17 +103,19 @@ export class PickleStream {
   /** Passes over raw data without reading it. @throws FILE_TRUNCATED when the range ends before it */
   skip(length: number, what: () => string): void {
     this.at += length;
+    this.#skippedBytes = length;
     if (this.at <= this.#range.end) return;
     const { name, end } = this.#range;
     throw new QuantscopeError('FILE_TRUNCATED', `${name}: ${what()} ends at byte ${this.at}, the data at ${end}`);
   }
 
-  /** Makes at least `wanted` bytes from `at` on available, or all there are. */
-  async #fill(wanted: number): Promise<void> {
+  /** Makes `wanted` bytes from `at` on available, or all there are; when it has to read, `ahead` bytes at once. */
+  async #fill(wanted: number, ahead = 0): Promise<void> {
     const end = Math.min(this.#range.end, this.at + wanted);
     const windowEnd = this.#windowAt + this.#window.length;
     if (this.at >= this.#windowAt && end <= windowEnd) return;
-    this.#window = await this.#source.read(this.at, end - this.at);
+    const readEnd = Math.min(this.#range.end, Math.max(end, this.at + ahead));
+    this.#window = await this.#source.read(this.at, readEnd - this.at);
     this.#windowAt = this.at;
   }
 

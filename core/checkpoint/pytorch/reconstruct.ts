@@ -55,6 +55,7 @@ const CALLS: ReadonlyMap<string, Reconstruct> = new Map<string, Reconstruct>([
   ['torch._utils._rebuild_device_tensor_from_cpu_tensor', firstTensor],
   ['torch.nn.parameter.Parameter', firstTensor],
   ['torch.nn.parameter.Buffer', firstTensor],
+  ['torch.autograd.variable.Variable', firstTensor],
   ['torch.Size', listOf('tuple')],
   ['torch.jit._pickle.build_intlist', first],
   ['torch.jit._pickle.build_doublelist', first],
@@ -115,9 +116,12 @@ export function isReconstructed(global: PickleGlobal): boolean {
 export function reconstruct(global: PickleGlobal, args: readonly PickleValue[], spend: Spend): PickleValue {
   const path = globalPath(global);
   if (path === 'torch._tensor._rebuild_from_type_v2') return rebuildFromType(args, spend);
-  const [made] = args;
-  // What _reconstructor(class, base, state) and __newobj__(class, …) make is an object of the class.
-  if (global.module === 'copyreg' && isGlobal(made)) return instanceOf(globalPath(made), []);
+  const [made, ...rest] = args;
+  if (global.module === 'copyreg' && isGlobal(made)) {
+    // __newobj__(class, …) is what NEWOBJ does; _reconstructor(class, base, state) makes an object of the class, too.
+    const isNew = global.name === '__newobj__' && made.module !== 'copyreg';
+    return isNew ? reconstruct(made, rest, spend) : instanceOf(globalPath(made), []);
+  }
   return CALLS.get(path)?.(args, spend) ?? instanceOf(path, args);
 }
 

@@ -18,6 +18,11 @@ export interface StoredTensors {
   readonly warnings: readonly string[];
 }
 
+/** Names and storages told in one warning. */
+const SHOWN_NAMES = 8;
+const SHOWN_OVERLAPS = 8;
+const SHOWN_VIEWS = 3;
+
 export type Places = ReadonlyMap<string, StorageExtent>;
 
 /**
@@ -40,13 +45,15 @@ export function storeTensors(named: readonly NamedTensor[], places: Places, file
     tensors.push({ name, ...(packed ?? placed) });
   }
   const warnings: string[] = [];
-  const list = (names: readonly string[]): string => {
-    return names.length > 8 ? `${names.slice(0, 8).join(', ')}, … (${names.length} in all)` : names.join(', ');
-  };
-  if (unknown.length > 0) warnings.push(`${path}: tensors of unknown types are left out: ${list(unknown)}`);
-  if (raw.length > 0) warnings.push(`${path}: quantized tensors are shown as their raw codes: ${list(raw)}`);
+  if (unknown.length > 0) warnings.push(`${path}: tensors of unknown types are left out: ${some(unknown)}`);
+  if (raw.length > 0) warnings.push(`${path}: quantized tensors are shown as their raw codes: ${some(raw)}`);
   warnings.push(...tellOverlaps(named, path));
   return { tensors, warnings };
+}
+
+function some(names: readonly string[]): string {
+  const shown = names.slice(0, SHOWN_NAMES).join(', ');
+  return names.length > SHOWN_NAMES ? `${shown}, … (${names.length} in all)` : shown;
 }
 
 export type PlacedTensor = Omit<StoredTensor, 'name'>;
@@ -61,23 +68,23 @@ export function placeTensor(
 ): PlacedTensor {
   const { shape, strides, start, storage } = tensor;
   const elements = checkShape(tensor, where);
-  if (elements === 0)
+  if (elements === 0) {
     return { dtype, shape, elements, bytes: 0, file, offset: places.get(storage.key)?.extent.offset ?? 0 };
+  }
   const size = bytesPerElement(dtype);
   const memory = memoryOf(storage, places, where);
-  const reach = strides.reduce((sum, stride, at) => sum + stride * ((shape[at] ?? 1) - 1), 1);
+  const reach = reachOf(shape, strides);
   const endBytes = memory.begin + (start + reach) * size;
   if (!(endBytes <= memory.end)) {
     const fact = `reaches byte ${endBytes} of storage ${quoteName(storage.key)}, which ends at ${memory.end}`;
     throw new QuantscopeError('TENSOR_OVERRUN', `${where()} ${fact}`);
   }
-  // Stride 0 repeats elements, other overlaps share them: neither stores more bytes than it reaches.
-  const distinct = shape.reduce((product, length, at) => (strides[at] === 0 ? product : product * length), 1);
-  if (elements > Math.min(distinct, reach) && elements > MAX_REPEATED_ELEMENTS) {
-    const fact = `repeats ${Math.min(distinct, reach)} stored elements ${elements} times in all`;
+  const stored = storedElements(tensor);
+  if (elements > stored && elements > MAX_REPEATED_ELEMENTS) {
+    const fact = `repeats ${stored} stored elements ${elements} times in all`;
     throw new QuantscopeError('SHAPE_INVALID', `${where()} ${fact}, limit ${MAX_REPEATED_ELEMENTS}`);
   }
-  const bytes = Math.min(distinct, reach) * size;
+  const bytes = stored * size;
   const first = memory.begin + start * size;
   const described = storageOf(tensor, dtype, memory.place, { first, bytes: reach * size });
   const offset =
@@ -113,7 +120,7 @@ function memoryOf(
     );
   }
   const size = bytesPerElement(storageType(storage.type)?.dtype);
-  const claimed = storage.elements * size;
+  const claimed = claimedBytes(storage);
   if (!(claimed <= place.extent.bytes)) {
     const fact = `storage ${quoteName(storage.key)} claims ${claimed} bytes, the file holds ${place.extent.bytes}`;
     throw new QuantscopeError('TENSOR_OVERRUN', `${where()}: ${fact}`);
@@ -156,21 +163,32 @@ export function isContiguous(shape: readonly number[], strides: readonly number[
 
 /** Several views of one storage may count the same bytes more than once: told where the sums prove it. */
 function tellOverlaps(named: readonly NamedTensor[], path: string): string[] {
-  const viewed = new Map<string, { bytes: number; views: string[]; storageBytes: number }>();
-  for (const { name, tensor } of named) {
-    const { storage, shape, strides, dtype } = tensor;
-    const distinct = shape.reduce((product, length, at) => (strides[at] === 0 ? product : product * length), 1);
-    const storageBytes = storage.elements * bytesPerElement(storageType(storage.type)?.dtype);
-    const entry = viewed.get(storage.key) ?? { bytes: 0, views: [], storageBytes };
-    entry.bytes += distinct * bytesPerElement(dtype);
-    entry.views.push(name);
-    viewed.set(storage.key, entry);
+  const counted = new Map<string, number>();
+  for (const { tensor } of named) {
+    const { key } = tensor.storage;
+    counted.set(key, (counted.get(key) ?? 0) + storedElements(tensor) * bytesPerElement(tensor.dtype));
   }
-  return [...viewed]
-    .filter(([, { bytes, views, storageBytes }]) => views.length > 1 && bytes > storageBytes)
-    .slice(0, 8)
-    .map(([key, { bytes, views, storageBytes }]) => {
-      const fact = `${views.length} tensors (${views.slice(0, 3).map(quoteName).join(', ')}) overlap in storage`;
-      return `${path}: ${fact} ${quoteName(key)}: they count ${bytes} bytes, it has ${storageBytes}`;
-    });
+  const crowded = named.filter(({ tensor }) => (counted.get(tensor.storage.key) ?? 0) > claimedBytes(tensor.storage));
+  return [...Map.groupBy(crowded, ({ tensor }) => tensor.storage.key)].slice(0, SHOWN_OVERLAPS).map(([key, views]) => {
+    const names = views.slice(0, SHOWN_VIEWS).map(({ name }) => quoteName(name));
+    const storage = views[0]?.tensor.storage;
+    const sums = `they count ${counted.get(key)} bytes, it has ${storage === undefined ? 0 : claimedBytes(storage)}`;
+    return `${path}: ${views.length} tensors (${names.join(', ')}) overlap in storage ${quoteName(key)}: ${sums}`;
+  });
+}
+
+/** Stride 0 repeats elements, other overlaps share them: neither stores more than it reaches. */
+function storedElements({ shape, strides }: PickleTensor): number {
+  const distinct = shape.reduce((product, length, at) => (strides[at] === 0 ? product : product * length), 1);
+  return Math.min(distinct, reachOf(shape, strides));
+}
+
+/** Elements from the first to the last, both included; 0 when there are none. */
+function reachOf(shape: readonly number[], strides: readonly number[]): number {
+  if (shape.includes(0)) return 0;
+  return strides.reduce((sum, stride, at) => sum + stride * ((shape[at] ?? 1) - 1), 1);
+}
+
+function claimedBytes({ type, elements }: PickleStorage): number {
+  return elements * bytesPerElement(storageType(type)?.dtype);
 }

@@ -164,6 +164,8 @@ describe('names', () => {
       list(list(text('p'), call('torch._utils._rebuild_parameter', a, ops(0x88), none))),
     );
     expect(await names(pairs)).toEqual(['p']);
+    const old = call('copy_reg.__newobj__', global('torch.nn.parameter.Parameter'), a);
+    expect(await names(dict({ old: ops(old, tuple(none), 'b') }))).toEqual(['old']);
     const subclass = call(
       'torch._tensor._rebuild_from_type_v2',
       global('torch._utils._rebuild_tensor_v2'),
