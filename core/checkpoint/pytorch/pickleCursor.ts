@@ -74,7 +74,7 @@ export class PickleCursor {
     return this.#view.getFloat64(this.take(8), false);
   }
 
-  /** A length of 8 bytes; exact as far as any file reaches. */
+  /** A length of 8 bytes; exact up to 2^53, beyond every file. */
   u64(): number {
     const from = this.take(8);
     return this.#view.getUint32(from, true) + this.#view.getUint32(from + 4, true) * 2 ** 32;
