@@ -11,7 +11,7 @@ export interface Rect {
 /** Elements decoded at a time: codes and results of a window stay in the second-level cache. */
 const WINDOW_ELEMENTS = 1 << 18;
 
-/** Windows that follow each other and together are elements `first` … `first + count`; each is whole rows or a part of one. */
+/** Elements `first` … `first + count` as windows that follow each other; each is whole rows or a part of one. */
 export function* windowsOf(columns: number, first: number, count: number): Generator<Rect> {
   const end = first + count;
   for (let at = first; at < end; ) {

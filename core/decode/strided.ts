@@ -52,7 +52,7 @@ export function loadStrided(
 /**
  * A window of a tensor whose leading dimensions are evenly spaced rows, written row-major to `dst`.
  *
- * @returns false, nothing written, when rows are not evenly spaced, elements share bytes or rows are still to be divided
+ * @returns false, nothing written, when rows are not evenly spaced or still to be divided, or elements share bytes
  */
 export function loadStridedWindow(
   kernels: Kernels,

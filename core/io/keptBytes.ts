@@ -1,5 +1,5 @@
-// Bytes this thread read before and will want again, in this task or the next on the same tensor: bounded, least recently
-// used goes first.
+// Bytes this thread read before and will want again, in this task or the next on the same tensor: bounded, the least
+// recently used go first.
 
 import { statSync } from 'node:fs';
 import { MAX_KEPT_BYTES } from '../base/limits.ts';
