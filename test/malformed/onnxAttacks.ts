@@ -232,7 +232,21 @@ function dequantize(
   return graph(`dequantize-${name}`, 'PACKING_INVALID', { nodes, tensors });
 }
 
+function bnb4(name: string, attributes: Readonly<Record<string, number>>): Attack {
+  const tensors: OnnxFixtureTensor[] = [
+    { name: 'w', type: ONNX.UINT8, shape: [32], raw: new Uint8Array(32) },
+    { name: 's', type: ONNX.FLOAT, shape: [4], raw: new Float32Array(4) },
+  ];
+  const fitting = { K: 32, N: 2, block_size: 16, quant_type: 1 };
+  const nodes = [{ op: 'MatMulBnb4', inputs: ['x', 'w', 's'], attributes: { ...fitting, ...attributes } }];
+  return graph(`bnb4-${name}`, 'PACKING_INVALID', { nodes, tensors });
+}
+
 const PACKED: readonly Attack[] = [
+  bnb4('other-rows', { N: 4 }),
+  bnb4('other-blocks', { block_size: 32 }),
+  bnb4('unknown-table', { quant_type: 2 }),
+  bnb4('negative-block', { block_size: -16 }),
   blocks('bits-5', { bits: 5 }),
   blocks('bits-0', { bits: 0 }),
   blocks('no-columns', { K: 0 }),

@@ -22,6 +22,8 @@ export interface QuantizedWeight {
 export interface ScaleOperand {
   readonly tensor: TensorRecord;
   readonly own?: TensorRecord;
+  /** Where the operator sees them in another shape than the tensor has. */
+  readonly shape?: readonly number[];
 }
 
 /** Why parts make no weight: 'unfit' when their shapes contradict each other, else what no description covers. */
@@ -42,7 +44,7 @@ export function affineWeight(parts: AffineParts, locate: Locate): QuantizedWeigh
   const { codes, scale, zero, axis, block } = parts;
   const { type, shape, elements } = codes;
   if (codes.data.kind === 'numbers') return 'varints';
-  const layout = granularityOf(codes, scale.tensor.shape, axis, block);
+  const layout = granularityOf(codes, scale.shape ?? scale.tensor.shape, axis, block);
   if (layout === null || type.packed === undefined || type.values === undefined) return 'unfit';
   if (layout === 'unaligned') return layout;
   const { rows, columns } = layout;

@@ -51,7 +51,7 @@ export function granularityOf(
   if (block > 0) {
     const blocks = Math.ceil(size / block);
     if (scale.length !== shape.length || !scale.every((one, i) => one === (i === at ? blocks : shape[i]))) return null;
-    const text = `blocks of ${block}`;
+    const text = blocks === 1 ? 'per channel' : `blocks of ${block}`;
     if (inner === 1) {
       // Blocks that tile rows follow each other through the whole tensor, wherever bytes begin.
       if (size % block === 0 && !(aligned(size) && aligned(blocks))) {

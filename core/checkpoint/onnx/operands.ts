@@ -9,6 +9,7 @@ export const NEEDED_ATTRIBUTES: ReadonlySet<string> = new Set([
   'axis',
   'bits',
   'block_size',
+  'quant_type',
   'quantize_axis',
   'transB',
   'weight_prepacked',

@@ -13,7 +13,7 @@ const MADE_UP = new Set(['', 'val', 'v', 'const', 'constant', 'constfoldopt', 'i
 /** onnx::MatMul_1234, of PyTorch's exporter. */
 const MADE_UP_START = 'onnx::';
 /** What quantizers hang on to names. */
-const QUANTIZER_END = /(_quantized|_u?int[48]|(_DQ)?_[qQ][248](G\d{1,5})?)$/;
+const QUANTIZER_END = /(_quantized|_u?int[48]|_Bnb4|(_DQ)?_[qQ][248](G\d{1,5})?)$/;
 /** TensorFlow's and PyTorch's number of a node's output. */
 const OUTPUT_NUMBER = /(:|_output_)\d{1,9}$/;
 /** Operators stand at the end of paths: /model/layers.0/mlp/MatMul_1, dense/ReadVariableOp. Modules begin small. */
@@ -42,6 +42,7 @@ const PARAMETERS = new Map<string, Readonly<Record<number, string>>>([
   ['SkipLayerNormalization', { 2: 'weight', 3: 'bias' }],
   ['SkipSimplifiedLayerNormalization', { 2: 'weight', 3: 'bias' }],
   ['LSTM', RECURRENT],
+  ['DynamicQuantizeLSTM', RECURRENT],
   ['GRU', RECURRENT],
   ['RNN', RECURRENT],
   ['MatMulNBits', { 1: 'weight', 5: 'bias' }],

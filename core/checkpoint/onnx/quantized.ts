@@ -4,6 +4,7 @@ import { QuantscopeError } from '../../base/errors.ts';
 import { quoteName } from '../tensorName.ts';
 import { affineWeight, type QuantizedWeight, type ScaleOperand, type Unbuilt } from './affineWeight.ts';
 import { blockWeight } from './blockWeights.ts';
+import { bnb4Weight } from './bnb4Weight.ts';
 import type { OnnxGraph, OnnxNode } from './graph.ts';
 import { INTEGER_OPERANDS, operandsOf } from './operands.ts';
 import type { Locate } from './parts.ts';
@@ -65,6 +66,8 @@ class Finder {
 
   look(graph: OnnxGraph, node: OnnxNode): void {
     if (node.opType === 'MatMulNBits') this.#matMulNBits(graph, node);
+    else if (node.opType === 'MatMulBnb4') this.#matMulBnb4(graph, node);
+    else if (node.opType === 'DynamicQuantizeLSTM') this.#recurrent(graph, node);
     else if (node.opType === 'GatherBlockQuantized') this.#gatherBlocks(graph, node);
     else if (INTEGER_OPERANDS.has(node.opType)) this.#integerOperator(graph, node);
     else {
@@ -98,6 +101,31 @@ class Finder {
     const shape = [rows, columns];
     const parts = { method: opType, codes, scales, zeros, listed, rows, columns, bits, block, shape, padded: true };
     this.#keep(codes, blockWeight(parts, this.#locate));
+  }
+
+  #matMulBnb4(graph: OnnxGraph, { inputs, integers }: OnnxNode): void {
+    const [codes, scales] = [this.#tensor(graph, inputs[1]), this.#tensor(graph, inputs[2])];
+    if (codes === undefined || scales === undefined || this.weights.has(codes)) return;
+    const [rows, columns] = [integers.get('N') ?? 0, integers.get('K') ?? 0];
+    const block = integers.get('block_size') ?? 0;
+    const parts = { codes, scales, rows, columns, block, quantType: integers.get('quant_type') ?? -1 };
+    this.#keep(codes, bnb4Weight(parts, this.#locate));
+  }
+
+  /** W and R of [directions, inputs, gates]; one scale per direction, or one per direction and gate. */
+  #recurrent(graph: OnnxGraph, { inputs, opType }: OnnxNode): void {
+    for (const [codesAt, scaleAt] of [
+      [1, 8],
+      [2, 10],
+    ] as const) {
+      const [codes, tensor] = [this.#tensor(graph, inputs[codesAt]), this.#tensor(graph, inputs[scaleAt])];
+      if (codes === undefined || tensor === undefined) continue;
+      const [directions = 0, gates] = tensor.shape;
+      // A scale per gate holds for all inputs: they are one block.
+      const scale = gates === undefined ? { tensor } : { tensor, shape: [directions, 1, gates] };
+      const [axis, block] = gates === undefined ? [0, 0] : [1, codes.shape[1] ?? 0];
+      this.#affine(graph, opType, codes, scale, inputs[scaleAt + 1], axis, block);
+    }
   }
 
   /** An embedding; codes of type uint8 hold several elements a byte, which only `bits` tells. */

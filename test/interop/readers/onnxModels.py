@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
+from onnxruntime.quantization.matmul_bnb4_quantizer import MatMulBnb4Quantizer
 from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 from onnxruntime.quantization.quant_utils import QuantFormat as BlockFormat
 
@@ -129,6 +130,31 @@ def quantized_by_onnxruntime():
     quantizer.model.save_model_to_file(str(folder / "nbits-qdq.onnx"))
 
 
+def recurrent():
+    """An LSTM of two directions, quantized by onnxruntime."""
+    hidden, directions = 8, 2
+    weights = [
+        numpy_helper.from_array(values(directions, 4 * hidden, K), "W"),
+        numpy_helper.from_array(values(directions, 4 * hidden, hidden), "R"),
+        numpy_helper.from_array(values(directions, 8 * hidden), "B"),
+    ]
+    nodes = [
+        helper.make_node("Unsqueeze", ["x", "axes"], ["steps"]),
+        helper.make_node("LSTM", ["steps", "W", "R", "B"], ["y"], hidden_size=hidden, direction="bidirectional"),
+    ]
+    save("lstm", nodes, [*weights, numpy_helper.from_array(np.array([1]), "axes")], opset=17)
+    for per_channel in (False, True):
+        output = folder / f"dynamic-lstm-{per_channel}.onnx"
+        quantize_dynamic(folder / "lstm.onnx", output, per_channel=per_channel, weight_type=QuantType.QInt8)
+
+
+def bitsandbytes():
+    for quant_type in (MatMulBnb4Quantizer.FP4, MatMulBnb4Quantizer.NF4):
+        quantizer = MatMulBnb4Quantizer(onnx.load(folder / "float.onnx"), quant_type, 64)
+        quantizer.process()
+        quantizer.model.save_model_to_file(str(folder / f"bnb4-{quant_type}.onnx"))
+
+
 def dequantized(name, array, scale, zero, opset=21, **attributes):
     parts = [numpy_helper.from_array(array, "w"), numpy_helper.from_array(scale, "w_scale")]
     inputs = ["w", "w_scale"]
@@ -240,6 +266,8 @@ def block_operators():
 
 every_type()
 quantized_by_onnxruntime()
+recurrent()
+bitsandbytes()
 dequantize_linear()
 nvfp4()
 block_operators()

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
+from onnxruntime import InferenceSession
 from report import report
 
 DTYPES = {
@@ -117,6 +118,24 @@ def match_blocks(node, attributes):
     return names, f"INT{bits}", (q - zeros[:, group]) * scales[:, group]
 
 
+def match_bnb4(node, attributes):
+    """The operator itself on the unit matrix: every weight times one, and zeros."""
+    codes, scales = [named(protos[name], name) for name in node.input[1:3]]
+    copy = onnx.NodeProto()
+    copy.CopyFrom(node)
+    copy.input[0], copy.output[0] = "a", "y"
+    inputs = [helper.make_tensor_value_info("a", scales.data_type, None)]
+    graph = helper.make_graph(
+        [copy], "one", inputs, [helper.make_tensor_value_info("y", scales.data_type, None)], [codes, scales]
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    unit = np.eye(attributes["K"], dtype=helper.tensor_dtype_to_np_dtype(scales.data_type))
+    kind = "NF4" if attributes["quant_type"] == 1 else "FP4"
+    return [codes.name, scales.name], kind, session.run(None, {"a": unit})[0].T
+
+
 def proto_of(name):
     return protos.get(name)
 
@@ -147,6 +166,14 @@ for node in model.graph.node:
     inputs = [*node.input, "", "", ""]
     if node.op_type in ("MatMulNBits", "GatherBlockQuantized") and inputs[1 if "K" in attributes else 0] in protos:
         keep(*match_blocks(node, attributes))
+    elif node.op_type == "MatMulBnb4":
+        keep(*match_bnb4(node, attributes))
+    elif node.op_type == "DynamicQuantizeLSTM":
+        for codes, scale in ((1, 8), (2, 10)):
+            names = [inputs[at] for at in (codes, scale, scale + 1)]
+            q, s, z = [numpy_helper.to_array(protos[name]).astype(np.float32) for name in names]
+            shape = (s.shape[0], 1, -1)  # [directions] or [directions, gates], the same for every input
+            keep(names, packed(protos[names[0]]), (q - z.reshape(shape)) * s.reshape(shape))
     elif node.op_type == "DequantizeLinear":
         names = inputs[:3]
         own = producers.get(names[1])

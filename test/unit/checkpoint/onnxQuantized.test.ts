@@ -285,3 +285,37 @@ test('GatherBlockQuantized: two elements a byte in the last dimension', async ()
   expect(checkpoint.tensors[0]?.role).toBe('embedding');
   expect(valuesOf(checkpoint)).toEqual([0, 1, 20, 30, -800, -700, -6000, -5000]);
 });
+
+test('MatMulBnb4: two elements a byte, the first in the high bits', async () => {
+  const node = {
+    op: 'MatMulBnb4',
+    inputs: ['x', 'w', 's'],
+    attributes: { K: 3, N: 2, block_size: 4, quant_type: 0 },
+  };
+  const checkpoint = await open([node], [codes(ONNX.UINT8, [3], [0x35, 0x4b, 0x0d]), scales('s', [1, 10])]);
+  expect(checkpoint.tensors.map(facts)).toEqual([['w', 'FP4', [2, 3], 3 + 8, 'MatMulBnb4, FP4, blocks of 4']]);
+  const third = Math.fround(1 / 3);
+  // 3, 5, 4, 11 in the first block, 0 and 13 in the second, cut short.
+  expect(valuesOf(checkpoint).map((value) => Math.fround(value))).toEqual([1, 0.5, third, -1, 0, -5]);
+});
+
+test('DynamicQuantizeLSTM: a scale per direction and gate', async () => {
+  const inputs = ['x', 'w', 'r', '', '', '', '', '', 'ws', 'wz', 'rs', 'rz'];
+  const checkpoint = await open(
+    [{ op: 'DynamicQuantizeLSTM', name: '/decoder/LSTM_quant', inputs, outputs: ['y'] }],
+    [
+      codes(ONNX.INT8, [2, 2, 2], [1, 2, 3, 4, 5, 6, 7, 8]),
+      codes(ONNX.INT8, [2, 1, 2], [1, 2, 3, 4], 'r'),
+      scales('ws', [1, 10, 100, 1000], [2, 2]),
+      scales('rs', [1, 10]),
+      { name: 'wz', type: ONNX.INT8, shape: [2, 2], raw: Int8Array.of(0, 1, 2, 3) },
+      { name: 'rz', type: ONNX.INT8, shape: [2], raw: Int8Array.of(0, 0) },
+    ],
+  );
+  expect(checkpoint.tensors.map(({ name, dtype, shape }) => [name, dtype, shape])).toEqual([
+    ['w', 'INT8', [2, 2, 2]],
+    ['r', 'INT8', [2, 1, 2]],
+  ]);
+  expect(valuesOf(checkpoint, 0)).toEqual([1, 10, 3, 30, 300, 3000, 500, 5000]);
+  expect(valuesOf(checkpoint, 1)).toEqual([1, 2, 30, 40]);
+});
