@@ -16,6 +16,8 @@ const COUNTED: ReadonlySet<DType> = new Set<DType>([
   'F8_E4M3',
   'F8_E5M2',
   'F8_E8M0',
+  'F8_E4M3FNUZ',
+  'F8_E5M2FNUZ',
   'I8',
   'U8',
   'BOOL',

@@ -31,6 +31,8 @@ export const DTYPES = {
   F8_E4M3: plain('float', 1),
   F8_E5M2: plain('float', 1),
   F8_E8M0: plain('float', 1),
+  F8_E4M3FNUZ: plain('float', 1),
+  F8_E5M2FNUZ: plain('float', 1),
   F6_E2M3: { kind: 'float', blockElements: 4, blockBytes: 3 },
   F6_E3M2: { kind: 'float', blockElements: 4, blockBytes: 3 },
   F4: { kind: 'float', blockElements: 2, blockBytes: 1 },

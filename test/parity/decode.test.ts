@@ -89,6 +89,8 @@ describe('facts of the formats', () => {
     expect([...reference('F8_E4M3', bytes(0x7e, 0x01, 0xb8), 3)]).toEqual([448, 2 ** -9, -1]);
     expect([...reference('F8_E4M3', bytes(0x7f), 1)]).toEqual([NaN]);
     expect([...reference('F8_E5M2', bytes(0x7b, 0xfc, 0x01), 3)]).toEqual([57344, -Infinity, 2 ** -16]);
+    expect([...reference('F8_E4M3FNUZ', bytes(0x7f, 0x80, 0x01), 3)]).toEqual([240, NaN, 2 ** -10]);
+    expect([...reference('F8_E5M2FNUZ', bytes(0x7f, 0x80, 0x81), 3)]).toEqual([57344, NaN, -(2 ** -17)]);
     expect([...reference('F8_E8M0', bytes(127, 0, 254), 3)]).toEqual([1, 2 ** -127, 2 ** 127]);
     expect([...reference('F4', bytes(0x10, 0xf7), 4)]).toEqual([0, 0.5, 6, -6]);
     expect([...reference('F6_E2M3', bytes(0x1f, 0x10, 0x02), 4)]).toEqual([7.5, 0, -0.125, 0]);

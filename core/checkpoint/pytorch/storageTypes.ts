@@ -40,6 +40,8 @@ const DTYPES: ReadonlyMap<string, DType> = new Map<string, DType>([
   ['float8_e4m3fn', 'F8_E4M3'],
   ['float8_e5m2', 'F8_E5M2'],
   ['float8_e8m0fnu', 'F8_E8M0'],
+  ['float8_e4m3fnuz', 'F8_E4M3FNUZ'],
+  ['float8_e5m2fnuz', 'F8_E5M2FNUZ'],
   ['complex64', 'C64'],
   ['cfloat', 'C64'],
   ['complex128', 'C128'],
@@ -58,9 +60,9 @@ const DTYPES: ReadonlyMap<string, DType> = new Map<string, DType>([
   ['bool', 'BOOL'],
 ]);
 
-/** Types this reader knows by name only: complex32, bits8, float8_e4m3fnuz, quint4x2, … */
+/** Types this reader knows by name only: complex32, bits8, quint4x2, … */
 const OTHER_DTYPES =
-  /^(complex32|chalf|float8_e4m3fnuz|float8_e5m2fnuz|float4_e2m1fn_x2|u?int[1-7]|bits(1x8|2x4|4x2|8|16)|quint(8|4x2|2x4)|qint(8|32))$/;
+  /^(complex32|chalf|float4_e2m1fn_x2|u?int[1-7]|bits(1x8|2x4|4x2|8|16)|quint(8|4x2|2x4)|qint(8|32))$/;
 
 /** @returns undefined for a storage class that is not known */
 export function storageType(className: string): StorageType | undefined {

@@ -28,6 +28,16 @@ export function float8E5M2Value(bits: number): number {
   return float16Value(bits << 8);
 }
 
+/** E4M3 “fnuz” (arXiv:2206.02915): bias 8, no infinity, no negative zero, whose pattern is the NaN. */
+export function float8E4M3FnuzValue(bits: number): number {
+  return bits === 0x80 ? NaN : minifloat(bits, 4, 3, 8);
+}
+
+/** E5M2 “fnuz”: bias 16, otherwise as E4M3 “fnuz”. */
+export function float8E5M2FnuzValue(bits: number): number {
+  return bits === 0x80 ? NaN : minifloat(bits, 5, 2, 16);
+}
+
 /** OCP E8M0 scale: 2^(bits − 127); 255 is NaN. */
 export function float8E8M0Value(bits: number): number {
   return bits === 255 ? NaN : 2 ** (bits - 127);

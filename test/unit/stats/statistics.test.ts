@@ -155,6 +155,7 @@ describe('other dtypes', () => {
     'BOOL',
     'F8_E4M3',
     'F8_E5M2',
+    'F8_E5M2FNUZ',
     'F4',
     'F6_E2M3',
     'I64',
