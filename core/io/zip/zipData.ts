@@ -2,9 +2,10 @@
 
 import { constants, crc32, createInflateRaw, inflateRawSync } from 'node:zlib';
 import { QuantscopeError } from '../../base/errors.ts';
+import { shown } from '../../base/jsonObject.ts';
 import type { ByteSource } from '../byteSource.ts';
 import { readNearby } from '../nearbyReads.ts';
-import { LOCAL_HEADER_BYTES, quote, REFUSED_FLAGS, type ZipEntry } from './zipDirectory.ts';
+import { LOCAL_HEADER_BYTES, REFUSED_FLAGS, type ZipEntry } from './zipDirectory.ts';
 
 /** APPNOTE.TXT 4.3.7. */
 const LOCAL_HEADER = 0x04034b50;
@@ -37,7 +38,7 @@ export async function zipDataOffsets(source: ByteSource, entries: readonly ZipEn
 /** As zipDataOffset, from bytes already read: at least the local header with its name. */
 export function dataOffset(file: string, entry: ZipEntry, header: Uint8Array): number {
   const fail = (fact: string): never => {
-    const where = `the entry ${quote(entry.name)} at byte ${entry.headerOffset}`;
+    const where = `the entry ${shown(entry.name)} at byte ${entry.headerOffset}`;
     throw new QuantscopeError('ARCHIVE_INVALID', `${file}: ${where} ${fact}`);
   };
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
@@ -62,7 +63,7 @@ export function dataOffset(file: string, entry: ZipEntry, header: Uint8Array): n
  * @throws HEADER_TOO_LARGE above the limit, ARCHIVE_INVALID
  */
 export async function readZipEntry(source: ByteSource, entry: ZipEntry, limitBytes: number): Promise<Uint8Array> {
-  const where = `${source.name}: the entry ${quote(entry.name)}`;
+  const where = `${source.name}: the entry ${shown(entry.name)}`;
   const largest = Math.max(entry.bytes, entry.compressedBytes);
   if (largest > limitBytes) {
     throw new QuantscopeError('HEADER_TOO_LARGE', `${where} has ${largest} bytes, limit ${limitBytes}`);

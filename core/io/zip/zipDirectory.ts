@@ -1,6 +1,7 @@
 // The directory of a zip archive: names, sizes and places of its entries, checked against each other and the file.
 
 import { type ErrorCode, QuantscopeError } from '../../base/errors.ts';
+import { shown } from '../../base/jsonObject.ts';
 import { MAX_NAME_BYTES } from '../../base/limits.ts';
 import type { ByteSource } from '../byteSource.ts';
 import { findZipDirectory, readU64, type ZipDirectoryPlace } from './zipEnd.ts';
@@ -86,7 +87,7 @@ class RecordReader {
     for (let index = 0; index < this.place.entries; index++) {
       const entry = this.entry(index);
       names.add(entry.name);
-      if (names.size === index) this.fail(`the entry ${quote(entry.name)} appears twice`, 'DUPLICATE_NAME');
+      if (names.size === index) this.fail(`the entry ${shown(entry.name)} appears twice`, 'DUPLICATE_NAME');
       entries.push(entry);
     }
     const left = this.bytes.length - this.at;
@@ -105,14 +106,14 @@ class RecordReader {
     if (end > this.bytes.length) this.fail(`the record of entry ${index} runs beyond the directory`);
     const nameEnd = at + RECORD_BYTES + nameBytes;
     const name = this.name(index, at + RECORD_BYTES, nameEnd);
-    if ((view.getUint16(at + 8, true) & REFUSED_FLAGS) !== 0) this.fail(`the entry ${quote(name)} is encrypted`);
+    if ((view.getUint16(at + 8, true) & REFUSED_FLAGS) !== 0) this.fail(`the entry ${shown(name)} is encrypted`);
     const method = METHODS[view.getUint16(at + 10, true)];
     if (method === undefined) {
       const number = view.getUint16(at + 10, true);
-      return this.fail(`the entry ${quote(name)} is compressed by method ${number}, only 0 and 8 (deflate) are read`);
+      return this.fail(`the entry ${shown(name)} is compressed by method ${number}, only 0 and 8 (deflate) are read`);
     }
     const sizes = this.sizes(name, nameEnd, nameEnd + extraBytes);
-    if (sizes.disk !== 0) this.fail(`the entry ${quote(name)} lies on disk ${sizes.disk} of several`);
+    if (sizes.disk !== 0) this.fail(`the entry ${shown(name)} lies on disk ${sizes.disk} of several`);
     this.checkSizes(name, method, sizes);
     this.at = end;
     const { bytes, compressedBytes } = sizes;
@@ -144,7 +145,7 @@ class RecordReader {
     if (bytes === 0xffffffff || compressedBytes === 0xffffffff || headerOffset === 0xffffffff || disk === 0xffff) {
       let { begin, end } = this.zip64Extra(name, extraBegin, extraEnd);
       const take = (length: 4 | 8): number => {
-        if (begin + length > end) this.fail(`the entry ${quote(name)} has too short a zip64 field`);
+        if (begin + length > end) this.fail(`the entry ${shown(name)} has too short a zip64 field`);
         begin += length;
         return length === 8 ? readU64(view, begin - 8) : view.getUint32(begin - 4, true);
       };
@@ -163,7 +164,7 @@ class RecordReader {
       if (this.view.getUint16(begin, true) === ZIP64_EXTRA) return { begin: begin + 4, end };
       begin = end;
     }
-    return this.fail(`the entry ${quote(name)} has 64-bit sizes, but no zip64 field`);
+    return this.fail(`the entry ${shown(name)} has 64-bit sizes, but no zip64 field`);
   }
 
   private checkSizes(
@@ -174,7 +175,7 @@ class RecordReader {
     if (method === 'stored' ? bytes === compressedBytes : bytes <= compressedBytes * MAX_DEFLATE_RATIO) return;
     const limit = method === 'stored' ? compressedBytes : `${compressedBytes} · ${MAX_DEFLATE_RATIO}`;
     const fact = `claims ${bytes} bytes, its ${compressedBytes} stored bytes (${method}) can hold ${limit}`;
-    this.fail(`the entry ${quote(name)} ${fact}`);
+    this.fail(`the entry ${shown(name)} ${fact}`);
   }
 
   private fail(fact: string, code: ErrorCode = 'ARCHIVE_INVALID'): never {
@@ -193,16 +194,8 @@ function setEnds(file: string, entries: readonly MutableEntry[], directoryBegin:
     entry.endOffset = next?.headerOffset ?? directoryBegin;
     const end = entry.headerOffset + LOCAL_HEADER_BYTES + entry.name.length + entry.compressedBytes;
     if (end <= entry.endOffset) return;
-    const follower = next === undefined ? 'the directory' : quote(next.name);
+    const follower = next === undefined ? 'the directory' : shown(next.name);
     const fact = `reaches byte ${end}, ${follower} begins at ${entry.endOffset}`;
-    throw new QuantscopeError('ARCHIVE_INVALID', `${file}: the entry ${quote(entry.name)} ${fact}`);
+    throw new QuantscopeError('ARCHIVE_INVALID', `${file}: the entry ${shown(entry.name)} ${fact}`);
   });
-}
-
-/** Longest part of a hostile name repeated in a message. */
-const SHOWN_CHARACTERS = 200;
-
-/** A name fit for a message: quoted, control characters escaped, bounded. */
-export function quote(name: string): string {
-  return JSON.stringify(name.length <= SHOWN_CHARACTERS ? name : `${name.slice(0, SHOWN_CHARACTERS)}…`);
 }
