@@ -45,6 +45,13 @@ describe.runIf(python !== '')('gguf', () => {
     expect(await compareWithReference(python, path, 'ggufReport.py')).toBe(1);
   });
 
+  it.each(PLAIN)('%s, big-endian', async (dtype) => {
+    const data = randomBlocks(dtype, ROWS * COLUMNS, 13);
+    const path = join(folder, `${dtype}.big.gguf`);
+    writeGguf(path, [{ name: 'output.weight', dtype, shape: [ROWS, COLUMNS], data }], {}, { bigEndian: true });
+    expect(await compareWithReference(python, path, 'ggufReport.py')).toBe(1);
+  });
+
   const quantized = sharedData('models/gguf-stories260K-quantized');
   const original = sharedData('models/stories260K-gguf/testdata/stories260K.gguf');
   const names = quantized === null ? [] : readdirSync(quantized).filter((name) => name.endsWith('.gguf'));

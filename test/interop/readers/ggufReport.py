@@ -13,6 +13,6 @@ from report import report
 np.seterr(over="ignore", invalid="ignore")  # random blocks overflow where the C library does
 
 for tensor in GGUFReader(sys.argv[1]).tensors:
-    plain = tensor.data.dtype != np.uint8 and tensor.tensor_type.name != "F16"
-    values = tensor.data if plain else dequantize(tensor.data, tensor.tensor_type)
+    blocks = tensor.data.dtype == np.uint8
+    values = dequantize(tensor.data, tensor.tensor_type) if blocks else tensor.data
     report(tensor.name, tensor.tensor_type.name, values.reshape(tensor.shape[::-1].tolist()))
