@@ -1,9 +1,9 @@
 // `*.safetensors.index.json`, `*.bin.index.json`: which shard holds which tensor.
 
-import { isAbsolute } from 'node:path';
 import { QuantscopeError } from '../base/errors.ts';
 import { MAX_INDEX_BYTES, MAX_NAME_BYTES, MAX_SHARDS, MAX_TENSORS } from '../base/limits.ts';
 import { openByteSource } from '../io/byteSource.ts';
+import { spellsEscape } from '../io/containedPath.ts';
 import { JsonScanner } from './jsonScanner.ts';
 import { limitName, quoteName } from './tensorName.ts';
 
@@ -79,14 +79,7 @@ function parseTotalSize(scanner: JsonScanner): number | null {
 /** A shard lies in the index's folder or below it, by its spelling; links in caches may point anywhere. */
 function refuseEscape(index: string, shard: string): void {
   limitName(shard.length, MAX_NAME_BYTES, () => `${index}: the shard path ${quoteName(shard)}`);
-  const escapes =
-    shard === '' ||
-    isAbsolute(shard) ||
-    /^[A-Za-z]:/.test(shard) ||
-    shard.includes('\\') ||
-    shard.includes('\0') ||
-    shard.split('/').some((part) => part === '..');
-  if (!escapes) return;
+  if (!spellsEscape(shard)) return;
   throw new QuantscopeError(
     'PATH_ESCAPE',
     `${index}: the shard path ${quoteName(shard)} leaves the folder of the index`,
