@@ -40,8 +40,11 @@ export async function readSmallParts(
       const first = run[0]?.extent.offset ?? 0;
       const end = run.reduce((last, { extent }) => Math.max(last, extent.offset + extent.bytes), first);
       const read = await source.read(first, end - first);
+      const used = run.reduce((total, { extent }) => total + extent.bytes, 0);
       for (const { tensor, extent } of run) {
-        contents.set(tensor, read.slice(extent.offset - first, extent.offset - first + extent.bytes));
+        const part = read.subarray(extent.offset - first, extent.offset - first + extent.bytes);
+        // A view keeps all that was read in memory, gaps included.
+        contents.set(tensor, used * 2 < read.length ? part.slice() : part);
       }
     }
     return source.bytesRead;
