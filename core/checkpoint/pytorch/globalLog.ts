@@ -14,6 +14,9 @@ const SHOWN_SUSPICIONS = 16;
 /** __globals__, __subclasses__, …: the way around every list of names. */
 const PRIVATE_ATTRIBUTE = /^__[a-z_]+__$/;
 
+/** Modules that others import under this name, so that they can be reached through these. */
+const IMPORTED_EVERYWHERE = new Set(['os', 'sys', 'subprocess', 'builtins', 'importlib', 'pickle', 'shutil', 'socket']);
+
 interface Suspicion {
   readonly global: string;
   readonly deed: string;
@@ -45,7 +48,7 @@ export class GlobalLog {
     this.#known.set(key, global);
     const deed = suspicionOf(global);
     if (deed !== null) {
-      const opcodeName = `${opcode} at byte ${cursor.shown(at)}`;
+      const opcodeName = `${opcode} at ${cursor.position(at)}`;
       this.#suspicions.set(global, {
         global: globalPath({ ...global, module }),
         deed,
@@ -59,7 +62,7 @@ export class GlobalLog {
   /** A call that Python would make and this reader does not. */
   called(global: PickleGlobal, opcode: string, at: number, cursor: PickleCursor): void {
     const suspicion = this.#suspicions.get(global);
-    if (suspicion !== undefined) suspicion.called ??= `${opcode} at byte ${cursor.shown(at)}`;
+    if (suspicion !== undefined) suspicion.called ??= `${opcode} at ${cursor.position(at)}`;
   }
 
   /** @param place file and entry, for the messages */
@@ -100,12 +103,14 @@ function suspicionOf(global: PickleGlobal): string | null {
   }
   const own = SUSPICIOUS_FUNCTIONS.get(path);
   if (own !== undefined) return own;
-  // Protocol 4 follows dots in names: torch.serialization + "os.system" is os.system.
+  // Protocol 4 follows dots in names, and modules import others: torch.serialization + "os.system" is os.system.
   const attributes = global.name.split('.');
   for (const [at, attribute] of attributes.entries()) {
     if (PRIVATE_ATTRIBUTE.test(attribute)) return 'reaches any function by its name';
-    const deed = SUSPICIOUS_MODULES.get(attribute) ?? SUSPICIOUS_FUNCTIONS.get(`builtins.${attribute}`);
-    if (deed !== undefined && attributes.length > 1 && (at < attributes.length - 1 || at > 0)) return deed;
+    if (attributes.length === 1 && !IMPORTED_EVERYWHERE.has(attribute)) return null;
+    const isModule = at < attributes.length - 1 || attributes.length === 1;
+    const deed = isModule ? SUSPICIOUS_MODULES.get(attribute) : SUSPICIOUS_FUNCTIONS.get(`builtins.${attribute}`);
+    if (deed !== undefined) return deed;
   }
   return null;
 }

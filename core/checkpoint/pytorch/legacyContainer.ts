@@ -41,7 +41,11 @@ export async function readLegacyContainer(source: ByteSource, file: number, glob
     }
     return value;
   };
-  const stream = new PickleStream(source, { name, begin: 0, end: sizeBytes }, { globals, persistent });
+  const stream = new PickleStream(
+    source,
+    { file: name, entry: null, begin: 0, end: sizeBytes },
+    { globals, persistent },
+  );
   let root = await stream.pickle();
   let places: ReadonlyMap<string, StorageExtent> = new Map();
   if (root === MAGIC_NUMBER) {

@@ -172,7 +172,7 @@ function stackGlobal(m: PickleMachine): void {
 
 function meet(m: PickleMachine, module: string, name: string, opcode: string): PickleGlobal {
   const { cursor, context, opcodeAt } = m;
-  limitName(module.length + name.length, MAX_NAME_BYTES, () => `${cursor.place.name}: the name of a class or function`);
+  limitName(module.length + name.length, MAX_NAME_BYTES, () => `${cursor.place.file}: the name of a class or function`);
   return context.globals.meet(module, name, opcode, opcodeAt, cursor);
 }
 

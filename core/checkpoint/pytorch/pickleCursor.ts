@@ -6,8 +6,10 @@ import { decodeName } from '../tensorName.ts';
 
 /** Where a pickle's bytes come from, for messages. */
 export interface PicklePlace {
-  /** File, and entry of an archive: "model.pt: model/data.pkl". */
-  readonly name: string;
+  /** Base name of the file. */
+  readonly file: string;
+  /** Of an archive, fit for a message: "model/data.pkl"; null when the pickle lies in the file itself. */
+  readonly entry: string | null;
   /** Offset in it of the first byte given. */
   readonly base: number;
 }
@@ -93,7 +95,7 @@ export class PickleCursor {
       return this.bytes.toString('latin1', from, from + length);
     return decodeName(
       this.bytes.subarray(from, from + length),
-      () => `${this.place.name}: the text at byte ${this.shown(from)}`,
+      () => `${this.place.file}: the text at ${this.position(from)}`,
     );
   }
 
@@ -147,14 +149,15 @@ export class PickleCursor {
     if (this.at + length > this.bytes.length) this.#more(this.at + length);
   }
 
-  /** A position as messages tell it. */
-  shown(at: number): number {
-    return this.place.base + at;
+  /** A position as messages tell it: "byte 12 of model/data.pkl". */
+  position(at: number): string {
+    const { entry, base } = this.place;
+    return `byte ${base + at}${entry === null ? '' : ` of ${entry}`}`;
   }
 
   /** @param fact about the opcode just read */
   fail(fact: string, code: ErrorCode = 'HEADER_INVALID'): never {
-    throw new QuantscopeError(code, `${this.place.name}: ${fact} (pickle, before byte ${this.shown(this.at)})`);
+    throw new QuantscopeError(code, `${this.place.file}: ${fact} (pickle, before ${this.position(this.at)})`);
   }
 
   #isAscii(from: number, length: number): boolean {

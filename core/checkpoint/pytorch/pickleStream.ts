@@ -15,8 +15,10 @@ const FIRST_WINDOW_BYTES = 1 << 14;
 const NEAR_BYTES = 1 << 12;
 
 export interface StreamRange {
-  /** File, and entry of an archive, for messages. */
-  readonly name: string;
+  /** Base name of the file. */
+  readonly file: string;
+  /** Of an archive; null when the stream is the file. */
+  readonly entry: string | null;
   readonly begin: number;
   readonly end: number;
 }
@@ -41,9 +43,10 @@ export class PickleStream {
     this.#windowAt = range.begin;
   }
 
-  /** For messages. */
+  /** File, and entry of an archive, for messages. */
   get name(): string {
-    return this.#range.name;
+    const { file, entry } = this.#range;
+    return entry === null ? file : `${file}: ${entry}`;
   }
 
   /** Bytes of all pickles read. */
@@ -69,7 +72,7 @@ export class PickleStream {
       try {
         const { value, end } = unpickle(this.#window, begin, {
           ...this.#context,
-          place: { name: this.#range.name, base: this.#windowAt },
+          place: { file: this.#range.file, entry: this.#range.entry, base: this.#windowAt },
         });
         this.#hash.update(this.#window.subarray(begin, end));
         this.#pickleBytes += end - begin;
@@ -97,7 +100,7 @@ export class PickleStream {
   async count(what: string): Promise<number> {
     const value = (await this.take(8)).getBigInt64(0, true);
     if (value >= 0n && value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value);
-    throw new QuantscopeError('HEADER_INVALID', `${this.#range.name}: ${what} is ${value} (before byte ${this.at})`);
+    throw new QuantscopeError('HEADER_INVALID', `${this.name}: ${what} is ${value} (before byte ${this.at})`);
   }
 
   /** Passes over raw data without reading it. @throws FILE_TRUNCATED when the range ends before it */
@@ -105,8 +108,8 @@ export class PickleStream {
     this.at += length;
     this.#skippedBytes = length;
     if (this.at <= this.#range.end) return;
-    const { name, end } = this.#range;
-    throw new QuantscopeError('FILE_TRUNCATED', `${name}: ${what()} ends at byte ${this.at}, the data at ${end}`);
+    const { end } = this.#range;
+    throw new QuantscopeError('FILE_TRUNCATED', `${this.name}: ${what()} ends at byte ${this.at}, the data at ${end}`);
   }
 
   /** Makes `wanted` bytes from `at` on available, or all there are; when it has to read, `ahead` bytes at once. */
@@ -120,8 +123,8 @@ export class PickleStream {
   }
 
   #truncated(what: string, needed: number): never {
-    const { name, end } = this.#range;
+    const { end } = this.#range;
     const fact = `${what} at byte ${this.at} needs ${needed} bytes at least, the data end at byte ${end}`;
-    throw new QuantscopeError('HEADER_TRUNCATED', `${name}: ${fact}`);
+    throw new QuantscopeError('HEADER_TRUNCATED', `${this.name}: ${fact}`);
   }
 }

@@ -70,7 +70,7 @@ class TarArchive {
   stream(name: string): PickleStream | null {
     const entry = this.#entries.get(name);
     if (entry === undefined) return null;
-    const range = { name: `${this.#source.name}: ${name}`, begin: entry.offset, end: entry.offset + entry.bytes };
+    const range = { file: this.#source.name, entry: name, begin: entry.offset, end: entry.offset + entry.bytes };
     const persistent = (id: PickleValue, fail: (fact: string) => never) => this.#persistent(id, fail);
     const stream = new PickleStream(this.#source, range, { globals: this.#globals, persistent });
     this.#streams.push(stream);

@@ -40,7 +40,7 @@ export async function readZipContainer(source: ByteSource, file: number, globals
     const bytes = await readZipEntry(source, entry, MAX_PICKLE_BYTES);
     hash.update(bytes);
     headerBytes += bytes.length;
-    return unpickleEntry(`${source.name}: ${entry.name}`, bytes, storages, globals);
+    return unpickleEntry(source.name, entry, bytes, storages, globals);
   };
   const root = await value(pickle, `${folder}data/`);
   const constants = entries.get(`${folder}constants.pkl`);
@@ -60,14 +60,21 @@ export async function readZipContainer(source: ByteSource, file: number, globals
   };
 }
 
-function unpickleEntry(name: string, bytes: Uint8Array, storages: string, globals: GlobalLog): PickleValue {
+function unpickleEntry(
+  file: string,
+  { name }: ZipEntry,
+  bytes: Uint8Array,
+  storages: string,
+  globals: GlobalLog,
+): PickleValue {
+  const entry = /^[A-Za-z0-9_./-]{1,100}$/.test(name) ? name : quoteName(name);
   const persistent = (id: PickleValue, fail: (fact: string) => never) => resolvePersistentId(id, storages, fail);
   try {
-    return unpickle(bytes, 0, { place: { name, base: 0 }, globals, persistent }).value;
+    return unpickle(bytes, 0, { place: { file, entry, base: 0 }, globals, persistent }).value;
   } catch (error) {
     if (!(error instanceof PickleEndMissing)) throw error;
-    const fact = `the pickle needs ${error.wantedBytes} bytes at least, the entry has ${bytes.length}`;
-    throw new QuantscopeError('HEADER_TRUNCATED', `${name}: ${fact}`);
+    const fact = `the pickle needs ${error.wantedBytes} bytes at least, ${entry} has ${bytes.length}`;
+    throw new QuantscopeError('HEADER_TRUNCATED', `${file}: ${fact}`);
   }
 }
 

@@ -24,7 +24,10 @@ import { bytesOf, counting, open } from './pytorchRead.ts';
 function run(bytes: Uint8Array): { value: PickleValue; globals: GlobalLog } {
   const globals = new GlobalLog();
   const persistent = (id: PickleValue): PickleValue => id;
-  return { value: unpickle(bytes, 0, { place: { name: 'x.pt', base: 0 }, globals, persistent }).value, globals };
+  return {
+    value: unpickle(bytes, 0, { place: { file: 'x.pt', entry: null, base: 0 }, globals, persistent }).value,
+    globals,
+  };
 }
 
 /** Plain JavaScript in place of pickle values. */
@@ -116,12 +119,12 @@ describe('code that would run', () => {
     [
       'REDUCE',
       call('posix.system', text('true')),
-      /posix\.system, which runs programs, when loaded by Python \(opcode REDUCE at byte 27, named by GLOBAL at byte 2\)/,
+      /posix\.system, which runs programs, when loaded by Python \(opcode REDUCE at byte 27 of model\/data\.pkl, named by GLOBAL at byte 2 of model\/data\.pkl\)/,
     ],
     [
       'INST',
       ops('(', text('true'), 'ios\nsystem\n'),
-      /would run os\.system.*INST at byte 12, named by INST at byte 12/,
+      /would run os\.system.*INST at byte 12 of .*, named by INST at byte 12/,
     ],
     ['OBJ', ops('(', global('subprocess.Popen'), text('true'), 'o'), /would run subprocess\.Popen.*OBJ/],
     ['NEWOBJ', ops(global('subprocess.Popen'), tuple(text('true')), 0x81), /would run subprocess\.Popen.*NEWOBJ/],
@@ -142,6 +145,7 @@ describe('code that would run', () => {
       ops(text('torch.serialization'), text('os.system'), 0x93, tuple(), 'R'),
       /would run torch\.serialization\.os\.system/,
     ],
+    ['modules of modules', global('torch.serialization.os'), /names torch\.serialization\.os, which runs programs/],
     [
       'private attributes',
       ops(text('torch'), text('Tensor.__init__.__globals__'), 0x93),
@@ -157,7 +161,7 @@ describe('code that would run', () => {
     [
       'merely named',
       global('os.system'),
-      /names os\.system, which runs programs \(opcode GLOBAL at byte 2\).*nothing was run here/,
+      /names os\.system, which runs programs \(opcode GLOBAL at byte 2 of model\/data\.pkl\).*nothing was run here/,
     ],
   ])('%s', async (_, root, expected) => {
     expect((await warningsOf(root)).join('\n')).toMatch(expected);
