@@ -121,9 +121,9 @@ describe('refused', () => {
     const silent = new Uint8Array(40_000_000);
     for (let at = 0; at < silent.length; at += 5) silent.set([0, 0, 0, 0xff, 0xff], at);
     const before = process.memoryUsage().arrayBuffers;
-    const start = performance.now();
+    const start = process.cpuUsage();
     expect(() => reader(silent, 1000)(0, 1)).toThrow(expect.objectContaining({ code: 'ARCHIVE_INVALID' }));
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(process.cpuUsage(start).user).toBeLessThan(2e6);
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(96e6);
   });
 
@@ -131,9 +131,9 @@ describe('refused', () => {
     const bytes = 2 ** 28;
     const zeros = deflateRawSync(new Uint8Array(bytes), { level: 9 });
     const read = reader(zeros, bytes);
-    const start = performance.now();
+    const start = process.cpuUsage();
     expect(read(0, 1000).some((byte) => byte !== 0)).toBe(false);
-    expect(performance.now() - start).toBeLessThan(1000);
+    expect(process.cpuUsage(start).user).toBeLessThan(1e6);
   });
 });
 
