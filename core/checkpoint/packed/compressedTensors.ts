@@ -109,6 +109,14 @@ export const intQuantized: Packing = {
   },
 };
 
+/** Retired formats that leave zeros out, sparse-bitmask and sparse-24-bitmask: non-zero values beside a mask. */
+export const sparseBitmask: Packing = {
+  claims: (attribute) => attribute === 'bitmask',
+  read({ module }, { part }) {
+    return part(module, 'compressed') === undefined ? null : leaveAsStored('sparse weights cannot be read');
+  },
+};
+
 const PACKED_PARTS = ['weight_scale', 'weight_shape', 'weight_zero_point', 'weight_g_idx', ...ACTIVATION_PARTS];
 const INT_PARTS = ['weight_scale', 'weight_zero_point', ...ACTIVATION_PARTS];
 

@@ -2,7 +2,7 @@
 
 import { awq } from './awq.ts';
 import { bitsandbytes4, bitsandbytes8 } from './bitsandbytes.ts';
-import { intQuantized, packQuantized } from './compressedTensors.ts';
+import { intQuantized, packQuantized, sparseBitmask } from './compressedTensors.ts';
 import { fp8 } from './fp8.ts';
 import { gptq } from './gptq.ts';
 import { hqq } from './hqq.ts';
@@ -17,6 +17,7 @@ export const PACKINGS: readonly Packing[] = [
   awq,
   packQuantized,
   intQuantized,
+  sparseBitmask,
   bitsandbytes4,
   bitsandbytes8,
   nvfp4,

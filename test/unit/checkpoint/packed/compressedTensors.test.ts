@@ -6,6 +6,7 @@ import {
   intQuantizedLayer,
   packQuantizedLayer,
 } from '../../../fixtures/packed/compressedTensorsLayer.ts';
+import { fixtureTensor } from '../../../fixtures/packed/packedLayer.ts';
 import { decoded, openPacked, storedBytes, tensorNamed } from './openPacked.ts';
 
 const MODULE = 'model.layers.0.mlp.down_proj';
@@ -98,5 +99,27 @@ describe('int-quantized', () => {
     expect(weight).toMatchObject({ dtype: 'INT8', shape: [24, 128], bytes: storedBytes(layer.tensors) });
     expect(weight.storage).toMatchObject({ scheme: `compressed-tensors, 8 bit, ${scheme}` });
     expect(decoded(checkpoint, weight)).toEqual(layer.values);
+  });
+});
+
+describe('formats with zeros left out', () => {
+  test('stay as they are stored, with one warning', async () => {
+    const sparse = ['a', 'b'].flatMap((module) => [
+      fixtureTensor(`${module}.weight.bitmask`, 'U8', [8, 2], new Uint8Array(16)),
+      fixtureTensor(`${module}.weight.compressed`, 'F16', [8, 8], new Uint16Array(64)),
+    ]);
+    const checkpoint = await openPacked(sparse, { quantization_config: { format: 'sparse-24-bitmask' } });
+    expect(checkpoint.tensors).toHaveLength(4);
+    expect(checkpoint.warnings).toEqual([
+      '2 packed tensors listed as stored, "a.weight.bitmask" the first: sparse weights cannot be read',
+    ]);
+  });
+
+  test('marlin-24 is told by its meta data', async () => {
+    const layer = packQuantizedLayer(base);
+    const meta = fixtureTensor(`${MODULE}.meta`, 'I32', [4], new Int32Array(4));
+    const checkpoint = await openPacked([...layer.tensors, meta], { quantization_config: { format: 'marlin-24' } });
+    expect(checkpoint.tensors).toHaveLength(4);
+    expect(checkpoint.warnings[0]).toContain('2:4 sparse codes cannot be read');
   });
 });
