@@ -42,9 +42,9 @@ export const packQuantized: Packing = {
   smallParts: ({ module }, context) => presentParts(module, ['weight_shape', 'weight_g_idx'], context),
   read(candidate, context) {
     const { codes, module } = candidate;
+    if (context.part(module, 'meta') !== undefined) leaveAsStored('2:4 sparse codes cannot be read');
     const scales = context.part(module, 'weight_scale');
     if (scales === undefined) return null;
-    if (context.part(module, 'meta') !== undefined) leaveAsStored('2:4 sparse codes cannot be read');
     requireDtype(context, scales, FLOATS);
     const shape = originalShape(candidate, context);
     const matrix = logicalMatrix(shape);

@@ -116,10 +116,13 @@ describe('formats with zeros left out', () => {
   });
 
   test('marlin-24 is told by its meta data', async () => {
-    const layer = packQuantizedLayer(base);
-    const meta = fixtureTensor(`${MODULE}.meta`, 'I32', [4], new Int32Array(4));
-    const checkpoint = await openPacked([...layer.tensors, meta], { quantization_config: { format: 'marlin-24' } });
-    expect(checkpoint.tensors).toHaveLength(4);
+    const tensors = [
+      fixtureTensor(`${MODULE}.weight_packed`, 'I32', [4, 128], new Int32Array(512)),
+      fixtureTensor(`${MODULE}.scale_packed`, 'F16', [1, 64], new Uint16Array(64)),
+      fixtureTensor(`${MODULE}.meta`, 'I16', [4, 64], new Int16Array(256)),
+    ];
+    const checkpoint = await openPacked(tensors, { quantization_config: { format: 'marlin-24' } });
+    expect(checkpoint.tensors).toHaveLength(3);
     expect(checkpoint.warnings[0]).toContain('2:4 sparse codes cannot be read');
   });
 });
