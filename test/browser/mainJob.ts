@@ -104,6 +104,8 @@ export function mainJob(workbench: WorkbenchPage, folder: string): Check[] {
         await page.keyboard.press('PageDown');
         await until('the plan to change', async () => (await byId('plan-size').textContent()) !== before);
         assert.equal(await byId('chosen-type').textContent(), lockedType);
+        // The reason follows once the plan rests.
+        await view.locator('.why').filter({ hasText: /\w/ }).waitFor({ timeout: WORK_MS });
         await screenshot(page, 'allocation');
       },
     },

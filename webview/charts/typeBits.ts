@@ -24,7 +24,7 @@ export const TYPE_BITS: Readonly<Record<Target, number>> = {
   F32: 32,
 };
 
-const LEAST_BITS = 1;
+const LEAST_BITS = 1.5;
 const MOST_BITS = 32;
 /** Most types lie between 2 and 8.5 bits: they get nearly the whole ramp, floats its end. */
 const MOST_QUANTIZED_BITS = 8.5;
