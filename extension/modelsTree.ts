@@ -47,7 +47,8 @@ function modelItem(editor: ModelEditor): vscode.TreeItem {
   item.id = uri.fsPath;
   item.resourceUri = uri;
   item.iconPath = new vscode.ThemeIcon('layers');
-  item.contextValue = 'quantscope.model';
+  // Views of weights and plans are not offered for what holds none.
+  item.contextValue = summary?.imatrix ? 'quantscope.importance' : 'quantscope.model';
   if (summary) {
     const kind = summary.imatrix === null ? `${summary.bitsPerWeight.toFixed(2)} bpw` : FORMAT_NAMES.imatrix;
     item.description = `${bytesText(summary.fileBytes)} · ${kind}`;
