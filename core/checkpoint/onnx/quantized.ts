@@ -162,7 +162,10 @@ class Finder {
     if (operand === undefined || codes === undefined || name === undefined) return;
     const stem = name.endsWith(QUANTIZED_END) ? name.slice(0, -QUANTIZED_END.length) : undefined;
     const tensor = this.#factorAfter(graph, outputs[0]) ?? this.#tensor(graph, stem && `${stem}_scale`);
-    if (tensor !== undefined) this.#affine(graph, opType, codes, { tensor }, inputs[operand.zero], operand.axis, 0);
+    if (tensor === undefined) return;
+    // No input of the node: one that does not fit belongs to something else.
+    const weight = this.#affineWeight(graph, opType, codes, { tensor }, inputs[operand.zero], operand.axis, 0);
+    if (weight !== undefined && weight !== 'unfit') this.#keep(codes, weight);
   }
 
   #factorAfter(graph: OnnxGraph, output: string | undefined): TensorRecord | undefined {
@@ -175,7 +178,8 @@ class Finder {
     if (direct !== undefined) return direct;
     const scales = this.#uses.producerOf(graph, other ?? '');
     if (scales?.opType !== 'Mul') return undefined;
-    return scales.inputs.map((input) => this.#tensor(graph, input)).find((tensor) => tensor !== undefined);
+    // The activation's scale comes first.
+    return scales.inputs.map((input) => this.#tensor(graph, input)).findLast((tensor) => tensor !== undefined);
   }
 
   #affine(
@@ -187,11 +191,25 @@ class Finder {
     axis: number,
     block: number,
   ): void {
+    if (codes === undefined) return;
+    const weight = this.#affineWeight(graph, method, codes, scale, zeroName, axis, block);
+    if (weight !== undefined) this.#keep(codes, weight);
+  }
+
+  #affineWeight(
+    graph: OnnxGraph,
+    method: string,
+    codes: TensorRecord,
+    scale: ScaleOperand,
+    zeroName: string | undefined,
+    axis: number,
+    block: number,
+  ): QuantizedWeight | Unbuilt | undefined {
     // Biases of 32 bits and activations of 16 are no codes of a weight.
-    if (codes?.type.packed === undefined || this.weights.has(codes)) return;
+    if (codes.type.packed === undefined || this.weights.has(codes)) return undefined;
     const zero = this.#tensor(graph, zeroName);
-    if (zero === undefined && zeroName) return;
-    this.#keep(codes, affineWeight({ method, codes, scale, zero, axis, block }, this.#locate));
+    if (zero === undefined && zeroName) return undefined;
+    return affineWeight({ method, codes, scale, zero, axis, block }, this.#locate);
   }
 
   #keep(codes: TensorRecord, weight: QuantizedWeight | Unbuilt): void {

@@ -235,6 +235,16 @@ describe('integer operators', () => {
     expect(valuesOf(checkpoint)).toEqual([1, 20, 3, 40]);
   });
 
+  test('a factor of another size is something else', async () => {
+    const nodes = [
+      product('down_proj'),
+      { op: 'Cast', inputs: ['i'], outputs: ['f'] },
+      { op: 'Mul', inputs: ['f', 'gate'], outputs: ['y'] },
+    ];
+    const checkpoint = await open(nodes, [weight, scales('gate', [1, 2, 3])]);
+    expect(checkpoint.tensors.map(({ dtype }) => dtype)).toEqual(['I8', 'F32']);
+  });
+
   test('or by its name', async () => {
     const checkpoint = await open([product('down_proj')], [weight, scale]);
     expect(valuesOf(checkpoint)).toEqual([1, 20, 3, 40]);
