@@ -11,6 +11,8 @@ export interface ByteRange {
 const MAX_GAP_BYTES = 4096;
 /** What one read takes at most, unless a single range is longer. */
 const MAX_READ_BYTES = 1 << 20;
+/** Under way at once: hides what a call costs, and the latency of network drives; some megabytes at most. */
+const PARALLEL_READS = 8;
 
 /**
  * Reads every range and hands it to `use`, in the order of the file: ranges and their number are the caller's to bound.
@@ -23,7 +25,31 @@ export async function readNearby(
   ranges: readonly ByteRange[],
   use: (bytes: Uint8Array<ArrayBuffer>, index: number) => void,
 ): Promise<void> {
-  const order = inFileOrder(ranges);
+  const groups = grouped(inFileOrder(ranges));
+  const reads: Promise<Uint8Array<ArrayBuffer>>[] = [];
+  for (let started = 0, done = 0; done < groups.length; done++) {
+    for (; started < groups.length && reads.length < PARALLEL_READS; started++) {
+      const { begin, end } = groups[started] as Group;
+      const read = source.read(begin, end - begin);
+      read.catch(() => {}); // told below, when its turn comes; reads after the first failure are nobody's
+      reads.push(read);
+    }
+    const { begin, ranges: near } = groups[done] as Group;
+    const bytes = (await reads.shift()) as Uint8Array<ArrayBuffer>;
+    for (const { offset, bytes: length, index } of near)
+      use(bytes.subarray(offset - begin, offset - begin + length), index);
+  }
+}
+
+interface Group {
+  readonly begin: number;
+  readonly end: number;
+  readonly ranges: readonly Placed[];
+}
+
+/** What one read fetches. */
+function grouped(order: readonly Placed[]): Group[] {
+  const groups: Group[] = [];
   for (let from = 0; from < order.length; ) {
     const begin = order[from]?.offset ?? 0;
     let end = begin;
@@ -33,12 +59,10 @@ export async function readNearby(
       if (to > from && (next.offset - end > MAX_GAP_BYTES || reach - begin > MAX_READ_BYTES)) break;
       end = reach;
     }
-    const bytes = await source.read(begin, end - begin);
-    for (; from < to; from++) {
-      const { offset, bytes: length, index } = order[from] as Placed;
-      use(bytes.subarray(offset - begin, offset - begin + length), index);
-    }
+    groups.push({ begin, end, ranges: order.slice(from, to) });
+    from = to;
   }
+  return groups;
 }
 
 interface Placed extends ByteRange {
