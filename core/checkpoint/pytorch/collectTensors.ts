@@ -10,6 +10,7 @@ import {
   isSequence,
   isTensor,
   kindOf,
+  type PickleDict,
   type PickleObject,
   type PickleTensor,
   type PickleValue,
@@ -72,39 +73,37 @@ const REBUILT = /^torch\._utils\._rebuild_/;
  * @throws NESTING_LIMIT, NAME_INVALID, COUNT_LIMIT, DUPLICATE_NAME
  */
 export function collectTensors(root: PickleValue, file: string): CollectedTensors {
+  const { model, optimizers } = findModel(root);
   const collector = new Collector(file, isOptimizer);
-  collector.collect(modelOf(root), '', 0);
+  collector.collect(model, '', 0);
   // A file of nothing but optimizer states was opened to see them.
-  if (collector.tensors.length === 0 && holdsTensors(root, () => false)) {
+  if (collector.tensors.length === 0 && new TensorSearch(() => false).finds(root)) {
     const everything = new Collector(file, () => false);
     everything.collect(root, '', 0);
     return { ...everything.result(), optimizerTensors: [] };
   }
-  const optimizers = new Collector(file, () => false);
-  for (const value of optimizersBeside(root)) optimizers.collect(value, '', 0);
-  for (const value of collector.optimizers) optimizers.collect(value, '', 0);
-  return { ...collector.result(), optimizerTensors: optimizers.tensors.map(({ tensor }) => tensor) };
+  const leftOut = new Collector(file, () => false);
+  for (const [at, value] of [...optimizers, ...collector.optimizers].entries()) leftOut.collect(value, String(at), 0);
+  return { ...collector.result(), optimizerTensors: leftOut.tensors.map(({ tensor }) => tensor) };
 }
 
-/** What lies under the one wrapper key that leads to tensors; `root` itself when several do. */
-function modelOf(root: PickleValue): PickleValue {
-  let value = root;
-  for (let depth = 0; depth < MAX_WRAPPERS; depth++) {
-    if (!isDict(value)) return value;
-    const holders = [...(value.entries ?? [])].filter(
-      ([key, item]) => !isOptimizer(key, item) && holdsTensors(item, isOptimizer),
-    );
+/** What lies under the one wrapper key that leads to tensors, `root` itself when several do; and optimizers beside it. */
+function findModel(root: PickleValue): { model: PickleValue; optimizers: readonly PickleValue[] } {
+  const search = new TensorSearch(isOptimizer);
+  const optimizers: PickleValue[] = [];
+  let model = root;
+  for (let depth = 0; depth < MAX_WRAPPERS && isDict(model); depth++) {
+    const holders: [PickleValue, PickleValue][] = [];
+    for (const [key, item] of model.entries ?? []) {
+      if (isOptimizer(key, item)) optimizers.push(item);
+      else if (holders.length < 2 && search.finds(item)) holders.push([key, item]);
+    }
     const [key, wrapped] = holders[0] ?? [];
     const isWrapper = holders.length === 1 && typeof key === 'string' && WRAPPERS.has(key);
-    if (!isWrapper || wrapped === undefined || !(isDict(wrapped) || isInstance(wrapped))) return value;
-    value = wrapped;
+    if (!isWrapper || !(isDict(wrapped) || isInstance(wrapped))) break;
+    model = wrapped;
   }
-  return value;
-}
-
-function optimizersBeside(root: PickleValue): PickleValue[] {
-  if (!isDict(root)) return [];
-  return [...(root.entries ?? [])].filter(([key, item]) => isOptimizer(key, item)).map(([, item]) => item);
+  return { model, optimizers };
 }
 
 /** By its key, or by the two keys of torch.optim.Optimizer.state_dict(). */
@@ -116,44 +115,75 @@ function isOptimizer(key: PickleValue, value: PickleValue): boolean {
 
 type Skip = (key: PickleValue, value: PickleValue) => boolean;
 
-/** Looks at every container once, whatever refers to whatever. */
-function holdsTensors(root: PickleValue, skip: Skip): boolean {
-  const seen = new Set<PickleValue>();
-  const waiting: PickleValue[] = [root];
-  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
-    if (isTensor(value)) return true;
-    if (kindOf(value) === null || seen.has(value)) continue;
-    seen.add(value);
-    for (const [key, item] of children(value as PickleObject)) {
-      if (kindOf(item) !== null && !(key !== null && skip(key, item))) waiting.push(item);
-    }
+/** Tells whether values hold tensors; what was found to hold none is never looked at again. */
+class TensorSearch {
+  readonly #skip: Skip;
+  readonly #without = new Set<object>();
+
+  constructor(skip: Skip) {
+    this.#skip = skip;
   }
-  return false;
+
+  finds(root: PickleValue): boolean {
+    const seen = new Set<object>();
+    const waiting: PickleValue[] = [root];
+    for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
+      if (isTensor(value)) return true;
+      if (!isContainer(value) || !this.#isNew(value, seen)) continue;
+      for (const { source, children } of partsOf(value)) {
+        if (!this.#isNew(source, seen)) continue;
+        for (const [key, item] of children) {
+          if (kindOf(item) !== null && !(key !== null && this.#skip(key, item))) waiting.push(item);
+        }
+      }
+    }
+    for (const source of seen) this.#without.add(source);
+    return false;
+  }
+
+  #isNew(source: object, seen: Set<object>): boolean {
+    if (seen.has(source) || this.#without.has(source)) return false;
+    seen.add(source);
+    return true;
+  }
 }
 
 /** Items with their keys; null for a level that state dicts do not name. */
-function* children(value: PickleObject): Generator<readonly [PickleValue, PickleValue]> {
-  if (isDict(value)) yield* value.entries ?? [];
-  else if (isSequence(value)) for (const [at, item] of value.items.entries()) yield [at, item];
-  else if (isInstance(value)) {
-    for (const [at, item] of value.args.entries()) yield [at, item];
-    for (const [at, item] of value.items.entries()) yield [at, item];
-    yield* value.dict.entries ?? [];
-    for (const state of value.states) yield* stateOf(state);
-  }
+type Children = Iterable<readonly [PickleValue, PickleValue]>;
+
+/** Any number of containers may share an array or a Map: whoever walks a graph walks each `source` once. */
+interface Part {
+  readonly source: object;
+  readonly children: Children;
+}
+
+function partsOf(value: PickleValue): Part[] {
+  if (isDict(value)) return dictParts(value);
+  if (isSequence(value)) return [listPart(value.items)];
+  if (!isInstance(value)) return [];
+  const { args, items, dict, states } = value;
+  return [listPart(args), listPart(items), ...dictParts(dict), ...states.flatMap(stateParts)];
+}
+
+function listPart(items: readonly PickleValue[]): Part {
+  return { source: items, children: items.entries() };
+}
+
+function dictParts({ entries }: PickleDict): Part[] {
+  return entries === undefined ? [] : [{ source: entries, children: entries }];
 }
 
 /** Attributes: a dict, or the pair of a dict and one of slots. */
-function* stateOf(state: PickleValue): Generator<readonly [PickleValue, PickleValue]> {
+function stateParts(state: PickleValue): Part[] {
   const parts = isSequence(state) && state.kind === 'tuple' && state.items.length === 2 ? state.items : [state];
-  for (const part of parts) {
-    if (!isDict(part)) yield [null, part];
-    else {
-      for (const [key, item] of part.entries ?? []) {
-        yield [typeof key === 'string' && MODULE_PARTS.has(key) ? null : key, item];
-      }
-    }
-  }
+  return parts.flatMap((part): Part[] => {
+    if (!isDict(part)) return [{ source: [part], children: [[null, part]] }];
+    return dictParts(part).map(({ source, children }) => ({ source, children: attributes(children) }));
+  });
+}
+
+function* attributes(children: Children): Generator<readonly [PickleValue, PickleValue]> {
+  for (const [key, item] of children) yield [typeof key === 'string' && MODULE_PARTS.has(key) ? null : key, item];
 }
 
 class Collector {
@@ -163,8 +193,8 @@ class Collector {
   readonly #file: string;
   readonly #skip: Skip;
   readonly #names = new Set<string>();
-  /** Containers walked, with their name if tensors were found in them. */
-  readonly #seen = new Map<PickleObject, string | null>();
+  /** Containers walked and what they share, with their names if tensors were found there. */
+  readonly #seen = new Map<object, string | null>();
   readonly #unread = new Map<string, number>();
 
   constructor(file: string, skip: Skip) {
@@ -182,27 +212,40 @@ class Collector {
   }
 
   #walk(container: PickleObject, name: string, depth: number): void {
-    const known = this.#seen.get(container);
-    if (known !== undefined) {
-      if (known !== null) this.#aliases.push([name, known]);
-      return;
-    }
     if (depth > MAX_PICKLE_DEPTH) {
       const fact = `containers lie more than ${MAX_PICKLE_DEPTH} levels inside each other`;
       throw new QuantscopeError('NESTING_LIMIT', `${this.#file}: ${fact}`);
     }
-    // Set before its items are walked: a container may hold itself.
-    this.#seen.set(container, null);
-    if (isInstance(container)) this.#tellUnread(container.type);
-    const before = this.tensors.length;
+    this.#once(container, name, () => {
+      if (isInstance(container)) this.#tellUnread(container.type);
+      for (const { source, children } of partsOf(container)) {
+        this.#once(source, name, () => this.#walkChildren(children, name, depth));
+      }
+    });
+  }
+
+  #walkChildren(children: Children, name: string, depth: number): void {
     let position = 0;
-    for (const [key, item] of children(container)) {
+    for (const [key, item] of children) {
       position++;
       if (kindOf(item) === null) continue;
       if (key !== null && this.#skip(key, item)) this.optimizers.push(item);
       else this.collect(item, key === null ? name : join(name, keyName(key, position - 1)), depth + 1);
     }
-    if (this.tensors.length > before) this.#seen.set(container, name);
+  }
+
+  /** A second name of what holds tensors is an alias. */
+  #once(source: object, name: string, walk: () => void): void {
+    const known = this.#seen.get(source);
+    if (known !== undefined) {
+      if (known !== null) this.#aliases.push([name, known]);
+      return;
+    }
+    // Set before its items are walked: a container may hold itself.
+    this.#seen.set(source, null);
+    const before = this.tensors.length;
+    walk();
+    if (this.tensors.length > before) this.#seen.set(source, name);
   }
 
   #tellUnread(type: string): void {

@@ -25,8 +25,10 @@ export interface PytorchFile extends ShardFile {
   readonly globals: readonly string[];
 }
 
-/** Ties told by name in one warning; all of them are in the metadata. */
+/** Ties told by name in one warning. */
 const SHOWN_TIES = 4;
+/** Ties told in the metadata. */
+const LISTED_TIES = 1000;
 /** Kinds of objects without numbers that are named; real files have one or two. */
 const SHOWN_KINDS = 8;
 
@@ -46,7 +48,8 @@ export async function readPytorchFile(
   const aliases = [...ties, ...collected.aliases.map(([second, first]) => [`${second}.*`, `${first}.*`] as const)];
   const stored = storeTensors(kept, await container.locate(storageKeys(kept)), index, name);
   const metadata: Record<string, MetadataValue> = { ...scalarsOf(container.root) };
-  if (aliases.length > 0) metadata.tied = aliases.map(([second, first]) => `${second} = ${first}`);
+  if (aliases.length > 0)
+    metadata.tied = aliases.slice(0, LISTED_TIES).map(([second, first]) => `${second} = ${first}`);
   return {
     file: { path, sizeBytes: source.sizeBytes, modifiedMs: source.modifiedMs },
     tensors: stored.tensors,

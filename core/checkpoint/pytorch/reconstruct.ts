@@ -116,11 +116,13 @@ export function isReconstructed(global: PickleGlobal): boolean {
 export function reconstruct(global: PickleGlobal, args: readonly PickleValue[], spend: Spend): PickleValue {
   const path = globalPath(global);
   if (path === 'torch._tensor._rebuild_from_type_v2') return rebuildFromType(args, spend);
-  const [made, ...rest] = args;
+  const [made] = args;
   if (global.module === 'copyreg' && isGlobal(made)) {
     // __newobj__(class, …) is what NEWOBJ does; _reconstructor(class, base, state) makes an object of the class, too.
     const isNew = global.name === '__newobj__' && made.module !== 'copyreg';
-    return isNew ? reconstruct(made, rest, spend) : instanceOf(globalPath(made), []);
+    if (!isNew) return instanceOf(globalPath(made), []);
+    spend(args.length);
+    return reconstruct(made, args.slice(1), spend);
   }
   return CALLS.get(path)?.(args, spend) ?? instanceOf(path, args);
 }

@@ -7,24 +7,24 @@ import { isDict, type PickleValue } from './pickleValue.ts';
 const MAX_SCALARS = 256;
 const MAX_TEXT_CHARACTERS = 2000;
 const MAX_KEY_CHARACTERS = 200;
-/** Dicts inside dicts: {"hyper_parameters": {"lr": 0.001}}. */
-const MAX_LEVELS = 2;
 
-/** Keys are joined by dots. */
+/** Of a dict and the dicts in it, {"hyper_parameters": {"lr": 0.001}}: keys are joined by dots. */
 export function scalarsOf(root: PickleValue): Record<string, MetadataValue> {
   const found = new Map<string, MetadataValue>();
-  gather(root, '', 1, found);
+  gather(root, '', found, new Set());
   return Object.fromEntries(found);
 }
 
-function gather(value: PickleValue, path: string, level: number, found: Map<string, MetadataValue>): void {
-  if (!isDict(value)) return;
+/** @param seen dicts on the way and dicts done: one may be met a million times */
+function gather(value: PickleValue, path: string, found: Map<string, MetadataValue>, seen: Set<PickleValue>): void {
+  if (!isDict(value) || seen.has(value)) return;
+  seen.add(value);
   for (const [key, item] of value.entries ?? []) {
     if (found.size === MAX_SCALARS) return;
     if (typeof key !== 'string' || key.length > MAX_KEY_CHARACTERS || key === '__proto__') continue;
     const name = path === '' ? key : `${path}.${key}`;
     if (isScalar(item)) found.set(name, item);
-    else if (level < MAX_LEVELS) gather(item, name, level + 1, found);
+    else if (path === '') gather(item, name, found, seen);
   }
 }
 

@@ -188,6 +188,15 @@ describe('names', () => {
     expect(tensors.map(({ name }) => name)).toEqual(['w']);
     expect(warnings.join()).toContain('1 tensors of optimizers (8 bytes)');
     expect(await names(optimizer)).toEqual(['state.0.exp_avg']);
+    const two = dict({
+      checkpoint: dict({ model: dict({ w: a }), generator: optimizer, critic: optimizer }),
+      optimizer,
+    });
+    expect(await names(two)).toEqual(['w']);
+    const other = dict({ state: dict([[integer(0), dict({ exp_avg: a })]]), param_groups: list() });
+    const both = await open(torchZip(dict({ w: a, optimizer, other }), storages));
+    expect(both.tensors.map(({ name }) => name)).toEqual(['w']);
+    expect(both.warnings.join()).toContain('2 tensors of optimizers (16 bytes)');
   });
 
   test('numbers beside the weights are metadata', async () => {
