@@ -75,9 +75,10 @@ function loadPart(grouped: Grouped, rect: Rect, segments: Segments, load: LoadMa
   if (!(rowGroup >= 1)) throw new QuantscopeError('PACKING_INVALID', 'a group of less than one row');
   const groups = segmentGroups(columnGroup, segments);
   let [column0, column1] = [Infinity, 0];
-  for (const group of groups) {
-    column0 = Math.min(column0, group);
-    column1 = Math.max(column1, group + 1);
+  for (let i = 0; i < groups.length; i++) {
+    const group = groups[i] ?? 0;
+    if (group < column0) column0 = group;
+    if (group >= column1) column1 = group + 1;
   }
   const row0 = Math.floor(rect.row0 / rowGroup);
   const row1 = Math.floor((rect.row1 - 1) / rowGroup) + 1;
@@ -87,11 +88,13 @@ function loadPart(grouped: Grouped, rect: Rect, segments: Segments, load: LoadMa
       `group ${row1 - 1}, ${column1 - 1} wanted, there are ${matrix.rows} × ${matrix.columns}`,
     );
   const values = load(matrix, { row0, row1, column0, column1 });
-  const column = Int32Array.from<number>(groups, (group) => group - column0);
+  const column = new Int32Array(groups.length);
+  for (let i = 0; i < column.length; i++) column[i] = (groups[i] ?? 0) - column0;
   return { values, width: column1 - column0, row0, rowGroup, column, divide };
 }
 
 /** Group of columns of each segment. */
 function segmentGroups(columnGroup: Grouped['columnGroup'], { column, listed }: Segments): Float64Array | Int32Array {
-  return columnGroup === 'listed' ? listed : column.map((at) => Math.floor(at / columnGroup));
+  if (columnGroup === 'listed') return listed;
+  return columnGroup === 1 ? column : column.map((at) => Math.floor(at / columnGroup));
 }

@@ -39,6 +39,7 @@ export function segmentsOf(files: FilePaths, matrix: PackedMatrix, { column0, co
     ? listedGroups(files, matrix, parts, column0, column1)
     : null;
   const of = new Int32Array(width);
+  if (list === null && sizes.includes(1)) return everyColumn(column0, width);
   const starts: number[] = [];
   const ends: number[] = [];
   for (let column = column0; column < column1; ) {
@@ -63,6 +64,17 @@ export function segmentsOf(files: FilePaths, matrix: PackedMatrix, { column0, co
     of,
     ends: ends.length * SHORTEST_RUN <= width ? Int32Array.from(ends) : null,
   };
+}
+
+/** Scales of their own for every column. */
+function everyColumn(column0: number, width: number): Segments {
+  const column = new Float64Array(width);
+  const of = new Int32Array(width);
+  for (let i = 0; i < width; i++) {
+    column[i] = column0 + i;
+    of[i] = i;
+  }
+  return { count: width, column, listed: new Int32Array(), of, ends: null };
 }
 
 /** Columns in activation order: each group is a segment, wherever its columns are. */
