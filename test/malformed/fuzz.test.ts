@@ -1,5 +1,6 @@
 // A short run of the fuzzer with a fixed seed; `npm run fuzz` is the long one.
 
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, describe, expect, test } from 'vitest';
 import { FORMAT_READERS } from '../../core/checkpoint/registry.ts';
 import { temporaryFolder } from '../fixtures/temporaryFolder.ts';
@@ -21,6 +22,21 @@ describe('spoiled files', () => {
   test('every reader is fuzzed', () => {
     const fuzzed = SUBJECTS.map(({ name }) => name);
     expect(FORMAT_READERS.map(({ format }) => format).filter((format) => !fuzzed.includes(format))).toEqual([]);
+  });
+
+  test.each(SUBJECTS)('$name: seed and number tell an execution', async (subject) => {
+    const [one, other, different] = await Promise.all([
+      createRig(subject, SEED, folder),
+      createRig(subject, SEED, folder),
+      createRig(subject, SEED + 1, folder),
+    ]);
+    closing.push(one.close, other.close, different.close);
+    let changed = 0;
+    for (let execution = 0; execution < 20; execution++) {
+      expect(one.inputOf(execution)).toEqual(other.inputOf(execution));
+      changed += Number(!isDeepStrictEqual(one.inputOf(execution), different.inputOf(execution)));
+    }
+    expect(changed).toBeGreaterThan(10);
   });
 
   test.each(SUBJECTS)(
