@@ -1,5 +1,6 @@
 // One PyTorch file of whatever age: its container is told by its first bytes, never by its name.
 
+import { bytesText } from '../../base/byteText.ts';
 import { QuantscopeError } from '../../base/errors.ts';
 import { type ByteSource, openByteSource } from '../../io/byteSource.ts';
 import { beginsLikeTar } from '../../io/tar.ts';
@@ -131,8 +132,8 @@ function tellTies(name: string, aliases: readonly (readonly [string, string])[])
 function tellLeftOut(name: string, { optimizerTensors, unread }: CollectedTensors): string[] {
   const warnings: string[] = [];
   if (optimizerTensors.length > 0) {
-    const count = `${optimizerTensors.length} tensors of optimizers`;
-    warnings.push(`${name}: ${count} (${bytesOf(optimizerTensors)} bytes) are left out`);
+    const size = `${bytesText(bytesOf(optimizerTensors))} in ${optimizerTensors.length} tensor(s)`;
+    warnings.push(`${name}: optimizer states are left out: ${size}`);
   }
   for (const [kind, count] of [...unread].slice(0, SHOWN_KINDS))
     warnings.push(`${name}: ${count} ${kind} inside the pickle are left out`);
