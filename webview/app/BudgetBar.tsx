@@ -35,16 +35,19 @@ function BudgetWaiting(): ReactNode {
   const failure = useModel((s) => s.solveFailure);
   const summary = useModel((s) => s.summary);
   const stopped = sensitivity.failure ?? failure;
+  const plannable = useModel((s) => s.table?.quantizable.includes(1) === true);
   const large = (summary?.parameters ?? 0) >= AUTO_SENSITIVITY_PARAMETERS;
   let text = 'Before bits can be planned, every tensor is quantized to every type and compared (no data needed).';
-  if (sensitivity.status === 'running')
+  if (!plannable) text = 'Nothing here to plan: the file holds no matrix of floats that a plan may change.';
+  else if (sensitivity.status === 'running')
     text = 'Estimating what each type costs each tensor; the budget opens when this is done.';
   else if (sensitivity.status === 'done') text = 'Solving the first plan.';
   else if (statistics.status === 'running') text = 'Planning follows once statistics are measured.';
   else if (stopped !== null) text = `${stopped.code}: ${visibleText(stopped.message)}`;
   else if (large)
     text += ` With ${count(summary?.parameters ?? 0)} parameters this takes a while; it can be cancelled.`;
-  const idle = sensitivity.status !== 'running' && sensitivity.status !== 'done' && statistics.status !== 'running';
+  const idle =
+    plannable && sensitivity.status !== 'running' && sensitivity.status !== 'done' && statistics.status !== 'running';
   return (
     <div className="budget-waiting">
       <h2>Budget</h2>

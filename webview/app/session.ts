@@ -256,7 +256,8 @@ export function createSession(
     if (importance) return;
     // Who cancels one does not want the next to begin.
     const small = (state.get().summary?.parameters ?? 0) < AUTO_SENSITIVITY_PARAMETERS;
-    if (finished && small && state.get().tasks.sensitivity.status === 'idle') await runSensitivity();
+    const plannable = state.get().table?.quantizable.includes(1) === true;
+    if (finished && small && plannable && state.get().tasks.sensitivity.status === 'idle') await runSensitivity();
   }
 
   async function runSensitivity(): Promise<void> {
@@ -269,7 +270,7 @@ export function createSession(
     if (!finished) return;
     const summary = state.get().summary;
     if (view.get().targetBytes === null && summary !== null) {
-      view.set({ targetBytes: Math.round((summary.parameters * firstBitsPerWeight) / 8) });
+      view.set({ targetBytes: Math.max(1, Math.round((summary.parameters * firstBitsPerWeight) / 8)) });
     } else askSolve();
     askPareto();
   }

@@ -8,6 +8,8 @@ export interface NameGroup {
 
 /** Smaller groups fit on a screen and are not divided further. */
 const LARGE_GROUP = 24;
+/** A weight and its bias are no group worth a heading. */
+const LEAST_GROUP = 3;
 /** Names are paths of modules: deeper ones tell no more. */
 const MAX_DEPTH = 8;
 const SEPARATOR = /[./:]/;
@@ -28,9 +30,13 @@ export function groupByName(names: readonly string[], tensors: readonly number[]
 function divide(names: readonly string[], tensors: readonly number[], prefix: string, depth: number): NameGroup[] {
   const own = [{ prefix, members: tensors }];
   if (depth === MAX_DEPTH) return own;
+  const begins = new Set(tensors.map((tensor) => nextPrefix(names[tensor] ?? '', prefix)));
   const parts = new Map<string, number[]>();
   for (const tensor of tensors) {
-    const next = nextPrefix(names[tensor] ?? '', prefix);
+    const name = names[tensor] ?? '';
+    const whole = name.slice(partStart(name, 0));
+    // What is called like a group belongs to it: "norm" beside "norm.bias".
+    const next = whole !== prefix && begins.has(whole) ? whole : nextPrefix(name, prefix);
     const members = parts.get(next);
     if (members === undefined) parts.set(next, [tensor]);
     else members.push(tensor);
@@ -38,8 +44,9 @@ function divide(names: readonly string[], tensors: readonly number[], prefix: st
   const [only] = parts.keys();
   if (parts.size === 1 && only !== undefined && only !== prefix) return divide(names, tensors, only, depth + 1);
   if (depth > 0 && tensors.length <= LARGE_GROUP) return own;
-  const gathered = [...parts].filter(([next, members]) => next !== prefix && members.length > 1);
-  const loose = [...parts].filter(([next, members]) => next === prefix || members.length === 1).flatMap(([, m]) => m);
+  const isGroup = ([next, members]: [string, number[]]): boolean => next !== prefix && members.length >= LEAST_GROUP;
+  const gathered = [...parts].filter(isGroup);
+  const loose = [...parts].filter((part) => !isGroup(part)).flatMap(([, members]) => members);
   // Many groups of one are no grouping at all.
   if (gathered.length === 0 || loose.length > tensors.length / 2) return own;
   return [

@@ -10,24 +10,28 @@ const many = (count: number, name: (i: number) => string): string[] => Array.fro
 
 describe('groupByName', () => {
   it('gathers by the first part, whatever separates it, in the order of the file', () => {
-    expect(groups(['/stem/Conv_W', '/stem/Conv_B', 'head.weight', 'head.bias', 'onnx::a', 'onnx::b'])).toEqual([
-      ['stem', 2],
-      ['head', 2],
-      ['onnx', 2],
+    const names = ['a', 'b', 'c'].flatMap((end) => [`/stem/${end}`, `head.${end}`, `onnx::${end}`]);
+    expect(groups(names)).toEqual([
+      ['stem', 3],
+      ['head', 3],
+      ['onnx', 3],
     ]);
   });
 
   it('divides large groups by their next part', () => {
-    const names = [
-      ...many(30, (i) => `net.features.block${i % 3}.conv${i}.weight`),
-      'net.head.weight',
-      'net.head.bias',
-    ];
-    expect(groups(names)).toEqual([
+    const features = many(30, (i) => `net.features.block${i % 3}.conv${i}.weight`);
+    expect(groups([...features, 'net.head.a', 'net.head.b', 'net.head.c'])).toEqual([
       ['net.features.block0', 10],
       ['net.features.block1', 10],
       ['net.features.block2', 10],
-      ['net.head', 2],
+      ['net.head', 3],
+    ]);
+  });
+
+  it('a module whose weight lost its ending belongs to its group; a weight and its bias are none', () => {
+    expect(groups(['conv', 'conv.bias', 'bn', 'bn.bias', 'bn.mean', 'bn.var'])).toEqual([
+      ['bn', 4],
+      ['', 2],
     ]);
   });
 
