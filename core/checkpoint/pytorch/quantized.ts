@@ -2,8 +2,8 @@
 
 import type { CodeMatrix, Grouped, PackedStorage } from '../../tensor/storage.ts';
 import type { PickleTensor } from './pickleValue.ts';
+import { isContiguous, type PlacedTensor, type Places, placeTensor } from './placeTensor.ts';
 import { storageType } from './storageTypes.ts';
-import { isContiguous, type PlacedTensor, type Places, placeTensor } from './storeTensors.ts';
 
 /** Null for what packed matrices cannot say: 32-bit codes, other channels than rows, codes that are not row-major. */
 export function packQuantized(
