@@ -49,7 +49,9 @@ export function placeTensors(
     stackOf[index] = stack;
     layerOf[index] = found.layer;
     restOf[index] = rests.numberOf(found.rest);
-    (layersOf[stack] ??= new Set()).add(found.layer);
+    const layers = layersOf[stack];
+    if (layers === undefined) layersOf[stack] = new Set([found.layer]);
+    else layers.add(found.layer);
   });
   const stems = rests.texts.map((rest) => rest.replace(EXPERT_NUMBER, '$1.#').replace(WEIGHT, ''));
   const distinct = new Set(stems);
@@ -58,8 +60,12 @@ export function placeTensors(
   /** By rest, then by rank. */
   const modules: Module[][] = [];
   const moduleAt = (rest: number, rank: number): Module => {
-    const ofRest = (modules[rest] ??= []);
-    return (ofRest[rank] ??= moduleOf(stems[rest] ?? '', rank, (stem) => overrides.get(stem) ?? layerModule(stem)));
+    const known = modules[rest]?.[rank];
+    if (known !== undefined) return known;
+    const module = moduleOf(stems[rest] ?? '', rank, (stem) => overrides.get(stem) ?? layerModule(stem));
+    modules[rest] = modules[rest] ?? [];
+    modules[rest][rank] = module;
+    return module;
   };
   return {
     map: { architecture, layers: layersOf.reduce((most, layers) => Math.max(most, layers.size), 0) },
