@@ -1,5 +1,6 @@
 // An importance matrix from a file, put to the weights of a model by their place in the network.
 
+import { createHash } from 'node:crypto';
 import { QuantscopeError } from '../base/errors.ts';
 import type { Checkpoint, TensorInfo } from '../checkpoint/checkpoint.ts';
 import { tensorSource } from '../checkpoint/tensorSource.ts';
@@ -40,11 +41,18 @@ export async function matchImportance(
       `${matrix.name}: none of its ${matrix.tensors.length} entries is a weight of ${model.name}`,
     );
   return {
-    id: matrix.fingerprint,
+    id: idOf(found),
     name: matrix.name,
     columns: (tensor) => found.get(tensor) ?? null,
     tensors: found.size,
   };
+}
+
+/** By content: the same values measured again, or copied, find the same cached results. */
+function idOf(columns: ReadonlyMap<number, Float32Array>): string {
+  const hash = createHash('sha256');
+  for (const [tensor, values] of columns) hash.update(String(tensor)).update(values);
+  return hash.digest('hex').slice(0, 32);
 }
 
 function placeOf({ layer, module }: TensorInfo): string {

@@ -86,6 +86,9 @@ describe('files', () => {
     expect(matrix.imatrix).toMatchObject({ datasets: ['numbers.txt'], chunks: 9 });
     const importance = await matchImportance(model, matrix, pool, undefined);
     expect(importance.tensors).toBe(42);
+    writeFileSync(join(folder, `copy.${kind}`), imatrixBytes(file, path));
+    const again = await matchImportance(model, await openCheckpoint(join(folder, `copy.${kind}`)), pool, undefined);
+    expect(again.id).toBe(importance.id);
     for (const [tensor, columns] of found.columns) {
       const read = importance.columns(tensor);
       columns.forEach((value, i) => {
