@@ -39,7 +39,7 @@ export function resultsPage(tables: readonly QualityTable[]): string {
   return [
     '# Measured results',
     '',
-    'Written by `npm run bench:quality`. Every row is one file size: a mix that llama.cpp’s own `llama_model_quantize` made, the same choice of types quantized again with our importance matrix, and our plan (`plan --imatrix --measure`) for a file that is no larger (at most 0.1 % smaller). KL is that of the original’s predictions from the quantized model’s, mean nats per token with its standard error, on text that was not used for calibration.',
+    'Written by `npm run bench:quality`. Every row is one file size: a mix that llama.cpp’s own `llama_model_quantize` made, the same choice of types quantized again with our importance matrix, and our plan (`plan --imatrix --measure`) for a file that is no larger. KL is that of the original’s predictions from the quantized model’s, mean nats per token with its standard error, on text that was not used for calibration.',
     ...tables.flatMap(section),
     '',
   ].join('\n');
@@ -50,7 +50,7 @@ function section({ name, texts, context, parameters, rows }: QualityTable): stri
   const lines = rows.map((row) => {
     const { plain, weighted, ours } = row;
     return [
-      `${row.name}, ${(row.bytes / 1e6).toFixed(2)} MB`,
+      `${row.name}, ${(row.bytes / 1e6).toFixed(2)} MB (ours −${((1 - row.ourBytes / row.bytes) * 100).toFixed(2)} %)`,
       ((row.bytes * 8) / parameters).toFixed(2),
       kl(plain),
       kl(weighted),
