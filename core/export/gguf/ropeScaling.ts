@@ -2,6 +2,7 @@
 
 import { QuantscopeError } from '../../base/errors.ts';
 import { countAt, numberAt, shown, textAt } from '../../base/jsonObject.ts';
+import { llama3Factors } from '../../model/forward/rope.ts';
 import type { ModelConfig } from '../../model/modelConfig.ts';
 import { f32, type KeyValue, text, u32 } from './keyValues.ts';
 
@@ -39,7 +40,11 @@ export function ropeScaling(config: ModelConfig): RopeScaling {
         warnings: [],
       };
     case 'llama3':
-      return { keyValues: [], frequencyFactors: llama3Factors(config, needed(factor, type)), warnings: [] };
+      return {
+        keyValues: [],
+        frequencyFactors: Float32Array.from(llama3Factors(config, needed(factor, type))),
+        warnings: [],
+      };
     case 'dynamic':
       return {
         keyValues: [],
@@ -52,28 +57,6 @@ export function ropeScaling(config: ModelConfig): RopeScaling {
         `config.json: rope scaling ${shown(type)} cannot be written for ${architecture}; linear, yarn, llama3 and dynamic can`,
       );
   }
-}
-
-/**
- * Llama 3.1 scaling: frequencies above `high` are kept, below `low` divided by `factor`, between blended
- * (transformers modeling_rope_utils `_compute_llama3_parameters`; llama.cpp divides by the stored number).
- */
-function llama3Factors(config: ModelConfig, factor: number): Float32Array {
-  const { rope, headDimension, ropeBase } = config;
-  const low = (rope && numberAt(rope, 'low_freq_factor')) ?? 1;
-  const high = (rope && numberAt(rope, 'high_freq_factor')) ?? 4;
-  const context = (rope && numberAt(rope, 'original_max_position_embeddings')) ?? 8192;
-  const factors = new Float32Array(Math.floor(headDimension / 2));
-  for (let i = 0; i < factors.length; i++) {
-    const wavelength = 2 * Math.PI * ropeBase ** ((2 * i) / headDimension);
-    if (wavelength < context / high) factors[i] = 1;
-    else if (wavelength > context / low) factors[i] = factor;
-    else {
-      const smooth = (context / wavelength - low) / (high - low);
-      factors[i] = 1 / ((1 - smooth) / factor + smooth);
-    }
-  }
-  return factors;
 }
 
 function needed(factor: number | null, type: string): number {

@@ -1,7 +1,7 @@
 // Rotary frequencies as a model was trained with them, and the cosines and sines of positions.
 
 import { QuantscopeError } from '../../base/errors.ts';
-import { countAt, numberAt, shown, textAt } from '../../base/jsonObject.ts';
+import { numberAt, shown, textAt } from '../../base/jsonObject.ts';
 import type { ModelConfig } from '../modelConfig.ts';
 
 /**
@@ -24,15 +24,24 @@ export function scaledFrequencies(config: ModelConfig): Float64Array {
       'UNSUPPORTED_ARCHITECTURE',
       `config.json: rope scaling ${shown(type)} cannot be run; default, linear, dynamic and llama3 can`,
     );
-  const low = numberAt(rope, 'low_freq_factor') ?? 1;
-  const high = numberAt(rope, 'high_freq_factor') ?? 4;
-  const context = countAt(rope, 'original_max_position_embeddings') ?? 8192;
-  return plain.map((frequency) => {
-    const wavelength = (2 * Math.PI) / frequency;
-    if (wavelength < context / high) return frequency;
-    if (wavelength > context / low) return frequency / factor;
+  const factors = llama3Factors(config, factor);
+  return plain.map((frequency, i) => frequency / (factors[i] ?? 1));
+}
+
+/**
+ * Divisor of each frequency in Llama 3.1's scaling: frequencies above `high` are kept, below `low` divided by `factor`,
+ * between blended (transformers modeling_rope_utils `_compute_llama3_parameters`).
+ */
+export function llama3Factors({ rope, headDimension, ropeBase }: ModelConfig, factor: number): Float64Array {
+  const low = (rope && numberAt(rope, 'low_freq_factor')) ?? 1;
+  const high = (rope && numberAt(rope, 'high_freq_factor')) ?? 4;
+  const context = (rope && numberAt(rope, 'original_max_position_embeddings')) ?? 8192;
+  return Float64Array.from({ length: Math.floor(headDimension / 2) }, (_, i) => {
+    const wavelength = 2 * Math.PI * ropeBase ** ((2 * i) / headDimension);
+    if (wavelength < context / high) return 1;
+    if (wavelength > context / low) return factor;
     const smooth = (context / wavelength - low) / (high - low);
-    return ((1 - smooth) * frequency) / factor + smooth * frequency;
+    return 1 / ((1 - smooth) / factor + smooth);
   });
 }
 
