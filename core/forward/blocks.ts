@@ -2,7 +2,8 @@
 
 import { throwIfCancelled } from '../base/cancellation.ts';
 import { QuantscopeError } from '../base/errors.ts';
-import { type BlockTap, decoderBlock } from '../model/forward/decoderBlock.ts';
+import type { BatchSize, BlockGraph } from '../model/forward/blockGraph.ts';
+import { decoderBlock } from '../model/forward/decoderBlock.ts';
 import { blockWeights, type DecoderShape } from '../model/forward/decoderShape.ts';
 import { causalMask, rotaryTables } from '../model/forward/rope.ts';
 import type { Feeds, Runtime, Session } from './runtime.ts';
@@ -36,8 +37,20 @@ export interface BlockRun {
   readonly signal: AbortSignal | undefined;
   /** Called after every batch of every block. */
   readonly onBatch?: ((layer: number) => void) | undefined;
-  /** Receives Σx² over the rows of a batch, one per column. */
-  readonly onTap?: ((layer: number, tap: BlockTap, squares: Float32Array, rows: number) => void) | undefined;
+  readonly observer?: Observer | undefined;
+}
+
+/** Looks inside blocks while they run. */
+export interface Observer {
+  /** Adds outputs to a block's graph. @returns their names */
+  outputs(block: BlockGraph, batch: BatchSize): readonly string[];
+  /** What they gave, batch by batch of every block; arrays may be kept. */
+  receive(layer: number, found: Readonly<Record<string, Float32Array>>, batch: ObservedBatch): void;
+}
+
+export interface ObservedBatch extends BatchSize {
+  /** Position of its first sequence among all. */
+  readonly first: number;
 }
 
 export function batchesOf({ sequences, tokens }: Hidden): number {
@@ -52,7 +65,7 @@ export function batchesOf({ sequences, tokens }: Hidden): number {
 export async function runBlocks(
   parts: Parts,
   states: readonly Hidden[],
-  { layers: [from, to], replaced, signal, onBatch, onTap }: BlockRun,
+  { layers: [from, to], replaced, signal, onBatch, observer }: BlockRun,
 ): Promise<void> {
   const { shape, weights, runtime } = parts;
   const { sequences = 0, tokens = 0 } = states[0] ?? {};
@@ -63,22 +76,22 @@ export async function runBlocks(
     sin: runtime.tensor(sin, [tokens, headWidth / 2]),
     mask: runtime.tensor(causalMask(tokens), [tokens, tokens]),
   };
-  const taps: readonly BlockTap[] = onTap === undefined ? [] : ['attn_in', 'o_in', 'ffn_in', 'down_in'];
   const step = batchSize(tokens);
-  await using sessions = blockSessions(shape, runtime, tokens);
+  await using sessions = blockSessions(parts, tokens, observer);
   for (let layer = from; layer < to; layer++) {
     const own = await blockFeeds(parts, layer, replaced ?? {}, signal);
     for (const { values } of states) {
       for (let first = 0; first < sequences; first += step) {
         throwIfCancelled(signal, 'running the model');
         const count = Math.min(step, sequences - first);
-        const session = await sessions.of(count);
+        const { session, observed } = await sessions.of(count);
         const rows = values.subarray(first * tokens * width, (first + count) * tokens * width);
         const input = runtime.tensor(rows, [count * tokens, width]);
-        const found = await session.run({ ...own, ...constants, hidden: input }, ['out', ...taps]);
-        refuseNonFinite(found.out, `${weights.checkpoint.name}: layer ${layer}`);
-        rows.set(found.out);
-        for (const tap of taps) onTap?.(layer, tap, found[tap], count * tokens);
+        const found = await session.run({ ...own, ...constants, hidden: input }, ['out', ...observed]);
+        const out = found.out ?? new Float32Array();
+        refuseNonFinite(out, `${weights.checkpoint.name}: layer ${layer}`);
+        rows.set(out);
+        observer?.receive(layer, found, { sequences: count, tokens, first });
         onBatch?.(layer);
       }
     }
@@ -103,20 +116,32 @@ async function blockFeeds(
   return feeds;
 }
 
+interface BlockSession {
+  readonly session: Session;
+  /** Outputs besides `out`. */
+  readonly observed: readonly string[];
+}
+
 /** One session per number of sequences: all full batches share one, the last has its own. */
-function blockSessions(shape: DecoderShape, runtime: Runtime, tokens: number) {
-  const sessions = new Map<number, Promise<Session>>();
+function blockSessions({ shape, runtime }: Parts, tokens: number, observer: Observer | undefined) {
+  const sessions = new Map<number, Promise<BlockSession>>();
+  const build = async (sequences: number): Promise<BlockSession> => {
+    const block = decoderBlock(shape, { sequences, tokens });
+    block.graph.output('out', block.out, [sequences * tokens, shape.width]);
+    const observed = observer?.outputs(block, { sequences, tokens }) ?? [];
+    return { session: await runtime.session(block.graph.build()), observed };
+  };
   return {
-    of(count: number): Promise<Session> {
+    of(count: number): Promise<BlockSession> {
       let session = sessions.get(count);
       if (session === undefined) {
-        session = runtime.session(decoderBlock(shape, { sequences: count, tokens }));
+        session = build(count);
         sessions.set(count, session);
       }
       return session;
     },
     async [Symbol.asyncDispose]() {
-      for (const session of sessions.values()) await (await session).release();
+      for (const built of sessions.values()) await (await built).session.release();
     },
   };
 }

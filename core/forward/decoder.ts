@@ -2,7 +2,6 @@
 
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Pool } from '../kernels/pool.ts';
-import { BLOCK_TAPS } from '../model/forward/decoderBlock.ts';
 import type { DecoderShape } from '../model/forward/decoderShape.ts';
 import { decoderShape } from '../model/forward/shapeOf.ts';
 import { batchesOf, type Parts, runBlocks } from './blocks.ts';
@@ -10,6 +9,7 @@ import { embedTokens } from './embed.ts';
 import { headLogits, type LogitRows } from './head.ts';
 import { headersOf } from './modelHeaders.ts';
 import { loadRuntime } from './runtime.ts';
+import { SquareSums } from './squareSums.ts';
 import { ModelWeights } from './weights.ts';
 
 export interface RunProgress {
@@ -76,23 +76,19 @@ export class Decoder {
     const hidden = await embedTokens(this.parts, sequences, signal);
     const total = layers * batchesOf(hidden);
     let done = 0;
-    const sums = new Map<number, Float64Array>();
+    const observer = new SquareSums();
     await runBlocks(this.parts, [hidden], {
       layers: [0, layers],
       signal,
       onBatch: (layer) => onProgress?.(++done, total, `layer ${layer + 1} of ${layers}`),
-      onTap: (layer, tap, squares) => {
-        for (const module of BLOCK_TAPS[tap]) {
-          const tensor = this.parts.weights.find(layer, module);
-          if (tensor === null) continue;
-          const sum = sums.get(tensor.index) ?? new Float64Array(squares.length);
-          squares.forEach((square, column) => {
-            sum[column] = (sum[column] ?? 0) + square;
-          });
-          sums.set(tensor.index, sum);
-        }
-      },
+      observer,
     });
+    const { weights } = this.parts;
+    const sums = new Map<number, Float64Array>();
+    for (const { layer, module, sum } of observer.sums()) {
+      const tensor = weights.find(layer, module);
+      if (tensor !== null) sums.set(tensor.index, sum);
+    }
     return { sums, tokens: hidden.sequences * hidden.tokens };
   }
 }

@@ -52,7 +52,7 @@ export async function* headLogits(
       for (let token = from; token < tokens; token += HEAD_ROWS) {
         throwIfCancelled(signal, 'running the model');
         const rows = Math.min(HEAD_ROWS, tokens - token);
-        const session = sessions.get(rows) ?? (await runtime.session(decoderHead(shape, rows)));
+        const session = sessions.get(rows) ?? (await headSession(parts, rows));
         sessions.set(rows, session);
         const first = sequence * tokens + token;
         const logits: Float32Array[] = [];
@@ -67,4 +67,10 @@ export async function* headLogits(
   } finally {
     for (const session of sessions.values()) await session.release();
   }
+}
+
+function headSession({ shape, runtime }: Parts, rows: number): Promise<Session> {
+  const { graph, logits } = decoderHead(shape, rows);
+  graph.output('logits', logits, [rows, shape.vocabulary]);
+  return runtime.session(graph.build());
 }

@@ -2,29 +2,14 @@
 // (Touvron et al. 2023, arXiv 2302.13971; Ainslie et al. 2023, arXiv 2305.13245 for grouped heads).
 
 import { GraphBuilder, type Value } from '../graph/graphBuilder.ts';
+import type { BatchSize, BlockGraph, Tap } from './blockGraph.ts';
 import { blockWeights, type DecoderShape } from './decoderShape.ts';
-
-export interface BatchSize {
-  readonly sequences: number;
-  readonly tokens: number;
-}
-
-/** Where a block's linear layers take their input from, and which of them share it. */
-export const BLOCK_TAPS = {
-  attn_in: ['q', 'k', 'v'],
-  o_in: ['o'],
-  ffn_in: ['gate', 'up'],
-  down_in: ['down'],
-} as const satisfies Readonly<Record<string, readonly string[]>>;
-
-export type BlockTap = keyof typeof BLOCK_TAPS;
 
 /**
  * Inputs: `hidden` [sequences · tokens, width], `cos` and `sin` [tokens, headWidth / 2], `mask` [tokens, tokens] added to
- * the scores, and the weights of `blockWeights`. Outputs: `out`, shaped like `hidden`; and for every tap the sum over rows of
- * its squared values, one per column (unused outputs cost nothing).
+ * the scores, and the weights of `blockWeights`. Has no outputs yet.
  */
-export function decoderBlock(shape: DecoderShape, { sequences, tokens }: BatchSize): Uint8Array {
+export function decoderBlock(shape: DecoderShape, { sequences, tokens }: BatchSize): BlockGraph {
   const { width, heads, keyValueHeads, headWidth, feedForward } = shape;
   const rows = sequences * tokens;
   const graph = new GraphBuilder('decoder block');
@@ -52,12 +37,13 @@ export function decoderBlock(shape: DecoderShape, { sequences, tokens }: BatchSi
     return rotated ? rotate(graph, shape, value, [sequences, n, tokens], cos, sin) : value;
   };
 
-  const tap = (name: BlockTap, value: Value, columns: number): void => {
-    graph.output(name, graph.op('ReduceSumSquare', [value, graph.integers([0])], { keepdims: 0 }), [columns]);
+  const taps: Tap[] = [];
+  const tap = (name: string, modules: readonly string[], value: Value, columns: number): void => {
+    taps.push({ name, modules, value, columns });
   };
 
   const normed = rmsNorm(graph, hidden, weight('attn_norm'), shape.normEpsilon);
-  tap('attn_in', normed, width);
+  tap('attn_in', ['q', 'k', 'v'], normed, width);
   const group = heads / keyValueHeads;
   const queries = graph.op('Reshape', [
     split(linear(normed, 'q'), heads, 'q_norm', true),
@@ -81,18 +67,17 @@ export function decoderBlock(shape: DecoderShape, { sequences, tokens }: BatchSi
     }),
     graph.integers([rows, heads * headWidth]),
   ]);
-  tap('o_in', joined, heads * headWidth);
+  tap('o_in', ['o'], joined, heads * headWidth);
   const attended = graph.op('Add', [hidden, linear(joined, 'o')]);
 
   const inner = rmsNorm(graph, attended, weight('ffn_norm'), shape.normEpsilon);
-  tap('ffn_in', inner, width);
+  tap('ffn_in', ['gate', 'up'], inner, width);
   const gate = linear(inner, 'gate');
   const silu = graph.op('Mul', [gate, graph.op('Sigmoid', [gate])]);
   const gated = graph.op('Mul', [silu, linear(inner, 'up')]);
-  tap('down_in', gated, feedForward);
+  tap('down_in', ['down'], gated, feedForward);
   const out = graph.op('Add', [attended, linear(gated, 'down')]);
-  graph.output('out', out, [rows, width]);
-  return graph.build();
+  return { graph, hidden, out, weights, taps, attention };
 }
 
 /** x / √(mean(x²) + ε) · w over the last axis (Zhang & Sennrich 2019, arXiv 1910.07467, eq. 4). */

@@ -12,25 +12,45 @@ export type Value = string & { readonly __value: unique symbol };
 
 export type Attribute = number | readonly number[] | { readonly float: number };
 
+/** One operation of the graph as it was added. */
+export interface Node {
+  readonly type: string;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly Value[];
+  readonly attributes: Readonly<Record<string, Attribute>>;
+}
+
 const IR_VERSION = 10;
 const OPSET = 21;
 
+/** null where only the run tells. */
+export type Dimension = number | null;
+
 export class GraphBuilder {
-  readonly #graph = new MessageWriter();
+  readonly #name: string;
+  readonly #nodes: Node[] = [];
+  readonly #inputs: MessageWriter[] = [];
+  readonly #outputs: MessageWriter[] = [];
+  readonly #constants: MessageWriter[] = [];
   #values = 0;
 
   constructor(name: string) {
-    this.#graph.text(2, name);
+    this.#name = name;
   }
 
-  input(name: string, element: Element, dimensions: readonly number[]): Value {
-    this.#graph.message(11, valueInfo(name, element, dimensions));
+  /** In the order they were added, each after those that make its inputs. */
+  get nodes(): readonly Node[] {
+    return this.#nodes;
+  }
+
+  input(name: string, element: Element, dimensions: readonly Dimension[]): Value {
+    this.#inputs.push(valueInfo(name, element, dimensions));
     return name as Value;
   }
 
-  output(name: string, value: Value, dimensions: readonly number[]): void {
-    this.#node('Identity', [value], [name], {});
-    this.#graph.message(12, valueInfo(name, 'float32', dimensions));
+  output(name: string, value: Value, dimensions: readonly Dimension[]): void {
+    this.#node('Identity', [value], [name as Value], {});
+    this.#outputs.push(valueInfo(name, 'float32', dimensions));
   }
 
   /** A constant inside the graph: shapes, axes, small factors. */
@@ -58,10 +78,16 @@ export class GraphBuilder {
 
   /** The serialized ModelProto. */
   build(): Uint8Array {
+    const graph = new MessageWriter();
+    for (const node of this.#nodes) graph.message(1, nodeMessage(node));
+    graph.text(2, this.#name);
+    for (const constant of this.#constants) graph.message(5, constant);
+    for (const input of this.#inputs) graph.message(11, input);
+    for (const output of this.#outputs) graph.message(12, output);
     return new MessageWriter()
       .integer(1, IR_VERSION)
       .text(2, 'quantscope')
-      .message(7, this.#graph)
+      .message(7, graph)
       .message(8, new MessageWriter().text(1, '').integer(2, OPSET))
       .finish();
   }
@@ -76,23 +102,27 @@ export class GraphBuilder {
     for (const dimension of dimensions) tensor.integer(1, dimension);
     tensor.integer(2, ELEMENT[element]).text(8, name);
     tensor.bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    this.#graph.message(5, tensor);
+    this.#constants.push(tensor);
     return name;
   }
 
   #node(
     type: string,
-    inputs: readonly string[],
-    outputs: readonly string[],
+    inputs: readonly Value[],
+    outputs: readonly Value[],
     attributes: Readonly<Record<string, Attribute>>,
   ): void {
-    const node = new MessageWriter();
-    for (const input of inputs) node.text(1, input);
-    for (const output of outputs) node.text(2, output);
-    node.text(3, `${type}:${outputs[0] ?? ''}`).text(4, type);
-    for (const [name, value] of Object.entries(attributes)) node.message(5, attribute(name, value));
-    this.#graph.message(1, node);
+    this.#nodes.push({ type, inputs, outputs, attributes });
   }
+}
+
+function nodeMessage({ type, inputs, outputs, attributes }: Node): MessageWriter {
+  const message = new MessageWriter();
+  for (const input of inputs) message.text(1, input);
+  for (const output of outputs) message.text(2, output);
+  message.text(3, `${type}:${outputs[0] ?? ''}`).text(4, type);
+  for (const [name, value] of Object.entries(attributes)) message.message(5, attribute(name, value));
+  return message;
 }
 
 /** AttributeProto with its type (20): FLOAT 1, INT 2, INTS 7. */
@@ -104,9 +134,10 @@ function attribute(name: string, value: Attribute): MessageWriter {
   return message.integer(20, 7);
 }
 
-function valueInfo(name: string, element: Element, dimensions: readonly number[]): MessageWriter {
+function valueInfo(name: string, element: Element, dimensions: readonly Dimension[]): MessageWriter {
   const shape = new MessageWriter();
-  for (const dimension of dimensions) shape.message(1, new MessageWriter().integer(1, dimension));
+  for (const dimension of dimensions)
+    shape.message(1, dimension === null ? new MessageWriter() : new MessageWriter().integer(1, dimension));
   const tensor = new MessageWriter().integer(1, ELEMENT[element]).message(2, shape);
   return new MessageWriter().text(1, name).message(2, new MessageWriter().message(1, tensor));
 }
