@@ -67,6 +67,19 @@ const ANSWERS: Answers = {
     return { path: target.fsPath };
   },
 
+  async pickFile({ kind }, context) {
+    const filters =
+      kind === 'text'
+        ? { [vscode.l10n.t('Text')]: ['txt', 'jsonl', 'md', 'raw', 'utf8'], [vscode.l10n.t('All files')]: ['*'] }
+        : { [vscode.l10n.t('Importance matrix')]: ['gguf', 'dat', 'imatrix'] };
+    const chosen = await vscode.window.showOpenDialog({
+      defaultUri: vscode.Uri.joinPath(vscode.Uri.file(context.path), '..'),
+      filters,
+      title: kind === 'text' ? vscode.l10n.t('Choose a text') : vscode.l10n.t('Choose an importance matrix'),
+    });
+    return { path: chosen?.[0]?.fsPath ?? null };
+  },
+
   async openModel({ path }, context) {
     // Only what this view itself produced; the user opens anything else.
     if (path !== context.path && !context.isChosenOutput(path)) {

@@ -25,6 +25,10 @@ type Handlers = {
 const ROWS_PER_EVENT = 256;
 const MAX_EVENT_DELAY_MS = 100;
 
+async function notYet(): Promise<never> {
+  throw new QuantscopeError('PROTOCOL', 'this engine does not answer that call');
+}
+
 export const HANDLERS: Handlers = {
   async handshake(_session, { protocol }) {
     if (protocol !== PROTOCOL_VERSION)
@@ -117,6 +121,19 @@ export const HANDLERS: Handlers = {
   async export(session, { model, ...wanted }, signal) {
     return exportModel(session, session.model(model), wanted, signal);
   },
+
+  runCost: notYet,
+  calibrate: notYet,
+  calibration: notYet,
+  importImatrix: notYet,
+  exportImatrix: notYet,
+  activations: notYet,
+  activationMap: notYet,
+  tokenMap: notYet,
+  scoreMethods: notYet,
+  score: notYet,
+  rivals: notYet,
+  measurePlans: notYet,
 
   async verify(session, { original, exported }, signal) {
     return verifyFiles(session, original, exported, signal);

@@ -2,6 +2,20 @@
 
 import * as z from 'zod';
 import {
+  ACTIVATION_STATISTICS,
+  zActivationMap,
+  zActivations,
+  zCalibration,
+  zPlanMeasure,
+  zRival,
+  zRunCost,
+  zRunSettings,
+  zScoreId,
+  zScoreMethod,
+  zScoreRow,
+  zTokenMap,
+} from './calibration.ts';
+import {
   zCheck,
   zExportFormat,
   zExportResult,
@@ -72,6 +86,45 @@ export const ENGINE_CALLS = {
     params: byModel.extend({ plan: zPlan, format: zExportFormat, output: z.string(), overwrite: z.boolean() }),
     result: zExportResult,
   },
+  /** What running the model on this text would take. */
+  runCost: { params: byModel.extend({ settings: zRunSettings }), result: zRunCost },
+  /** Runs the model: activation statistics and importance, kept on disk; goes on where a cancelled run stopped. */
+  calibrate: { params: byModel.extend({ settings: zRunSettings }), result: zCalibration },
+  /** The calibration in use: the last one run or imported for this file; null before that. */
+  calibration: { params: byModel, result: z.object({ calibration: zCalibration.nullable() }) },
+  importImatrix: { params: byModel.extend({ path: z.string() }), result: zCalibration },
+  exportImatrix: {
+    params: byModel.extend({ output: z.string(), overwrite: z.boolean() }),
+    result: z.object({ output: z.string(), bytes: z.number() }),
+  },
+  /** These three need a measured calibration. */
+  activations: { params: byModel, result: zActivations },
+  activationMap: {
+    params: byModel.extend({ tap: z.string(), statistic: z.enum(ACTIVATION_STATISTICS), width: side }),
+    result: zActivationMap,
+  },
+  tokenMap: {
+    params: byModel.extend({
+      prompt: z.string().min(1).max(20_000),
+      layer: z.int().nonnegative(),
+      tap: z.string(),
+      width: side,
+    }),
+    result: zTokenMap,
+  },
+  scoreMethods: {
+    params: byModel.extend({ settings: zRunSettings }),
+    result: z.object({ methods: z.array(zScoreMethod) }),
+  },
+  /** Measures a score of every tensor, or reads it; rows arrive as `scores` events. */
+  score: { params: byModel.extend({ score: zScoreId, settings: zRunSettings }), result: scanResult },
+  /** Plans everyone knows, near the request's size: uniform types and llama.cpp's mixes. */
+  rivals: { params: byModel.extend({ request: zPlanRequest }), result: z.object({ rivals: z.array(zRival) }) },
+  /** Runs the model as the plans would leave it and compares its predictions with the original's. */
+  measurePlans: {
+    params: byModel.extend({ plans: z.array(zRival).min(1).max(16), settings: zRunSettings }),
+    result: z.object({ measures: z.array(zPlanMeasure) }),
+  },
   verify: { params: z.object({ original: z.string(), exported: z.string() }), result: zVerifyReport },
 } as const;
 
@@ -88,6 +141,7 @@ export const EVENTS = {
   }),
   statistics: z.object({ model: zModelId, rows: z.array(zStatisticsRow) }),
   sensitivity: z.object({ model: zModelId, rows: z.array(zSensitivityRow) }),
+  scores: z.object({ model: zModelId, score: zScoreId, rows: z.array(zScoreRow) }),
   /** A file behind the model changed on disk; numbers shown are stale. */
   changed: z.object({ model: zModelId, message: z.string() }),
 } as const;
@@ -115,6 +169,11 @@ export const HOST_CALLS = {
   /** Writes `*.quantplan.json` where the user says and opens it beside. */
   savePlan: {
     params: z.object({ plan: zPlan, suggestedName: z.string() }),
+    result: z.object({ path: z.string().nullable() }),
+  },
+  /** An open dialog for a text or an importance matrix; null when dismissed. */
+  pickFile: {
+    params: z.object({ kind: z.enum(['text', 'imatrix']) }),
     result: z.object({ path: z.string().nullable() }),
   },
   openModel: { params: z.object({ path: z.string() }), result: none },

@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import { MAX_PATTERN_LENGTH } from '../base/pattern.ts';
+import { zScoreId } from './calibration.ts';
 import { zFigure, zFloat64Array, zRole, zTarget } from './objects.ts';
 
 export { DEFAULT_CHOICES } from '../quant/ggufTypes.ts';
@@ -19,6 +20,8 @@ export const zPlanRequest = z.object({
   locks: z.array(zLock),
   pins: z.array(zPin),
   minimums: z.array(zMinimum),
+  /** Which score says what an error costs; weights and roles alone when left out. */
+  score: zScoreId.optional(),
 });
 
 export const zAssignment = z.object({
