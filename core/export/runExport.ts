@@ -1,16 +1,14 @@
 // One export from plan to verified file: check, write beside, re-open, compare, rename.
 
 import { throwIfCancelled } from '../base/cancellation.ts';
-import { QuantscopeError } from '../base/errors.ts';
 import { countParameters } from '../checkpoint/checkpoint.ts';
-import { openCheckpoint } from '../checkpoint/open.ts';
 import { createAtomicFile } from '../io/atomicFile.ts';
 import { checkUnchanged } from '../io/fileIdentity.ts';
-import type { ExportFormat, ExportResult, VerifyReport } from '../protocol/objects.ts';
-import type { ExportDraft, ExportInput, ExportRun } from './exporter.ts';
+import type { ExportFormat, ExportResult } from '../protocol/objects.ts';
+import type { ExportInput, ExportRun } from './exporter.ts';
 import { preflight, throwIfFailed } from './preflight.ts';
 import { EXPORTERS } from './registry.ts';
-import { verifyExport } from './verify/verifyExport.ts';
+import { verifyWritten } from './verify/verifyWritten.ts';
 import { writeDraft } from './writeDraft.ts';
 
 /**
@@ -46,38 +44,4 @@ function withVerification({ checkpoint }: ExportInput, run: ExportRun): ExportRu
   const { onProgress } = run;
   if (onProgress === undefined) return run;
   return { ...run, onProgress: (doneBytes, totalBytes, name) => onProgress(doneBytes, totalBytes + toVerify, name) };
-}
-
-async function verifyWritten(
-  input: ExportInput,
-  draft: ExportDraft,
-  path: string,
-  run: ExportRun,
-): Promise<VerifyReport> {
-  const { checkpoint } = input;
-  const exported = await openCheckpoint(path, run.signal === undefined ? {} : { signal: run.signal });
-  const written = new Map(exported.tensors.map((tensor) => [tensor.name, tensor.dtype]));
-  for (const { name, type } of draft.tensors) {
-    const found = written.get(name);
-    if (found !== type)
-      throw new QuantscopeError(
-        'VERIFY_FAILED',
-        `${input.output}: ${name} was to be ${type}, the file has ${found ?? 'none'}`,
-      );
-  }
-  const report = await verifyExport(checkpoint, exported, run.pool, {
-    signal: run.signal,
-    onProgress: (doneBytes, totalBytes, name) =>
-      run.onProgress?.(draft.totalBytes + doneBytes, draft.totalBytes + totalBytes, `verifying ${name}`),
-  });
-  if (!report.ok) throw new QuantscopeError('VERIFY_FAILED', `${input.output}: ${fault(report)}`);
-  return report;
-}
-
-function fault({ missing, tensors }: VerifyReport): string {
-  if (missing.length > 0) return `${missing.length} tensors are missing, the first is ${missing[0]}`;
-  const shape = tensors.find(({ status }) => status === 'shape');
-  if (shape !== undefined) return `${shape.exportedName} has another shape than ${shape.name}`;
-  const broken = tensors.find(({ maxError }) => !Number.isFinite(maxError));
-  return `${broken?.exportedName ?? 'a tensor'} holds values that are not finite`;
 }
