@@ -1,10 +1,10 @@
 """Tiny random models of every family that can be run, and the logits transformers computes for them.
 
-python tinyModels.py make FOLDER [NAME …]     writes FOLDER/NAME/model.safetensors, config.json, tokens.json, logits.f32
-python tinyModels.py logits FOLDER OUT        reads FOLDER/NAME as above and writes OUT/NAME.f32 with this transformers
+python tinyModels.py make FOLDER [SEED]    writes FOLDER/NAME/model.safetensors, config.json, tokens.json, logits.f32
+python tinyModels.py logits FOLDER OUT     reads FOLDER/NAME as above and writes OUT/NAME.f32 with this transformers
 
 logits.f32 holds [sequences, tokens, vocabulary] little-endian float32, rounded from a float64 run with eager attention.
-Weights are seeded by the model's name. Configurations are spelled as published models spell them (`rope_theta` and
+Weights are seeded by the model's name and SEED (''). Configurations are spelled as published models spell them (`rope_theta` and
 `rope_scaling` at the top); those under AS_SAVED stay as transformers 5 writes them (`rope_parameters`, `layer_types`).
 """
 
@@ -151,12 +151,11 @@ PUBLISHED = (
 ENCODERS = ("Bert", "Roberta")
 
 
-def make(folder, names):
-    for name in names or MODELS:
-        kind, arguments = MODELS[name]
+def make(folder, seed):
+    for name, (kind, arguments) in MODELS.items():
         own = folder / name
         own.mkdir(parents=True, exist_ok=True)
-        random = torch.Generator().manual_seed(zlib.crc32(name.encode()))
+        random = torch.Generator().manual_seed(zlib.crc32(f"{name}{seed}".encode()))
         config = config_class(kind)(**copy.deepcopy(arguments))
         model = model_class(kind)(config)
         with torch.no_grad():
@@ -230,8 +229,8 @@ if __name__ == "__main__":
     command, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     transformers.logging.set_verbosity_error()
     if command == "make":
-        make(folder, sys.argv[3:])
-    else:
+        make(folder, "".join(sys.argv[3:4]))
+    elif command == "logits":
         out = pathlib.Path(sys.argv[3])
         for own in sorted(path for path in folder.iterdir() if path.is_dir()):
             logits(own)[0].numpy().astype("<f4").tofile(out / f"{own.name}.f32")
