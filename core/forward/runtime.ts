@@ -21,13 +21,18 @@ export interface Session {
 }
 
 /** @throws RUNTIME_MISSING on platforms without a build of onnxruntime */
-export async function loadRuntime(threads: number): Promise<Runtime> {
-  const ort = await import('onnxruntime-node').catch((error: unknown) => {
+export async function loadOnnxRuntime(): Promise<typeof Ort> {
+  return import('onnxruntime-node').catch((error: unknown) => {
     const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
     throw new QuantscopeError('RUNTIME_MISSING', `onnxruntime cannot be loaded on this machine: ${reason}`, {
       cause: error,
     });
   });
+}
+
+/** @throws RUNTIME_MISSING */
+export async function loadRuntime(threads: number): Promise<Runtime> {
+  const ort = await loadOnnxRuntime();
   return {
     tensor: (data, dimensions) =>
       data instanceof Float32Array
@@ -58,7 +63,7 @@ export async function loadRuntime(threads: number): Promise<Runtime> {
   };
 }
 
-function refused(error: unknown): never {
+export function refused(error: unknown): never {
   const message = error instanceof Error ? error.message : String(error);
   const memory = /alloc|out of memory|bad_alloc/i.test(message);
   throw new QuantscopeError(memory ? 'MEMORY_LIMIT' : 'INTERNAL', `onnxruntime: ${message.slice(0, 300)}`, {

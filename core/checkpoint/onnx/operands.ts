@@ -2,7 +2,7 @@
 
 import type { OnnxNode } from './graph.ts';
 
-/** Integer attributes that tell how a weight is stored; no other is kept. */
+/** Integer attributes that tell how a weight is stored or multiplied; no other is kept. */
 export const NEEDED_ATTRIBUTES: ReadonlySet<string> = new Set([
   'K',
   'N',
@@ -11,6 +11,7 @@ export const NEEDED_ATTRIBUTES: ReadonlySet<string> = new Set([
   'block_size',
   'quant_type',
   'quantize_axis',
+  'transA',
   'transB',
   'weight_prepacked',
 ]);

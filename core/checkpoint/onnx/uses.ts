@@ -45,6 +45,10 @@ export class ValueUses {
     return this.#first.get(graph)?.get(value)?.node;
   }
 
+  changesFormOnly({ opType }: OnnxNode): boolean {
+    return FORM_ONLY.has(opType);
+  }
+
   producerOf(graph: OnnxGraph, value: string): OnnxNode | undefined {
     return this.#producers.get(graph)?.get(value);
   }
