@@ -4,8 +4,8 @@ import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { QuantscopeError } from '../base/errors.ts';
 import { freeBytes } from './diskSpace.ts';
-import { errnoOf, fileError } from './fileErrors.ts';
 import { checkOutputFolder } from './outputPath.ts';
+import { diskFull, outputError, writeAll, writeFailure } from './writeFailure.ts';
 
 export interface AtomicFile extends AsyncDisposable {
   /** The final path. */
@@ -63,8 +63,7 @@ export async function createAtomicFile(
     try {
       await action();
     } catch (error) {
-      const full = errnoOf(error) === 'ENOSPC' || errnoOf(error) === 'EDQUOT';
-      const failure = full ? await diskFull(path, wantedBytes, error) : outputError(path, error);
+      const failure = await writeFailure(path, wantedBytes, error);
       await discard();
       throw failure;
     }
@@ -102,32 +101,10 @@ export async function createAtomicFile(
   };
 }
 
-type Handle = Awaited<ReturnType<typeof open>>;
-
-async function writeAll(handle: Handle, bytes: Uint8Array, offset: number): Promise<void> {
-  let done = 0;
-  while (done < bytes.length) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
-    done += bytesWritten;
-  }
-}
-
 /** Makes the rename itself durable; not every platform can open a folder, and none needs it for atomicity. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => null);
   if (handle === null) return;
   await handle.sync().catch(() => undefined);
   await handle.close();
-}
-
-function outputError(path: string, error: unknown): QuantscopeError {
-  const failure = fileError(path, error, 'writing');
-  if (failure.code !== 'FILE_NOT_FOUND') return failure;
-  return new QuantscopeError('OUTPUT_INVALID', failure.message, { cause: error });
-}
-
-async function diskFull(path: string, wantedBytes: number, cause?: unknown): Promise<QuantscopeError> {
-  const free = await freeBytes(dirname(resolve(path))).catch(() => null);
-  const facts = `${wantedBytes} bytes wanted, ${free ?? 'an unknown number of'} free`;
-  return new QuantscopeError('DISK_FULL', `${basename(path)}: the disk is full, ${facts}`, { cause });
 }
