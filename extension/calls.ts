@@ -1,6 +1,15 @@
 // Every long call anyone has running, so that the status bar can show it and one command can cancel it.
 
-export const LONG_CALLS = ['statistics', 'sensitivity', 'export', 'verify'] as const;
+export const LONG_CALLS = [
+  'statistics',
+  'sensitivity',
+  'calibrate',
+  'score',
+  'measurePlans',
+  'tokenMap',
+  'export',
+  'verify',
+] as const;
 export type LongCall = (typeof LONG_CALLS)[number];
 
 export function isLongCall(name: string): name is LongCall {

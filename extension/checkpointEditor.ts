@@ -58,6 +58,7 @@ function attach(uri: vscode.Uri, panel: vscode.WebviewPanel, services: Services)
       ownState: null,
       isTrusted: () => vscode.workspace.isTrusted,
       isChosenOutput: (path) => viewStates.isOutput(uri.fsPath, path),
+      isChosenInput: (path) => viewStates.isInput(uri.fsPath, path),
       async agreeToOutput(path) {
         const write = vscode.l10n.t('Export');
         const question = vscode.l10n.t('Write the export to {0}?', path);

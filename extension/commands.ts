@@ -12,7 +12,16 @@ import { makePlan, openPlan, type PlanOptions } from './planCommand.ts';
 import type { Services } from './services.ts';
 import { verify } from './verifyCommand.ts';
 
-const VIEWS = ['overview', 'outliers', 'kurtosis', 'sensitivity', 'allocation', 'export'] as const;
+const VIEWS = [
+  'overview',
+  'outliers',
+  'kurtosis',
+  'activations',
+  'sensitivity',
+  'allocation',
+  'compare',
+  'export',
+] as const;
 
 export function registerCommands(services: Services): vscode.Disposable {
   const { engine, running, log, models, exports } = services;
@@ -40,6 +49,12 @@ export function registerCommands(services: Services): vscode.Disposable {
     register('selectTensor', t('Select tensor'), async (uri: vscode.Uri, tensor: number | null) => {
       if (!models.find(uri)) await openModel(uri);
       models.find(uri)?.show(tensor === null ? 'overview' : 'outliers', tensor);
+    }),
+    register('calibrate', t('Calibrate'), async (item?: unknown) => {
+      const model = await chooseModel(uriOf(item) ?? models.find()?.uri);
+      if (model === undefined) return;
+      if (!models.find(model)) await openModel(model);
+      models.find(model)?.show('calibration', null);
     }),
     register('plan', t('Plan bits'), async (item?: unknown, options?: PlanOptions) => {
       const model = await chooseModel(uriOf(item) ?? models.find()?.uri);

@@ -21,6 +21,8 @@ export interface HostCallContext {
   ownState: string | null;
   isTrusted(): boolean;
   isChosenOutput(path: string): boolean;
+  /** A text or an importance matrix that came from the open dialog. */
+  isChosenInput(path: string): boolean;
   /** Asks the user, outside the view, about a destination that did not come from the save dialog. */
   agreeToOutput(path: string): Promise<boolean>;
   bringToFront(): void;
@@ -77,7 +79,9 @@ const ANSWERS: Answers = {
       filters,
       title: kind === 'text' ? vscode.l10n.t('Choose a text') : vscode.l10n.t('Choose an importance matrix'),
     });
-    return { path: chosen?.[0]?.fsPath ?? null };
+    const path = chosen?.[0]?.fsPath ?? null;
+    if (path !== null) await context.viewStates.addInput(context.path, path);
+    return { path };
   },
 
   async openModel({ path }, context) {
@@ -113,12 +117,23 @@ export function answerHostCall<C extends HostCall>(
   return (ANSWERS[call] as (params: Params<C>, context: HostCallContext) => Promise<Result<C>>)(params, context);
 }
 
+/** llama.cpp reads both kinds of importance matrices. */
+const OUTPUT_FILTERS: Readonly<Record<ExportFormat | 'imatrix', Record<string, string[]>>> = {
+  gguf: { GGUF: ['gguf'] },
+  safetensors: { safetensors: ['safetensors'] },
+  imatrix: { GGUF: ['gguf'], 'llama.cpp .dat': ['dat'] },
+};
+
 /** A save dialog beside the model; null when dismissed. */
-export async function pickOutput(format: ExportFormat, model: string, suggestedName?: string): Promise<string | null> {
-  const beside = vscode.Uri.file(suggestedPath(model, `.quantized.${format}`));
+export async function pickOutput(
+  format: ExportFormat | 'imatrix',
+  model: string,
+  suggestedName?: string,
+): Promise<string | null> {
+  const beside = vscode.Uri.file(suggestedPath(model, format === 'imatrix' ? '.imatrix.gguf' : `.quantized.${format}`));
   const target = await vscode.window.showSaveDialog({
     defaultUri: suggestedName ? vscode.Uri.joinPath(beside, '..', basename(suggestedName)) : beside,
-    filters: format === 'gguf' ? { GGUF: ['gguf'] } : { safetensors: ['safetensors'] },
+    filters: OUTPUT_FILTERS[format],
     title: vscode.l10n.t('Export to'),
     saveLabel: vscode.l10n.t('Export'),
   });

@@ -5,6 +5,18 @@ import type { Event } from '../core/protocol/calls.ts';
 import type { LongCall, RunningCalls } from './calls.ts';
 import type { EngineClient } from './engineClient.ts';
 
+/** How the engine may call what it does during a call: scores and measured plans calibrate and evaluate on their way. */
+const TASKS: Readonly<Record<LongCall, readonly Event<'progress'>['task'][]>> = {
+  statistics: ['statistics'],
+  sensitivity: ['sensitivity'],
+  calibrate: ['calibration'],
+  score: ['sensitivity', 'calibration', 'evaluation'],
+  measurePlans: ['evaluation', 'calibration', 'sensitivity'],
+  tokenMap: ['calibration', 'evaluation'],
+  export: ['export', 'verify'],
+  verify: ['verify'],
+};
+
 const BUSY_CONTEXT = 'quantscope.busy';
 
 export function showProgress(engine: EngineClient, running: RunningCalls): vscode.Disposable {
@@ -21,7 +33,7 @@ export function showProgress(engine: EngineClient, running: RunningCalls): vscod
       item.hide();
       return;
     }
-    const progress = latest?.task === name ? latest : undefined;
+    const progress = latest !== undefined && TASKS[name].includes(latest.task) ? latest : undefined;
     const percent = progress && progress.total > 0 ? ` ${Math.floor((100 * progress.done) / progress.total)} %` : '';
     item.text = `$(sync~spin) ${label(name)}${percent}`;
     item.tooltip = [
@@ -50,7 +62,15 @@ function label(task: LongCall): string {
     case 'statistics':
       return vscode.l10n.t('Scanning weights');
     case 'sensitivity':
+      return vscode.l10n.t('Estimating sensitivity');
+    case 'calibrate':
+      return vscode.l10n.t('Calibrating');
+    case 'score':
       return vscode.l10n.t('Measuring sensitivity');
+    case 'measurePlans':
+      return vscode.l10n.t('Measuring plans');
+    case 'tokenMap':
+      return vscode.l10n.t('Running a prompt');
     case 'export':
       return vscode.l10n.t('Exporting');
     case 'verify':

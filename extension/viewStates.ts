@@ -1,4 +1,4 @@
-// What is kept per model path across reloads of the window: view state, and the outputs the user has chosen.
+// What is kept per model path across reloads of the window: view state, and the files the user has chosen.
 
 import type * as vscode from 'vscode';
 import * as z from 'zod';
@@ -6,8 +6,15 @@ import * as z from 'zod';
 const KEY = 'quantscope.viewStates';
 const MAX_KEPT = 50;
 const MAX_OUTPUTS = 20;
+const MAX_INPUTS = 20;
 
-const zKept = z.object({ path: z.string(), state: z.string().nullable(), outputs: z.array(z.string()) });
+const zKept = z.object({
+  path: z.string(),
+  state: z.string().nullable(),
+  outputs: z.array(z.string()),
+  /** Texts and importance matrices. */
+  inputs: z.array(z.string()).default([]),
+});
 type Kept = z.infer<typeof zKept>;
 
 export class ViewStates {
@@ -35,13 +42,22 @@ export class ViewStates {
   addOutput(path: string, output: string): Promise<void> {
     return this.#update(path, (kept) => ({
       ...kept,
-      outputs: [output, ...kept.outputs.filter((other) => other !== output)].slice(0, MAX_OUTPUTS),
+      outputs: latestFirst(kept.outputs, output, MAX_OUTPUTS),
     }));
+  }
+
+  /** Whether the user chose this text or importance matrix for the model. */
+  isInput(path: string, input: string): boolean {
+    return this.#find(path)?.inputs.includes(input) ?? false;
+  }
+
+  addInput(path: string, input: string): Promise<void> {
+    return this.#update(path, (kept) => ({ ...kept, inputs: latestFirst(kept.inputs, input, MAX_INPUTS) }));
   }
 
   #update(path: string, change: (kept: Kept) => Kept): Promise<void> {
     this.#writing = this.#writing.then(async () => {
-      const changed = change(this.#find(path) ?? { path, state: null, outputs: [] });
+      const changed = change(this.#find(path) ?? { path, state: null, outputs: [], inputs: [] });
       const others = this.#all().filter((entry) => entry.path !== path);
       await this.#memento.update(KEY, [changed, ...others].slice(0, MAX_KEPT));
     });
@@ -56,4 +72,8 @@ export class ViewStates {
     const parsed = z.array(zKept).safeParse(this.#memento.get(KEY));
     return parsed.success ? parsed.data : [];
   }
+}
+
+function latestFirst(list: readonly string[], added: string, most: number): string[] {
+  return [added, ...list.filter((other) => other !== added)].slice(0, most);
 }

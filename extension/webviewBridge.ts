@@ -33,6 +33,16 @@ export interface BridgeOptions {
   exportFailed(failure: Failure): void;
 }
 
+/** Off where nobody trusts the files: what a model computes, its file decides. */
+const RUNS_THE_MODEL: ReadonlySet<EngineCall> = new Set([
+  'runCost',
+  'calibrate',
+  'tokenMap',
+  'scoreMethods',
+  'score',
+  'measurePlans',
+]);
+
 export class WebviewBridge {
   readonly #webview: vscode.Webview;
   readonly #options: BridgeOptions;
@@ -173,23 +183,37 @@ export class WebviewBridge {
     }
   }
 
-  /** A webview draws file content that others wrote: it may touch its own model and agreed outputs only. */
+  /** A webview draws file content that others wrote: it may touch its own model, chosen inputs and agreed outputs only. */
   async #permit(call: EngineCall, params: Params<EngineCall>): Promise<void> {
     const { host } = this.#options;
     if ('model' in params && !this.#models.has(params.model)) {
       throw new QuantscopeError('PROTOCOL', `${call}: model ${params.model} is not open in this view`);
     }
-    if ('path' in params && params.path !== host.path) {
-      throw new QuantscopeError('PROTOCOL', `${call}: ${params.path} is not the model of this view`);
+    if (
+      'path' in params &&
+      params.path !== host.path &&
+      !(call === 'importImatrix' && host.isChosenInput(params.path))
+    ) {
+      throw new QuantscopeError('PROTOCOL', `${call}: ${params.path} is not a file of this view`);
+    }
+    if (
+      'settings' in params &&
+      params.settings.text.kind === 'file' &&
+      !host.isChosenInput(params.settings.text.path)
+    ) {
+      throw new QuantscopeError('PROTOCOL', `${call}: ${params.settings.text.path} was not chosen in this view`);
     }
     if ('original' in params && (params.original !== host.path || !host.isChosenOutput(params.exported))) {
       throw new QuantscopeError('PROTOCOL', `${call}: not a model and an export of this view`);
     }
-    if (call !== 'export') return;
+    if (RUNS_THE_MODEL.has(call) && !host.isTrusted()) {
+      throw new QuantscopeError('USAGE', 'running a model is off in a restricted workspace: trust the workspace first');
+    }
+    if (call !== 'export' && call !== 'exportImatrix') return;
     if (!host.isTrusted()) {
       throw new QuantscopeError('USAGE', 'exporting is off in a restricted workspace: trust the workspace to export');
     }
-    const { output } = params as Params<'export'>;
+    const { output } = params as Params<'export' | 'exportImatrix'>;
     if (!host.isChosenOutput(output) && !(await host.agreeToOutput(output))) {
       throw new QuantscopeError('CANCELLED', 'export cancelled');
     }

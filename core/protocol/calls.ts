@@ -161,9 +161,9 @@ export const HOST_CALLS = {
   },
   /** Kept across reloads, per model path. */
   saveState: { params: z.object({ state: z.string().max(1_000_000) }), result: none },
-  /** A save dialog; null when dismissed. */
+  /** A save dialog for an export or an importance matrix; null when dismissed. */
   pickOutput: {
-    params: z.object({ format: zExportFormat, suggestedName: z.string() }),
+    params: z.object({ format: z.enum([...zExportFormat.options, 'imatrix']), suggestedName: z.string() }),
     result: z.object({ path: z.string().nullable() }),
   },
   /** Writes `*.quantplan.json` where the user says and opens it beside. */

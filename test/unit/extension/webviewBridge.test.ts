@@ -62,6 +62,7 @@ beforeEach(() => {
       ownState: null,
       isTrusted: () => trusted,
       isChosenOutput: (path) => path === '/out/chosen.gguf',
+      isChosenInput: (path) => path === '/in/chosen.txt' || path === '/in/chosen.imatrix',
       agreeToOutput: async (path) => path === '/out/agreed.gguf',
       bringToFront: () => {},
       ready: () => {},
@@ -127,6 +128,37 @@ describe('webview bridge', () => {
     trusted = true;
     expect((await call('export', { ...wish, output: '/out/chosen.gguf' })).kind).toBe('reply');
     expect(exported).toHaveBeenCalledWith({}, false);
+  });
+
+  it('runs a model on chosen texts only, and not at all in a restricted workspace', async () => {
+    await call('open', { path: PATH });
+    const settings = (path: string) => ({ text: { kind: 'file', path }, context: 64, sequences: 4, seed: 0 });
+    for (const name of ['runCost', 'calibrate', 'scoreMethods']) {
+      const refused = await call(name, { model: 7, settings: settings('/etc/passwd') });
+      expect(failureCode(refused), name).toBe('PROTOCOL');
+      expect((await call(name, { model: 7, settings: settings('/in/chosen.txt') })).kind, name).toBe('reply');
+    }
+    const sample = { ...settings(''), text: { kind: 'sample' } };
+    expect((await call('calibrate', { model: 7, settings: sample })).kind).toBe('reply');
+    trusted = false;
+    const asked = engine.asked.length;
+    expect(failureCode(await call('calibrate', { model: 7, settings: sample }))).toBe('USAGE');
+    const prompt = { model: 7, prompt: 'a', layer: 0, tap: 'attn_in', width: 8 };
+    expect(failureCode(await call('tokenMap', prompt))).toBe('USAGE');
+    expect(engine.asked).toHaveLength(asked);
+  });
+
+  it('reads chosen importance matrices and writes one only where the user agreed', async () => {
+    await call('open', { path: PATH });
+    expect(failureCode(await call('importImatrix', { model: 7, path: '/etc/passwd' }))).toBe('PROTOCOL');
+    expect((await call('importImatrix', { model: 7, path: '/in/chosen.imatrix' })).kind).toBe('reply');
+    // An input is not thereby a model of this view.
+    expect(failureCode(await call('open', { path: '/in/chosen.imatrix' }))).toBe('PROTOCOL');
+    const wish = { model: 7, overwrite: true };
+    expect(failureCode(await call('exportImatrix', { ...wish, output: '/home/me/.bashrc' }))).toBe('CANCELLED');
+    expect((await call('exportImatrix', { ...wish, output: '/out/chosen.gguf' })).kind).toBe('reply');
+    trusted = false;
+    expect(failureCode(await call('exportImatrix', { ...wish, output: '/out/chosen.gguf' }))).toBe('USAGE');
   });
 
   it('verifies and opens only its own files', async () => {
