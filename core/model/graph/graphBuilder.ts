@@ -2,6 +2,7 @@
 // can be swapped without building a session again.
 
 import { MessageWriter } from './protobufWriter.ts';
+import { type Operand, outputShapes, type Shape } from './shapes.ts';
 
 /** onnx.proto `TensorProto.DataType`. */
 const ELEMENT = { float32: 1, int64: 7 } as const;
@@ -10,7 +11,7 @@ type Element = keyof typeof ELEMENT;
 /** The name of a value in the graph. */
 export type Value = string & { readonly __value: unique symbol };
 
-export type Attribute = number | readonly number[] | { readonly float: number };
+export type Attribute = number | readonly number[] | string | { readonly float: number };
 
 /** One operation of the graph as it was added. */
 export interface Node {
@@ -23,15 +24,13 @@ export interface Node {
 const IR_VERSION = 10;
 const OPSET = 21;
 
-/** null where only the run tells. */
-export type Dimension = number | null;
-
 export class GraphBuilder {
   readonly #name: string;
   readonly #nodes: Node[] = [];
   readonly #inputs: MessageWriter[] = [];
   readonly #outputs: MessageWriter[] = [];
   readonly #constants: MessageWriter[] = [];
+  readonly #operands = new Map<Value, Operand>();
   #values = 0;
 
   constructor(name: string) {
@@ -43,19 +42,27 @@ export class GraphBuilder {
     return this.#nodes;
   }
 
-  input(name: string, element: Element, dimensions: readonly Dimension[]): Value {
+  input(name: string, element: Element, dimensions: Shape): Value {
     this.#inputs.push(valueInfo(name, element, dimensions));
+    this.#operands.set(name as Value, { shape: dimensions });
     return name as Value;
   }
 
-  output(name: string, value: Value, dimensions: readonly Dimension[]): void {
+  /** null where it takes an operation without a rule in shapes.ts to know. */
+  shapeOf(value: Value): Shape | null {
+    return this.#operands.get(value)?.shape ?? null;
+  }
+
+  output(name: string, value: Value, dimensions: Shape): void {
     this.#node('Identity', [value], [name as Value], {});
     this.#outputs.push(valueInfo(name, 'float32', dimensions));
   }
 
   /** A constant inside the graph: shapes, axes, small factors. */
   integers(values: readonly number[]): Value {
-    return this.#constant('int64', [values.length], new BigInt64Array(values.map(BigInt)));
+    const name = this.#constant('int64', [values.length], new BigInt64Array(values.map(BigInt)));
+    this.#operands.set(name, { shape: [values.length], integers: values });
+    return name;
   }
 
   scalar(value: number): Value {
@@ -70,10 +77,19 @@ export class GraphBuilder {
   }
 
   /** Adds a node with several outputs. */
-  split(value: Value, axis: number, sizes: readonly number[]): Value[] {
-    const outputs = sizes.map(() => this.#fresh());
-    this.#node('Split', [value, this.integers(sizes)], outputs, { axis });
+  several(
+    type: string,
+    inputs: readonly Value[],
+    count: number,
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): Value[] {
+    const outputs = Array.from({ length: count }, () => this.#fresh());
+    this.#node(type, inputs, outputs, attributes);
     return outputs;
+  }
+
+  split(value: Value, axis: number, sizes: readonly number[]): Value[] {
+    return this.several('Split', [value, this.integers(sizes)], sizes.length, { axis });
   }
 
   /** The serialized ModelProto. */
@@ -103,6 +119,7 @@ export class GraphBuilder {
     tensor.integer(2, ELEMENT[element]).text(8, name);
     tensor.bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     this.#constants.push(tensor);
+    this.#operands.set(name, { shape: dimensions });
     return name;
   }
 
@@ -113,6 +130,11 @@ export class GraphBuilder {
     attributes: Readonly<Record<string, Attribute>>,
   ): void {
     this.#nodes.push({ type, inputs, outputs, attributes });
+    const operands = inputs.map((input) => this.#operands.get(input) ?? { shape: null });
+    const shapes = outputShapes(type, operands, attributes);
+    outputs.forEach((output, at) => {
+      this.#operands.set(output, { shape: shapes?.[at] ?? null });
+    });
   }
 }
 
@@ -125,16 +147,17 @@ function nodeMessage({ type, inputs, outputs, attributes }: Node): MessageWriter
   return message;
 }
 
-/** AttributeProto with its type (20): FLOAT 1, INT 2, INTS 7. */
+/** AttributeProto with its type (20): FLOAT 1, INT 2, STRING 3, INTS 7. */
 function attribute(name: string, value: Attribute): MessageWriter {
   const message = new MessageWriter().text(1, name);
   if (typeof value === 'number') return message.integer(3, value).integer(20, 2);
+  if (typeof value === 'string') return message.text(4, value).integer(20, 3);
   if ('float' in value) return message.float(2, value.float).integer(20, 1);
   for (const item of value) message.integer(8, item);
   return message.integer(20, 7);
 }
 
-function valueInfo(name: string, element: Element, dimensions: readonly Dimension[]): MessageWriter {
+function valueInfo(name: string, element: Element, dimensions: Shape): MessageWriter {
   const shape = new MessageWriter();
   for (const dimension of dimensions)
     shape.message(1, dimension === null ? new MessageWriter() : new MessageWriter().integer(1, dimension));
