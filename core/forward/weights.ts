@@ -4,10 +4,21 @@ import { QuantscopeError } from '../base/errors.ts';
 import type { Checkpoint, TensorInfo } from '../checkpoint/checkpoint.ts';
 import { tensorSource } from '../checkpoint/tensorSource.ts';
 import type { Pool } from '../kernels/pool.ts';
+import { expertNumber } from '../model/expertNumber.ts';
 import type { ValuesInput } from './loadValues.ts';
 
 /** Elements of one task: 16 MB of float32. */
 const CHUNK_ELEMENTS = 1 << 22;
+const EXPERT_MODULE = /^(expert_\w+)\.(\d+)$/;
+
+/** Where a weight's values lie: a tensor, or one expert's part of a tensor that holds all. */
+export interface WeightPlace {
+  readonly tensor: TensorInfo;
+  readonly shape: readonly number[];
+  /** Its first element in the tensor. */
+  readonly first: number;
+  readonly elements: number;
+}
 
 export class ModelWeights {
   readonly checkpoint: Checkpoint;
@@ -17,11 +28,29 @@ export class ModelWeights {
   constructor(checkpoint: Checkpoint, pool: Pool) {
     this.checkpoint = checkpoint;
     this.#pool = pool;
-    for (const tensor of checkpoint.tensors) this.#byPlace.set(`${tensor.layer ?? ''}/${tensor.module}`, tensor);
+    for (const tensor of checkpoint.tensors) {
+      const expert = tensor.module.startsWith('expert_') ? expertNumber(tensor.name) : null;
+      const module = expert === null ? tensor.module : `${tensor.module}.${expert}`;
+      this.#byPlace.set(`${tensor.layer ?? ''}/${module}`, tensor);
+    }
   }
 
+  /** The tensor that holds a weight. */
   find(layer: number | null, module: string): TensorInfo | null {
-    return this.#byPlace.get(`${layer ?? ''}/${module}`) ?? null;
+    return this.place(layer, module)?.tensor ?? null;
+  }
+
+  /** @param module grid column; an expert's has its number behind it ("expert_gate.3"), however experts are stored */
+  place(layer: number | null, module: string): WeightPlace | null {
+    const tensor = this.#byPlace.get(`${layer ?? ''}/${module}`);
+    if (tensor !== undefined) return { tensor, shape: tensor.shape, first: 0, elements: tensor.elements };
+    const [, stack = '', number = ''] = EXPERT_MODULE.exec(module) ?? [];
+    const stacked = this.#byPlace.get(`${layer ?? ''}/${stack}`);
+    const [experts = 0, ...shape] = stacked?.shape ?? [];
+    const expert = Number(number);
+    if (stacked === undefined || shape.length !== 2 || expert >= experts) return null;
+    const elements = stacked.elements / experts;
+    return { tensor: stacked, shape, first: expert * elements, elements };
   }
 
   /** @param shape expected, row-major. @throws TENSOR_NOT_FOUND, SHAPE_INVALID, CANCELLED, FILE_TRUNCATED */
@@ -31,21 +60,19 @@ export class ModelWeights {
     shape: readonly number[],
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
-    const tensor = this.#needed(layer, module);
-    if (tensor.shape.join() !== shape.join())
+    const { tensor, elements, first, ...place } = this.#needed(layer, module);
+    if (place.shape.join() !== shape.join())
       throw new QuantscopeError(
         'SHAPE_INVALID',
-        `${this.checkpoint.name}: ${tensor.name} is [${tensor.shape.join(', ')}], the configuration says [${shape.join(', ')}]`,
+        `${this.checkpoint.name}: ${tensor.name} is [${place.shape.join(', ')}], the configuration says [${shape.join(', ')}]`,
       );
     const source = tensorSource(this.checkpoint, tensor.index);
-    const values = new Float32Array(tensor.elements);
+    const values = new Float32Array(elements);
     const parts: Promise<void>[] = [];
-    for (let first = 0; first < tensor.elements; first += CHUNK_ELEMENTS) {
-      const input: ValuesInput = {
-        source,
-        wanted: { first, count: Math.min(CHUNK_ELEMENTS, tensor.elements - first) },
-      };
-      parts.push(this.#pool.run<Float32Array>('loadValues', input, { signal }).then((part) => values.set(part, first)));
+    for (let at = 0; at < elements; at += CHUNK_ELEMENTS) {
+      const wanted = { first: first + at, count: Math.min(CHUNK_ELEMENTS, elements - at) };
+      const input: ValuesInput = { source, wanted };
+      parts.push(this.#pool.run<Float32Array>('loadValues', input, { signal }).then((part) => values.set(part, at)));
     }
     await Promise.all(parts);
     return values;
@@ -53,14 +80,14 @@ export class ModelWeights {
 
   /** Rows of a matrix in the order asked for, [rows.length, columns]. */
   async rows(module: string, rows: Uint32Array, signal: AbortSignal | undefined): Promise<Float32Array> {
-    const source = tensorSource(this.checkpoint, this.#needed(null, module).index);
+    const source = tensorSource(this.checkpoint, this.#needed(null, module).tensor.index);
     const input: ValuesInput = { source, wanted: { rows } };
     return this.#pool.run<Float32Array>('loadValues', input, { signal });
   }
 
-  #needed(layer: number | null, module: string): TensorInfo {
-    const tensor = this.find(layer, module);
-    if (tensor !== null) return tensor;
+  #needed(layer: number | null, module: string): WeightPlace {
+    const place = this.place(layer, module);
+    if (place !== null) return place;
     const where = layer === null ? 'outside the layers' : `in layer ${layer}`;
     throw new QuantscopeError('TENSOR_NOT_FOUND', `${this.checkpoint.name}: no ${module} weight ${where}`);
   }

@@ -1,6 +1,7 @@
 // Tensor names → places in the network: stack, layer, column and role.
 
 import { detectArchitecture } from './architectures.ts';
+import { withoutExpertNumber } from './expertNumber.ts';
 import { parseLayerName } from './layerName.ts';
 import { layerModule, type Module, shellModule } from './modules.ts';
 import type { ModelMap, TensorPlace } from './places.ts';
@@ -14,8 +15,6 @@ export interface PlacementHints {
 }
 
 const WEIGHT = /\.weight$/;
-/** One column for all experts of a layer. */
-const EXPERT_NUMBER = /\b(experts|ffn_gate|ffn_up|ffn_down)\.\d+(?=\.)/;
 
 export interface Placement {
   readonly map: ModelMap;
@@ -53,7 +52,7 @@ export function placeTensors(
     if (layers === undefined) layersOf[stack] = new Set([found.layer]);
     else layers.add(found.layer);
   });
-  const stems = rests.texts.map((rest) => rest.replace(EXPERT_NUMBER, '$1.#').replace(WEIGHT, ''));
+  const stems = rests.texts.map((rest) => withoutExpertNumber(rest).replace(WEIGHT, ''));
   const distinct = new Set(stems);
   const architecture = detectArchitecture(distinct, hints);
   const overrides = familyOverrides(distinct, architecture);
