@@ -230,7 +230,10 @@ const SHELL_ROWS: readonly Row[] = [
     'final_layernorm',
     'backbone.norm_f',
   ],
-  ['output', 'output', 'lm_head', 'embed_out', 'cls.predictions.decoder'],
+  ['output', 'output', 'lm_head', 'embed_out', 'cls.predictions.decoder', 'vocab_projector'],
+  ['output.bias', 'bias', 'cls.predictions.bias'],
+  ['head_dense', 'other', 'cls.predictions.transform.dense', 'lm_head.dense', 'vocab_transform'],
+  ['head_norm', 'norm', 'cls.predictions.transform.LayerNorm', 'lm_head.layer_norm', 'vocab_layer_norm'],
 ];
 
 /** Names that mean this only when they are the whole name: llama.cpp's, and others too short to trust inside a path. */
@@ -247,6 +250,7 @@ const WHOLE_ROWS: readonly Row[] = [
 const LAYER_MODULES = index(LAYER_ROWS);
 const SHELL_MODULES = index(SHELL_ROWS);
 const WHOLE_MODULES = index(WHOLE_ROWS);
+const KNOWN: ReadonlySet<string> = new Set([...LAYER_ROWS, ...SHELL_ROWS, ...WHOLE_ROWS].map(([module]) => module));
 
 /** Looks up a stem (".weight" removed) inside a layer. */
 export function layerModule(stem: string): Module | null {
@@ -264,6 +268,11 @@ export function shellModule(stem: string): Module | null {
     if (dot < 0) return null;
     end = end.slice(dot + 1);
   }
+}
+
+/** Whether a tensor's column is one of the tables' (or hangs on one: "q.bias"), not its own words. */
+export function isKnownModule(module: string): boolean {
+  return KNOWN.has(module) || KNOWN.has(module.slice(0, module.lastIndexOf('.')));
 }
 
 function index(rows: readonly Row[]): ReadonlyMap<string, Module> {

@@ -14,7 +14,8 @@ export interface PlacementHints {
   readonly ggufArchitecture: string | null;
 }
 
-const WEIGHT = /\.weight$/;
+/** TensorFlow's names for a norm's two vectors, which early BERT files keep. */
+const OLD_NORM = /\bLayerNorm\.(gamma|beta)$/;
 
 export interface Placement {
   readonly map: ModelMap;
@@ -52,7 +53,7 @@ export function placeTensors(
     if (layers === undefined) layersOf[stack] = new Set([found.layer]);
     else layers.add(found.layer);
   });
-  const stems = rests.texts.map((rest) => withoutExpertNumber(rest).replace(WEIGHT, ''));
+  const stems = rests.texts.map((rest) => stemOf(withoutExpertNumber(rest)));
   const distinct = new Set(stems);
   const architecture = detectArchitecture(distinct, hints);
   const overrides = familyOverrides(distinct, architecture);
@@ -72,7 +73,7 @@ export function placeTensors(
       const rank = rankOf(index);
       const stack = stackOf[index] ?? NONE;
       if (stack === NONE) {
-        const stem = (names[index] ?? '').replace(WEIGHT, '');
+        const stem = stemOf(names[index] ?? '');
         return { ...moduleOf(stem, rank, shellModule), layer: null, stack: '' };
       }
       const { role, module } = moduleAt(restOf[index] ?? 0, rank);
@@ -96,6 +97,13 @@ class NumberedTexts {
     }
     return number;
   }
+}
+
+/** The name of a module's weight without ".weight". */
+function stemOf(name: string): string {
+  return name
+    .replace(OLD_NORM, (_, vector) => (vector === 'gamma' ? 'LayerNorm' : 'LayerNorm.bias'))
+    .replace(/\.weight$/, '');
 }
 
 /** The table's entry for a stem; what hangs on a known stem ("bias", "qweight", "scales") keeps its own name. */

@@ -34,6 +34,10 @@ describe('known names', () => {
     ['token_embd.weight', '', null, 'embed', 'embedding'],
     ['transformer.wpe.weight', '', null, 'position', 'position'],
     ['lm_head.weight', '', null, 'output', 'output'],
+    ['lm_head.dense.weight', '', null, 'head_dense', 'other'],
+    ['cls.predictions.bias', '', null, 'output.bias', 'bias'],
+    ['cls.predictions.transform.LayerNorm.gamma', '', null, 'head_norm', 'norm'],
+    ['bert.encoder.layer.3.output.LayerNorm.beta', 'bert.encoder.layer', 3, 'ffn_out_norm.bias', 'bias'],
     ['output.weight', '', null, 'output', 'output'],
     ['some.output.weight', '', null, 'some.output', 'other'],
   ])('%s', (name, ...expected) => {
