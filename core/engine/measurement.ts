@@ -40,7 +40,7 @@ export async function measureWeights(
   const { checkpoint, sensitivity } = model;
   const decoder = await Decoder.open(checkpoint, session.pool);
   const tokenizer = await openTokenizer(checkpoint);
-  const length = context(decoder.shape.context);
+  const length = context(decoder.network.context);
   const cut = cutSequences(tokenizer.encode(text), {
     context: length,
     sequences,

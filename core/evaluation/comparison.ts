@@ -33,11 +33,11 @@ export async function compareModels(
   ids: Uint32Array,
   options: SequenceOptions & RunProgress,
 ): Promise<Comparison> {
-  const { vocabulary } = original.shape;
-  if (changed.shape.vocabulary !== vocabulary)
+  const { vocabulary } = original.network;
+  if (changed.network.vocabulary !== vocabulary)
     throw new QuantscopeError(
       'SHAPE_INVALID',
-      `the models have ${vocabulary} and ${changed.shape.vocabulary} tokens; only models of one vocabulary compare`,
+      `the models have ${vocabulary} and ${changed.network.vocabulary} tokens; only models of one vocabulary compare`,
     );
   const { sequences, from, target } = cutSequences(ids, options);
   const [losses, originalLosses, divergences, agreements] = [new Spread(), new Spread(), new Spread(), new Spread()];

@@ -22,7 +22,7 @@ export async function measurePerplexity(
   options: SequenceOptions & RunProgress,
 ): Promise<Perplexity> {
   const { sequences, from, target } = cutSequences(ids, options);
-  const { vocabulary } = decoder.shape;
+  const { vocabulary } = decoder.network;
   const losses = new Spread();
   for await (const { first, logits } of decoder.logits(sequences, from, options)) {
     for (let row = 0; row * vocabulary < logits.length; row++) {

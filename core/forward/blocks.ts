@@ -1,12 +1,11 @@
-// All blocks of a decoder over all sequences: block 0 for every batch, then block 1, …
+// All blocks of a network over all sequences: block 0 for every batch, then block 1, …
 
 import { throwIfCancelled } from '../base/cancellation.ts';
 import { QuantscopeError } from '../base/errors.ts';
 import type { BatchSize, BlockGraph } from '../model/forward/blockGraph.ts';
-import { decoderBlock } from '../model/forward/decoderBlock.ts';
-import { blockWeights, type DecoderShape } from '../model/forward/decoderShape.ts';
-import { causalMask, rotaryTables } from '../model/forward/rope.ts';
-import type { Feeds, Runtime, Session } from './runtime.ts';
+import type { Block, Constant, Network, WeightLayouts } from '../model/forward/family.ts';
+import type { Feeds, Runtime, Tensor } from './runtime.ts';
+import { type Built, SessionsBySize } from './sessions.ts';
 import type { ModelWeights } from './weights.ts';
 
 /** Tokens of one run of a block: enough rows for dense matrix products, scores of some MB. */
@@ -19,9 +18,9 @@ export interface Hidden {
   readonly tokens: number;
 }
 
-/** A decoder's description, weights and runtime. */
+/** A model's description, weights and runtime. */
 export interface Parts {
-  readonly shape: DecoderShape;
+  readonly network: Network;
   readonly weights: ModelWeights;
   readonly runtime: Runtime;
 }
@@ -42,7 +41,7 @@ export interface BlockRun {
 
 /** Looks inside blocks while they run. */
 export interface Observer {
-  /** Adds outputs to a block's graph. @returns their names */
+  /** Adds outputs to a block's graph, once per kind of block and size of batch. @returns their names */
   outputs(block: BlockGraph, batch: BatchSize): readonly string[];
   /** What they gave, batch by batch of every block; arrays may be kept. */
   receive(layer: number, found: Readonly<Record<string, Float32Array>>, batch: ObservedBatch): void;
@@ -51,6 +50,8 @@ export interface Observer {
 export interface ObservedBatch extends BatchSize {
   /** Position of its first sequence among all. */
   readonly first: number;
+  /** The graph that `outputs` was asked about: kinds of blocks differ in their taps. */
+  readonly block: BlockGraph;
 }
 
 export function batchesOf({ sequences, tokens }: Hidden): number {
@@ -67,31 +68,27 @@ export async function runBlocks(
   states: readonly Hidden[],
   { layers: [from, to], replaced, signal, onBatch, observer }: BlockRun,
 ): Promise<void> {
-  const { shape, weights, runtime } = parts;
+  const { network, weights, runtime } = parts;
+  const { width } = network;
   const { sequences = 0, tokens = 0 } = states[0] ?? {};
-  const { width, headWidth } = shape;
-  const { cos, sin } = rotaryTables(shape.frequencies, tokens);
-  const constants = {
-    cos: runtime.tensor(cos, [tokens, headWidth / 2]),
-    sin: runtime.tensor(sin, [tokens, headWidth / 2]),
-    mask: runtime.tensor(causalMask(tokens), [tokens, tokens]),
-  };
   const step = batchSize(tokens);
-  await using sessions = blockSessions(parts, tokens, observer);
+  await using kinds = new BlockKinds(parts, tokens, observer);
   for (let layer = from; layer < to; layer++) {
-    const own = await blockFeeds(parts, layer, replaced ?? {}, signal);
+    const block = network.block(layer);
+    const own = await loadFeeds(parts, layer, block.weights, replaced ?? {}, signal);
+    const kind = kinds.of(block);
     for (const { values } of states) {
       for (let first = 0; first < sequences; first += step) {
         throwIfCancelled(signal, 'running the model');
         const count = Math.min(step, sequences - first);
-        const { session, observed } = await sessions.of(count);
+        const { session, observed, graph } = await kind.of(count);
         const rows = values.subarray(first * tokens * width, (first + count) * tokens * width);
         const input = runtime.tensor(rows, [count * tokens, width]);
-        const found = await session.run({ ...own, ...constants, hidden: input }, ['out', ...observed]);
+        const found = await session.run({ ...own, ...kind.constants, hidden: input }, ['out', ...observed]);
         const out = found.out ?? new Float32Array();
         refuseNonFinite(out, `${weights.checkpoint.name}: layer ${layer}`);
         rows.set(out);
-        observer?.receive(layer, found, { sequences: count, tokens, first });
+        observer?.receive(layer, found, { sequences: count, tokens, first, block: graph });
         onBatch?.(layer);
       }
     }
@@ -102,48 +99,73 @@ function batchSize(tokens: number): number {
   return Math.max(1, Math.floor(BATCH_TOKENS / Math.max(1, tokens)));
 }
 
-async function blockFeeds(
-  { shape, weights, runtime }: Parts,
-  layer: number,
+/** Weights as a graph's inputs. @param layer null for those outside the layers. @throws as `ModelWeights.load` */
+export async function loadFeeds(
+  { weights, runtime }: Parts,
+  layer: number | null,
+  layouts: WeightLayouts,
   replaced: Replaced,
   signal: AbortSignal | undefined,
 ): Promise<Feeds> {
-  const feeds: Record<string, Feeds[string]> = {};
-  for (const [name, dimensions] of Object.entries(blockWeights(shape))) {
-    const values = replaced[name] ?? (await weights.load(layer, name, dimensions, signal));
-    feeds[name] = runtime.tensor(values, dimensions);
+  const feeds: Record<string, Tensor> = {};
+  for (const [module, { dimensions }] of layouts) {
+    const values = replaced[module] ?? (await weights.load(layer, module, dimensions, signal));
+    feeds[module] = runtime.tensor(values, dimensions);
   }
   return feeds;
 }
 
-interface BlockSession {
-  readonly session: Session;
+interface BlockSession extends Built {
+  readonly graph: BlockGraph;
   /** Outputs besides `out`. */
   readonly observed: readonly string[];
 }
 
-/** One session per number of sequences: all full batches share one, the last has its own. */
-function blockSessions({ shape, runtime }: Parts, tokens: number, observer: Observer | undefined) {
-  const sessions = new Map<number, Promise<BlockSession>>();
-  const build = async (sequences: number): Promise<BlockSession> => {
-    const block = decoderBlock(shape, { sequences, tokens });
-    block.graph.output('out', block.out, [sequences * tokens, shape.width]);
-    const observed = observer?.outputs(block, { sequences, tokens }) ?? [];
-    return { session: await runtime.session(block.graph.build()), observed };
-  };
-  return {
-    of(count: number): Promise<BlockSession> {
-      let session = sessions.get(count);
-      if (session === undefined) {
-        session = build(count);
-        sessions.set(count, session);
-      }
-      return session;
-    },
-    async [Symbol.asyncDispose]() {
-      for (const built of sessions.values()) await (await built).session.release();
-    },
-  };
+interface BlockKind extends AsyncDisposable {
+  readonly constants: Feeds;
+  /** @param count sequences of the batch */
+  of(count: number): Promise<BlockSession>;
+}
+
+/** Sessions and constants of every kind of block, made when a layer of the kind first runs. */
+class BlockKinds implements AsyncDisposable {
+  readonly #kinds = new Map<Block, BlockKind>();
+  readonly #make: (block: Block) => BlockKind;
+
+  constructor({ network, runtime }: Parts, tokens: number, observer: Observer | undefined) {
+    const build = async (block: Block, sequences: number): Promise<BlockSession> => {
+      const graph = block.graph({ sequences, tokens });
+      graph.graph.output('out', graph.out, [sequences * tokens, network.width]);
+      const observed = observer?.outputs(graph, { sequences, tokens }) ?? [];
+      return { session: await runtime.session(graph.graph.build()), graph, observed };
+    };
+    this.#make = (block) => {
+      const sessions = new SessionsBySize((count) => build(block, count));
+      return {
+        constants: constantFeeds(runtime, block.constants(tokens)),
+        of: (count) => sessions.of(count),
+        [Symbol.asyncDispose]: () => sessions[Symbol.asyncDispose](),
+      };
+    };
+  }
+
+  of(block: Block): BlockKind {
+    const kind = this.#kinds.get(block) ?? this.#make(block);
+    this.#kinds.set(block, kind);
+    return kind;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const kind of this.#kinds.values()) await kind[Symbol.asyncDispose]();
+  }
+}
+
+function constantFeeds(runtime: Runtime, constants: Readonly<Record<string, Constant>>): Feeds {
+  const feeds = Object.entries(constants).map(([name, { values, dimensions }]) => [
+    name,
+    runtime.tensor(values, dimensions),
+  ]);
+  return Object.fromEntries(feeds) as Feeds; // every value is a tensor
 }
 
 /** Sums of finite numbers are finite far below float32's limit, so one sum tells. @throws NON_FINITE */

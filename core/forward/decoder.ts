@@ -1,9 +1,9 @@
-// A decoder ready to run: logits of token sequences, and the second moments of what its linear layers take in.
+// A model ready to run: logits of token sequences, and the second moments of what its linear layers take in.
 
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Pool } from '../kernels/pool.ts';
-import type { DecoderShape } from '../model/forward/decoderShape.ts';
-import { decoderShape } from '../model/forward/shapeOf.ts';
+import { describeNetwork } from '../model/forward/families/index.ts';
+import type { Network } from '../model/forward/family.ts';
 import { batchesOf, type Parts, runBlocks } from './blocks.ts';
 import { embedTokens } from './embed.ts';
 import { headLogits, type LogitRows } from './head.ts';
@@ -18,7 +18,7 @@ export interface RunProgress {
   readonly onProgress?: ((done: number, total: number, message: string) => void) | undefined;
 }
 
-/** Σx² per column over all tokens, by index of the weight that multiplies x. */
+/** Σx² per column over all tokens, by index of the weight whose columns multiply x. */
 export interface SecondMoments {
   readonly sums: ReadonlyMap<number, Float64Array>;
   readonly tokens: number;
@@ -30,16 +30,16 @@ export class Decoder {
   /** @throws UNSUPPORTED_ARCHITECTURE, HEADER_INVALID, TENSOR_NOT_FOUND, RUNTIME_MISSING */
   static async open(checkpoint: Checkpoint, pool: Pool): Promise<Decoder> {
     const weights = new ModelWeights(checkpoint, pool);
-    const shape = decoderShape(await headersOf(checkpoint, weights));
-    return new Decoder({ shape, weights, runtime: await loadRuntime(pool.threads) });
+    const network = describeNetwork(await headersOf(checkpoint, weights));
+    return new Decoder({ network, weights, runtime: await loadRuntime(pool.threads) });
   }
 
   private constructor(parts: Parts) {
     this.parts = parts;
   }
 
-  get shape(): DecoderShape {
-    return this.parts.shape;
+  get network(): Network {
+    return this.parts.network;
   }
 
   /**
@@ -53,7 +53,7 @@ export class Decoder {
     from: number,
     { signal, onProgress }: RunProgress = {},
   ): AsyncGenerator<LogitRows> {
-    const { layers } = this.shape;
+    const { layers } = this.network;
     const hidden = await embedTokens(this.parts, sequences, signal);
     const blockSteps = layers * batchesOf(hidden);
     const total = blockSteps + sequences.length;
@@ -72,7 +72,7 @@ export class Decoder {
     sequences: readonly Uint32Array[],
     { signal, onProgress }: RunProgress = {},
   ): Promise<SecondMoments> {
-    const { layers } = this.shape;
+    const { layers } = this.network;
     const hidden = await embedTokens(this.parts, sequences, signal);
     const total = layers * batchesOf(hidden);
     let done = 0;
@@ -83,9 +83,11 @@ export class Decoder {
       onBatch: (layer) => onProgress?.(++done, total, `layer ${layer + 1} of ${layers}`),
       observer,
     });
-    const { weights } = this.parts;
+    const { weights, network } = this.parts;
     const sums = new Map<number, Float64Array>();
     for (const { layer, module, sum } of observer.sums()) {
+      // Inputs are rows of a matrix stored the other way around: nothing weighs its columns.
+      if (network.block(layer).weights.get(module)?.transposed === true) continue;
       const tensor = weights.find(layer, module);
       if (tensor !== null) sums.set(tensor.index, sum);
     }

@@ -1,9 +1,8 @@
 // Hidden states → logits, some rows at a time.
 
 import { throwIfCancelled } from '../base/cancellation.ts';
-import { decoderHead } from '../model/forward/decoderHead.ts';
-import type { Hidden, Parts } from './blocks.ts';
-import type { Session } from './runtime.ts';
+import { type Hidden, loadFeeds, type Parts } from './blocks.ts';
+import { type Built, SessionsBySize } from './sessions.ts';
 
 /** Rows of one run: their logits over a vocabulary of 128k take 64 MB. */
 const HEAD_ROWS = 128;
@@ -18,15 +17,10 @@ export interface LogitRows {
 export interface HeadRun {
   /** First token of a sequence whose logits are wanted. */
   readonly from: number;
-  /** Stands in for the model's own output matrix, [vocabulary, width]. */
+  /** Stands in for the model's own output matrix, shaped as the head describes it. */
   readonly output?: Float32Array | undefined;
   readonly signal: AbortSignal | undefined;
   readonly onSequence?: ((sequence: number) => void) | undefined;
-}
-
-/** Module that holds the output matrix: the embedding where the two are tied. */
-export function outputModule({ weights }: Parts): 'output' | 'embed' {
-  return weights.find(null, 'output') === null ? 'embed' : 'output';
 }
 
 /**
@@ -38,39 +32,31 @@ export async function* headLogits(
   states: readonly Hidden[],
   { from, output, signal, onSequence }: HeadRun,
 ): AsyncGenerator<{ first: number; logits: Float32Array[] }> {
-  const { sequences = 0, tokens = 0 } = states[0] ?? {};
-  const { shape, weights, runtime } = parts;
-  const { width, vocabulary } = shape;
-  const matrix = output ?? (await weights.load(null, outputModule(parts), [vocabulary, width], signal));
-  const feeds = {
-    norm: runtime.tensor(await weights.load(null, 'norm', [width], signal), [width]),
-    output: runtime.tensor(matrix, [vocabulary, width]),
-  };
-  const sessions = new Map<number, Session>();
-  try {
-    for (let sequence = 0; sequence < sequences; sequence++) {
-      for (let token = from; token < tokens; token += HEAD_ROWS) {
-        throwIfCancelled(signal, 'running the model');
-        const rows = Math.min(HEAD_ROWS, tokens - token);
-        const session = sessions.get(rows) ?? (await headSession(parts, rows));
-        sessions.set(rows, session);
-        const first = sequence * tokens + token;
-        const logits: Float32Array[] = [];
-        for (const { values } of states) {
-          const hidden = runtime.tensor(values.subarray(first * width, (first + rows) * width), [rows, width]);
-          logits.push((await session.run({ ...feeds, hidden }, ['logits'])).logits);
-        }
-        yield { first, logits };
+  const { sequences: count = 0, tokens = 0 } = states[0] ?? {};
+  const { network, runtime } = parts;
+  const { width, head } = network;
+  const replaced = output === undefined ? {} : { [head.output]: output };
+  const feeds = await loadFeeds(parts, null, head.weights, replaced, signal);
+  await using sessions = new SessionsBySize((rows) => headSession(parts, rows));
+  for (let sequence = 0; sequence < count; sequence++) {
+    for (let token = from; token < tokens; token += HEAD_ROWS) {
+      throwIfCancelled(signal, 'running the model');
+      const rows = Math.min(HEAD_ROWS, tokens - token);
+      const { session } = await sessions.of(rows);
+      const first = sequence * tokens + token;
+      const logits: Float32Array[] = [];
+      for (const { values } of states) {
+        const hidden = runtime.tensor(values.subarray(first * width, (first + rows) * width), [rows, width]);
+        logits.push((await session.run({ ...feeds, hidden }, ['logits'])).logits);
       }
-      onSequence?.(sequence);
+      yield { first, logits };
     }
-  } finally {
-    for (const session of sessions.values()) await session.release();
+    onSequence?.(sequence);
   }
 }
 
-function headSession({ shape, runtime }: Parts, rows: number): Promise<Session> {
-  const { graph, logits } = decoderHead(shape, rows);
-  graph.output('logits', logits, [rows, shape.vocabulary]);
-  return runtime.session(graph.build());
+async function headSession({ network, runtime }: Parts, rows: number): Promise<Built> {
+  const { graph, logits } = network.head.graph(rows);
+  graph.output('logits', logits, [rows, network.vocabulary]);
+  return { session: await runtime.session(graph.build()) };
 }

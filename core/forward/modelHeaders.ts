@@ -1,18 +1,27 @@
 // What a checkpoint's headers say of the network, in the terms core/model/forward asks for.
 
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import type { ModelHeaders } from '../model/forward/shapeOf.ts';
+import type { ModelHeaders } from '../model/forward/family.ts';
+import { isKnownModule } from '../model/modules.ts';
 import type { ModelWeights } from './weights.ts';
 
+/** llama.cpp's names for rotary scaling stored as tensors, one number per pair. */
+const DIVISORS = ['rope_freqs', 'rope_factors_long', 'rope_factors_short'];
+
 export async function headersOf(checkpoint: Checkpoint, weights: ModelWeights): Promise<ModelHeaders> {
-  const factors = weights.find(null, 'rope_freqs');
+  const divisors = new Map<string, Float32Array>();
+  for (const module of checkpoint.gguf === undefined ? [] : DIVISORS) {
+    const tensor = weights.find(null, module);
+    if (tensor !== null) divisors.set(module, await weights.load(null, module, tensor.shape, undefined));
+  }
   return {
     name: checkpoint.name,
     config: checkpoint.config,
     gguf: checkpoint.gguf === undefined ? null : (key) => plain(checkpoint.metadata[key]),
     vocabulary: weights.find(null, 'embed')?.shape[0] ?? null,
-    frequencyFactors: factors === null ? null : await weights.load(null, 'rope_freqs', factors.shape, undefined),
-    has: (module) => weights.find(0, module) !== null,
+    unplaced: checkpoint.tensors.filter(({ module }) => !isKnownModule(module)).map(({ name }) => name),
+    has: (layer, module) => weights.find(layer, module) !== null,
+    divisors: (module) => divisors.get(module) ?? null,
   };
 }
 

@@ -60,12 +60,7 @@ export class ModelWeights {
     shape: readonly number[],
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
-    const { tensor, elements, first, ...place } = this.#needed(layer, module);
-    if (place.shape.join() !== shape.join())
-      throw new QuantscopeError(
-        'SHAPE_INVALID',
-        `${this.checkpoint.name}: ${tensor.name} is [${place.shape.join(', ')}], the configuration says [${shape.join(', ')}]`,
-      );
+    const { tensor, elements, first } = this.#needed(layer, module, shape);
     const source = tensorSource(this.checkpoint, tensor.index);
     const values = new Float32Array(elements);
     const parts: Promise<void>[] = [];
@@ -78,17 +73,25 @@ export class ModelWeights {
     return values;
   }
 
-  /** Rows of a matrix in the order asked for, [rows.length, columns]. */
-  async rows(module: string, rows: Uint32Array, signal: AbortSignal | undefined): Promise<Float32Array> {
-    const source = tensorSource(this.checkpoint, this.#needed(null, module).tensor.index);
-    const input: ValuesInput = { source, wanted: { rows } };
+  /** Rows of the matrix [shape] in the order asked for, [rows.length, columns]. @throws as `load` */
+  async rows(
+    module: string,
+    shape: readonly number[],
+    rows: Uint32Array,
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array> {
+    const { tensor } = this.#needed(null, module, shape);
+    const input: ValuesInput = { source: tensorSource(this.checkpoint, tensor.index), wanted: { rows } };
     return this.#pool.run<Float32Array>('loadValues', input, { signal });
   }
 
-  #needed(layer: number | null, module: string): WeightPlace {
+  #needed(layer: number | null, module: string, shape: readonly number[]): WeightPlace {
     const place = this.place(layer, module);
-    if (place !== null) return place;
     const where = layer === null ? 'outside the layers' : `in layer ${layer}`;
-    throw new QuantscopeError('TENSOR_NOT_FOUND', `${this.checkpoint.name}: no ${module} weight ${where}`);
+    if (place === null)
+      throw new QuantscopeError('TENSOR_NOT_FOUND', `${this.checkpoint.name}: no ${module} weight ${where}`);
+    if (place.shape.join() === shape.join()) return place;
+    const fact = `${place.tensor.name} is [${place.shape.join(', ')}], the configuration says [${shape.join(', ')}]`;
+    throw new QuantscopeError('SHAPE_INVALID', `${this.checkpoint.name}: ${fact}`);
   }
 }

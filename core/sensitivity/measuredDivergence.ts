@@ -10,9 +10,8 @@ import { Spread } from '../evaluation/spread.ts';
 import { type Hidden, type Parts, runBlocks } from '../forward/blocks.ts';
 import type { Decoder, RunProgress } from '../forward/decoder.ts';
 import { embedTokens } from '../forward/embed.ts';
-import { headLogits, outputModule } from '../forward/head.ts';
+import { headLogits } from '../forward/head.ts';
 import type { Pool } from '../kernels/pool.ts';
-import { blockWeights } from '../model/forward/decoderShape.ts';
 import type { SensitivityRow } from '../protocol/objects.ts';
 import { type GgufTarget, isQuantizable, storedType } from '../quant/ggufTypes.ts';
 import type { Importance } from '../quant/importance.ts';
@@ -52,7 +51,7 @@ export async function measureDivergences(
   options: DivergenceOptions,
 ): Promise<MeasuredDivergence[]> {
   const { parts } = decoder;
-  const { layers } = parts.shape;
+  const { layers, head } = parts.network;
   const { signal } = options;
   const { checkpoint } = parts.weights;
   const results: MeasuredDivergence[] = [];
@@ -69,11 +68,11 @@ export async function measureDivergences(
       results.push({ tensor: tensor.index, probe: type, relativeError, divergence: mean, error: standardError });
     }
   };
-  for (const module of new Set(['embed', outputModule(parts)] as const)) {
+  for (const module of new Set(['embed', head.output])) {
     const probe = probeOf(parts.weights.find(null, module), options);
     if (probe === null) continue;
     const matrix = await roundTrip(checkpoint, probe, options);
-    const tied = module === outputModule(parts);
+    const tied = module === head.output;
     if (module === 'embed') {
       const changed = await embedTokens(parts, sequences, signal, matrix);
       await runBlocks(parts, [changed], { layers: [0, layers], signal });
@@ -84,7 +83,7 @@ export async function measureDivergences(
   for (let layer = 0; layer < layers; layer++) {
     const probes: Probe[] = [];
     const states: Hidden[] = [];
-    for (const module of Object.keys(blockWeights(parts.shape))) {
+    for (const module of parts.network.block(layer).weights.keys()) {
       const probe = probeOf(parts.weights.find(layer, module), options);
       if (probe === null) continue;
       const changed = copy(reference);
@@ -149,7 +148,7 @@ async function divergences(
   states: readonly Hidden[],
   run: Pick<ScoredSequences, 'from' | 'target'> & { signal: AbortSignal | undefined; output: Float32Array | undefined },
 ): Promise<Spread[]> {
-  const { vocabulary } = parts.shape;
+  const { vocabulary } = parts.network;
   const spreads = states.map(() => new Spread());
   const { from, target, signal, output } = run;
   // A changed head needs its own run; otherwise the reference goes through the same matrix in the same run.

@@ -29,7 +29,7 @@ export const evalCommand: Command = {
     const { checkpoint } = model;
     const tokenizer = await openTokenizer(checkpoint);
     const decoder = await Decoder.open(checkpoint, session.pool);
-    const length = runLength(values, decoder.shape.context);
+    const length = runLength(values, decoder.network.context);
     const { context } = length;
     const original = typeof values.against === 'string' ? await session.open(values.against, signal) : null;
     const began = performance.now();

@@ -30,7 +30,7 @@ export const imatrix: Command = {
     if (values.overwrite !== true) await checkOutputIsNew(output);
     const tokenizer = await openTokenizer(checkpoint);
     const decoder = await Decoder.open(checkpoint, session.pool);
-    const length = runLength(values, decoder.shape.context);
+    const length = runLength(values, decoder.network.context);
     const began = performance.now();
     const measured = await onUnchanged(checkpoint.files, () =>
       collectImportance(decoder, tokenizer.encode(text), {

@@ -1,4 +1,4 @@
-// One block of a network as a graph under construction: what flows through it, and what its linear layers multiply.
+// Parts of a network as graphs under construction: what flows through them, and what their linear layers multiply.
 
 import type { GraphBuilder, Value } from '../graph/graphBuilder.ts';
 
@@ -30,4 +30,26 @@ export interface BlockGraph {
   readonly taps: readonly Tap[];
   /** Softmax of the attention scores, [sequences, keyValueHeads, group, tokens, tokens]: row = looking token. */
   readonly attention: Value;
+}
+
+/** Rows of the token embedding → hidden states before the first block. */
+export interface EmbeddingGraph {
+  readonly graph: GraphBuilder;
+  /** [sequences · tokens, columns of the embedding] */
+  readonly rows: Value;
+  /** [sequences · tokens, width] */
+  readonly hidden: Value;
+  /** By grid column, without the embedding itself. */
+  readonly weights: ReadonlyMap<string, Value>;
+}
+
+/** What follows the last block: hidden states → logits. */
+export interface HeadGraph {
+  readonly graph: GraphBuilder;
+  /** [rows, width] */
+  readonly hidden: Value;
+  /** [rows, vocabulary] */
+  readonly logits: Value;
+  /** By grid column. */
+  readonly weights: ReadonlyMap<string, Value>;
 }

@@ -1,6 +1,20 @@
 // A decoder forward pass in plain float64 loops: the definition, to check the graphs against.
 
-import type { DecoderShape } from '../../../core/model/forward/decoderShape.ts';
+/** A decoder of the Llama family in numbers and switches. */
+export interface DecoderShape {
+  readonly layers: number;
+  readonly width: number;
+  readonly heads: number;
+  readonly keyValueHeads: number;
+  readonly headWidth: number;
+  readonly normEpsilon: number;
+  /** Radians per position, one per pair. */
+  readonly frequencies: Float64Array;
+  /** Elements i and i + d/2 of a head rotate together, or 2i and 2i + 1. */
+  readonly rotation: 'halves' | 'pairs';
+  readonly headNorms: boolean;
+  readonly attentionBias: boolean;
+}
 
 export type Weights = (layer: number | null, name: string) => Float32Array;
 

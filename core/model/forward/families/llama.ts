@@ -1,0 +1,115 @@
+// Llama and what is built like it: RMS norms before both halves, rotary positions, grouped heads, gated feed-forward
+// (Touvron et al. 2023, arXiv 2302.13971). Qwen 2 adds biases, Qwen 3 norms of heads, Mistral a sliding window.
+
+import type { Value } from '../../graph/graphBuilder.ts';
+import { type Activation, activationOf, silu } from '../activations.ts';
+import type { HeadLayout } from '../attention.ts';
+import { BlockBuilder } from '../blockBuilder.ts';
+import type { BatchSize, BlockGraph } from '../blockGraph.ts';
+import {
+  attentionLayouts,
+  gatedFeedForward,
+  gatedLayouts,
+  outputHead,
+  plainEmbedding,
+  projectedAttention,
+  stored,
+  withBiases,
+} from '../decoderParts.ts';
+import type { Block, Family, ModelHeaders, Network, WeightLayouts } from '../family.ts';
+import { causalMask } from '../masks.ts';
+import { rmsNorm } from '../norms.ts';
+import { type Rope, readRope, rotaryTables, rotation } from '../rope.ts';
+import type { Settings } from '../settings.ts';
+
+export const LLAMA: Family = {
+  name: 'Llama, Mistral, Qwen 2 and Qwen 3',
+  classes: {
+    LlamaForCausalLM: 'llama',
+    MistralForCausalLM: 'mistral',
+    Qwen2ForCausalLM: 'qwen2',
+    Qwen3ForCausalLM: 'qwen3',
+  },
+  gguf: ['llama', 'qwen2', 'qwen3'],
+  network,
+};
+
+interface Shape extends HeadLayout {
+  readonly width: number;
+  readonly feedForward: number;
+  readonly normEpsilon: number;
+  readonly activation: Activation;
+  readonly rope: Rope;
+  readonly weights: WeightLayouts;
+}
+
+function network(settings: Settings, headers: ModelHeaders): Network {
+  const shape = readShape(settings, headers);
+  const { width, normEpsilon } = shape;
+  const vocabulary = headers.vocabulary ?? settings.count('vocab_size', 'vocab_size');
+  const block = blockOf(shape);
+  return {
+    layers: settings.count('num_hidden_layers', 'block_count'),
+    width,
+    vocabulary,
+    context: settings.count('max_position_embeddings', 'context_length'),
+    causal: true,
+    embedding: plainEmbedding(width),
+    block: () => block,
+    head: outputHead(headers, {
+      width,
+      vocabulary,
+      modules: { norm: stored(width) },
+      normed: (builder, hidden) => rmsNorm(builder.graph, hidden, builder.weight('norm'), normEpsilon),
+    }),
+  };
+}
+
+function readShape(settings: Settings, headers: ModelHeaders): Shape {
+  const width = settings.count('hidden_size', 'embedding_length');
+  const heads = settings.count('num_attention_heads', 'attention.head_count');
+  const keyValueHeads = settings.optionalCount('num_key_value_heads', 'attention.head_count_kv') ?? heads;
+  const headWidth = settings.optionalCount('head_dim', 'attention.key_length') ?? Math.floor(width / heads);
+  const feedForward = settings.count('intermediate_size', 'feed_forward_length');
+  const layout = { heads, keyValueHeads, headWidth };
+  const rope = readRope(settings, headers, headWidth);
+  return {
+    ...layout,
+    width,
+    feedForward,
+    normEpsilon: settings.number('rms_norm_eps', 'attention.layer_norm_rms_epsilon') ?? 1e-6,
+    activation: activationOf(settings, 'hidden_act', silu),
+    // llama.cpp permutes q and k of its Llama graph so that neighbours rotate together.
+    rope: settings.fromGguf && settings.architecture === 'llama' ? { ...rope, order: 'pairs' } : rope,
+    weights: withBiases(headers, 0, {
+      attn_norm: stored(width),
+      ...attentionLayouts(width, layout),
+      ...(headers.has(0, 'q_norm') ? { q_norm: stored(headWidth), k_norm: stored(headWidth) } : {}),
+      ffn_norm: stored(width),
+      ...gatedLayouts(width, feedForward),
+    }),
+  };
+}
+
+function blockOf(shape: Shape): Block {
+  return {
+    weights: shape.weights,
+    graph: (batch) => blockGraph(shape, batch),
+    constants: (tokens) => ({ ...rotaryTables(shape.rope, tokens), mask: causalMask(tokens) }),
+  };
+}
+
+function blockGraph(shape: Shape, batch: BatchSize): BlockGraph {
+  const { width, feedForward, normEpsilon } = shape;
+  const builder = new BlockBuilder(shape.weights, width, batch);
+  const { graph, hidden } = builder;
+  const mask = builder.constant('mask', [batch.tokens, batch.tokens]);
+  const rotate = rotation(builder, shape.rope, shape.headWidth);
+  const normed = (x: Value, module: string): Value => rmsNorm(graph, x, builder.weight(module), normEpsilon);
+  const prepared = (x: Value, n: number, module: string): Value =>
+    rotate(builder.has(`${module}_norm`) ? normed(x, `${module}_norm`) : x, n);
+  const attended = projectedAttention(builder, normed(hidden, 'attn_norm'), width, shape, prepared, { mask });
+  const middle = graph.op('Add', [hidden, attended.out]);
+  const fed = gatedFeedForward(builder, normed(middle, 'ffn_norm'), width, feedForward, shape.activation);
+  return builder.finish(graph.op('Add', [middle, fed]), attended.attention);
+}

@@ -1,0 +1,23 @@
+// Normalization over the last axis.
+
+import type { GraphBuilder, Value } from '../graph/graphBuilder.ts';
+import type { WeightedGraph } from './blockBuilder.ts';
+
+/** x / √(mean(x²) + ε) · w (Zhang & Sennrich 2019, arXiv 1910.07467, eq. 4). */
+export function rmsNorm(graph: GraphBuilder, x: Value, weight: Value, epsilon: number): Value {
+  return graph.op('Mul', [graph.op('Div', [x, rootMeanSquare(graph, x, epsilon)]), weight]);
+}
+
+/** (x − mean) / √(variance + ε) · w + b (Ba et al. 2016, arXiv 1607.06450), weight and bias under `module`. */
+export function layerNorm(builder: WeightedGraph, x: Value, module: string, epsilon: number): Value {
+  const { graph } = builder;
+  const mean = graph.op('ReduceMean', [x, graph.integers([-1])], { keepdims: 1 });
+  const centred = graph.op('Sub', [x, mean]);
+  const scaled = graph.op('Div', [centred, rootMeanSquare(graph, centred, epsilon)]);
+  return graph.op('Add', [graph.op('Mul', [scaled, builder.weight(module)]), builder.weight(`${module}.bias`)]);
+}
+
+function rootMeanSquare(graph: GraphBuilder, x: Value, epsilon: number): Value {
+  const square = graph.op('ReduceMean', [graph.op('Mul', [x, x]), graph.integers([-1])], { keepdims: 1 });
+  return graph.op('Sqrt', [graph.op('Add', [square, graph.scalar(epsilon)])]);
+}
