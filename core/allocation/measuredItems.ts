@@ -7,7 +7,10 @@ import { type GgufTarget, storedType } from '../quant/ggufTypes.ts';
 import { damageWeights } from './damageWeights.ts';
 import type { AllocationItem, Choice, SizeModel } from './problem.ts';
 
-export type PlannedTensor = Pick<TensorInfo, 'index' | 'name' | 'role' | 'shape' | 'elements' | 'dtype'>;
+export type PlannedTensor = Pick<
+  TensorInfo,
+  'index' | 'name' | 'role' | 'layer' | 'stack' | 'shape' | 'elements' | 'dtype'
+>;
 
 export interface MeasuredItem {
   /** The item as it is without rules. */

@@ -33,6 +33,8 @@ export function serializePlan(plan: Plan): string {
       locks: request.locks.map(({ pattern, type }) => ({ pattern, type })),
       pins: request.pins.map(({ name, type }) => ({ name, type })),
       minimums: request.minimums.map(({ role, type }) => ({ role, type })),
+      ...(request.agree === undefined ? {} : { agree: request.agree }),
+      ...(request.score === undefined ? {} : { score: request.score }),
     },
     solution: {
       bytes: solution.bytes,

@@ -6,7 +6,9 @@ import type { SensitivityRow } from '../protocol/objects.ts';
 import type { PlanRequest } from '../protocol/plan.ts';
 import { type GgufTarget, isQuantizable, storedType } from '../quant/ggufTypes.ts';
 import { bitsPerElement } from '../tensor/dtype.ts';
+import { agreementGroups } from './agreement.ts';
 import { type MeasuredItem, measureItems, type PlannedTensor } from './measuredItems.ts';
+import { mergeItems } from './mergedItems.ts';
 import { type Rule, resolveRules } from './rules.ts';
 
 /** What the exporter knows about sizes: `fixedBytes` is everything in the file that no choice changes. */
@@ -38,6 +40,13 @@ export interface AllocationItem {
   readonly rule: Rule;
   /** True where no choice has a finite damage: the tensor itself holds NaN or infinity. */
   readonly nonFinite: boolean;
+  /** Tensors that choose together, the one that gives the item its name first: choice k of each is choice k of the item. */
+  readonly members?: readonly AllocationItem[];
+}
+
+/** The tensors an item stands for. */
+export function membersOf(item: AllocationItem): readonly AllocationItem[] {
+  return item.members ?? [item];
 }
 
 export interface AllocationProblem {
@@ -54,7 +63,7 @@ export interface AllocationProblem {
  * @param tensors  the whole checkpoint; what is not quantizable only counts in `parameters` and `size.fixedBytes`
  * @param rows     sensitivity of every quantizable tensor for every type that may be chosen or fixed
  * @param measured what `measureItems` gave for the same tensors, rows, size and choices, to save doing it again
- * @throws LOCK_MATCHED_NOTHING, PATTERN_INVALID; PLAN_INVALID where a needed damage was not measured
+ * @throws LOCK_MATCHED_NOTHING, PATTERN_INVALID, LOCK_CONFLICT; PLAN_INVALID where a needed damage was not measured
  */
 export function buildProblem(
   tensors: readonly PlannedTensor[],
@@ -65,9 +74,11 @@ export function buildProblem(
 ): AllocationProblem {
   const planned = tensors.filter(isQuantizable);
   const rules = resolveRules(planned, request);
-  const items = measured ?? measureItems(planned, rows, size, request.choices);
+  const all = measured ?? measureItems(planned, rows, size, request.choices);
+  const items = all.map((item, at) => ruledItem(item, rules[at] ?? { kind: 'free' }));
+  const groups = agreementGroups(planned, request.agree ?? []);
   return {
-    items: items.map((item, at) => ruledItem(item, rules[at] ?? { kind: 'free' })),
+    items: groups.length === 0 ? items : mergeItems(items, all, groups, request.choices),
     fixedBytes: size.fixedBytes,
     targetBytes: request.targetBytes,
     parameters: countParameters(tensors),

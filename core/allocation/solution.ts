@@ -2,8 +2,8 @@
 
 import type { Assignment, Solved } from '../protocol/plan.ts';
 import { frontierOf } from './frontier.ts';
-import type { AllocationProblem } from './problem.ts';
-import { chosenOf, solveAllocation } from './solve.ts';
+import { type AllocationProblem, membersOf } from './problem.ts';
+import { chosenBy, solveAllocation } from './solve.ts';
 import { explain } from './why.ts';
 
 /**
@@ -15,10 +15,12 @@ export function planSolution(problem: AllocationProblem, frontier = frontierOf(p
   const allocation = solveAllocation(problem, frontier);
   const solveMs = performance.now() - started;
   const why = explain(problem, allocation);
-  const tensors = problem.items.map(({ name }, i): [string, Assignment] => {
-    const { stored, bytes, relativeError, damage } = chosenOf(problem, allocation, i);
-    return [name, { type: stored, bytes, relativeError, damage, why: why(i) }];
-  });
+  const tensors = problem.items.flatMap((item, i) =>
+    membersOf(item).map((member, m): [string, Assignment] => {
+      const { stored, bytes, relativeError, damage } = chosenBy(member, allocation, i);
+      return [member.name, { type: stored, bytes, relativeError, damage, why: why(i, m) }];
+    }),
+  );
   return {
     bytes: allocation.bytes,
     bitsPerWeight: (allocation.bytes * 8) / problem.parameters,

@@ -2,7 +2,7 @@
 
 import { QuantscopeError } from '../base/errors.ts';
 import { type Frontier, frontierOf } from './frontier.ts';
-import type { AllocationProblem, Choice } from './problem.ts';
+import type { AllocationItem, AllocationProblem, Choice } from './problem.ts';
 import { refine } from './refinement.ts';
 import { relax } from './relaxation.ts';
 
@@ -55,8 +55,9 @@ export function feasibleBytes(problem: AllocationProblem, frontier: Frontier): F
   };
 }
 
-export function chosenOf(problem: AllocationProblem, allocation: Pick<Allocation, 'chosen'>, item: number): Choice {
-  const choice = problem.items[item]?.choices[allocation.chosen[item] ?? 0];
+/** What a solved plan chose for a tensor of item `item`. */
+export function chosenBy(member: AllocationItem, { chosen }: Pick<Allocation, 'chosen'>, item: number): Choice {
+  const choice = member.choices[chosen[item] ?? 0];
   if (choice === undefined) throw new QuantscopeError('INTERNAL', `item ${item} of the plan has no choice`);
   return choice;
 }

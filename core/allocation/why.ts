@@ -1,7 +1,7 @@
 // One sentence per tensor: which rule fixed its type, or what the neighbouring types would cost and why not them.
 
 import { dtypeInfo } from '../tensor/dtype.ts';
-import type { AllocationItem, AllocationProblem, Choice } from './problem.ts';
+import { type AllocationItem, type AllocationProblem, type Choice, membersOf } from './problem.ts';
 import type { Allocation } from './solve.ts';
 
 /** A change of one tensor's type, to more bytes (`up`) or fewer (`down`), at its best damage per byte. */
@@ -19,25 +19,37 @@ interface Purchase {
 
 /**
  * Reasons for a solved plan, on demand.
- * @returns the sentence of item i; O(choices) each after one pass over the items
+ * @returns the sentence of member m of item i; O(choices) each after one pass over the items
  */
-export function explain(problem: AllocationProblem, allocation: Allocation): (item: number) => string {
+export function explain(problem: AllocationProblem, allocation: Allocation): (item: number, member?: number) => string {
   const { items } = problem;
   const leftBytes = problem.targetBytes - allocation.bytes;
   const weakest = weakestPurchases(problem, allocation);
-  return (i) => {
+  return (i, m = 0) => {
     const item = items[i];
-    const chosen = item?.choices[allocation.chosen[i] ?? 0];
-    if (item === undefined || chosen === undefined) return '';
+    const at = allocation.chosen[i] ?? 0;
+    const chosen = item?.choices[at];
+    const member = item === undefined ? undefined : membersOf(item)[m];
+    const own = member?.choices[at];
+    if (item === undefined || chosen === undefined || member === undefined || own === undefined) return '';
+    const company = inCompanyOf(item, member);
     const { rule } = item;
-    if (rule.kind === 'fixed') return `${fixedBy(rule)}${standIn(rule.type, item, chosen)}.`;
-    if (item.nonFinite)
-      return `Kept as ${chosen.stored}: it holds NaN or infinite weights, which no quantized type can.`;
+    if (rule.kind === 'fixed') return `${company}${fixedBy(rule)}${standIn(rule.type, member, own)}.`;
+    if (member.nonFinite)
+      return `${company}Kept as ${own.stored}: it holds NaN or infinite weights, which no quantized type can.`;
     const purchase = weakest.find((bought) => bought.item !== i);
-    const parts = [heldUp(item, chosen), standIn(chosen.type, item, chosen)].filter((part) => part !== '');
+    const parts = [heldUp(item, chosen), standIn(own.type, member, own)].filter((part) => part !== '');
     const opening = parts.length === 0 ? '' : `${capital(parts.join('').replace(/^; /, ''))}. `;
-    return `${opening}${upward(item, chosen, leftBytes, purchase, items)}${downward(item, chosen)}`;
+    return `${company}${opening}${upward(item, chosen, leftBytes, purchase, items)}${downward(item, chosen)}`;
   };
+}
+
+/** Costs in the sentence are those of all together. */
+function inCompanyOf({ members = [] }: AllocationItem, member: AllocationItem): string {
+  const [first, ...others] = members.filter((candidate) => candidate !== member);
+  if (first === undefined) return '';
+  const further = others.length === 0 ? '' : ` and ${others.length} more`;
+  return `One type together with ${first.name}${further}. `;
 }
 
 function fixedBy(rule: Extract<AllocationItem['rule'], { kind: 'fixed' }>): string {

@@ -1,8 +1,8 @@
 // The plan as a screen follows a drag: by tensor index, in typed arrays, without the reasons.
 
 import type { Frontier } from '../allocation/frontier.ts';
-import type { AllocationProblem } from '../allocation/problem.ts';
-import { chosenOf, solveAllocation } from '../allocation/solve.ts';
+import { type AllocationProblem, membersOf } from '../allocation/problem.ts';
+import { chosenBy, solveAllocation } from '../allocation/solve.ts';
 import { type Preview, UNPLANNED } from '../protocol/plan.ts';
 import { GGUF_TARGETS } from '../quant/ggufTypes.ts';
 
@@ -26,15 +26,17 @@ export function previewPlan(
   const tensorBytes = new Float64Array(tensors);
   const relativeErrors = new Float64Array(tensors);
   const damages = new Float64Array(tensors);
-  problem.items.forEach(({ name }, item) => {
-    const at = indexOf.get(name);
-    if (at === undefined) return;
-    const { stored, bytes, relativeError, damage } = chosenOf(problem, allocation, item);
-    types[at] = GGUF_TARGETS.indexOf(stored);
-    tensorBytes[at] = bytes;
-    relativeErrors[at] = relativeError;
-    damages[at] = damage;
-  });
+  for (const [i, item] of problem.items.entries()) {
+    for (const member of membersOf(item)) {
+      const at = indexOf.get(member.name);
+      if (at === undefined) continue;
+      const { stored, bytes, relativeError, damage } = chosenBy(member, allocation, i);
+      types[at] = GGUF_TARGETS.indexOf(stored);
+      tensorBytes[at] = bytes;
+      relativeErrors[at] = relativeError;
+      damages[at] = damage;
+    }
+  }
   return {
     bytes: allocation.bytes,
     bitsPerWeight: (allocation.bytes * 8) / problem.parameters,

@@ -13,6 +13,9 @@ export const zLock = z.object({ pattern: z.string().max(MAX_PATTERN_LENGTH), typ
 export const zPin = z.object({ name: z.string(), type: zTarget });
 export const zMinimum = z.object({ role: zRole, type: zTarget });
 
+/** Tensors that choose one type together: q, k and v; gate and up; the experts of a layer; embedding and output. */
+export const AGREEMENT_KINDS = ['qkv', 'gateUp', 'experts', 'tied'] as const;
+
 /** What the solver is asked. Later rules win over earlier ones; pins (exact names) win over locks (regular expressions). */
 export const zPlanRequest = z.object({
   targetBytes: z.number().positive(),
@@ -20,6 +23,8 @@ export const zPlanRequest = z.object({
   locks: z.array(zLock),
   pins: z.array(zPin),
   minimums: z.array(zMinimum),
+  /** Runtimes that fuse or share matrices need them stored alike. */
+  agree: z.array(z.enum(AGREEMENT_KINDS)).optional(),
   /** Which score says what an error costs; weights and roles alone when left out. */
   score: zScoreId.optional(),
 });
@@ -81,6 +86,7 @@ export type Solution = z.infer<typeof zSolution>;
 export type Solved = z.infer<typeof zSolved>;
 export type Preview = z.infer<typeof zPreview>;
 export type Plan = z.infer<typeof zPlan>;
+export type AgreementKind = (typeof AGREEMENT_KINDS)[number];
 export type Lock = z.infer<typeof zLock>;
 export type Minimum = z.infer<typeof zMinimum>;
 export type ParetoPoint = z.infer<typeof zParetoPoint>;

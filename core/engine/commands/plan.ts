@@ -9,7 +9,7 @@ import { inputsOf } from '../../export/inputsOf.ts';
 import { checkOutputIsNew, checkOutputIsNotInput } from '../../io/outputPath.ts';
 import { writeTextFile } from '../../io/textFile.ts';
 import { ROLES, type Role } from '../../model/places.ts';
-import type { PlanRequest } from '../../protocol/plan.ts';
+import type { AgreementKind, PlanRequest } from '../../protocol/plan.ts';
 import { DEFAULT_CHOICES, GGUF_TARGETS, type GgufTarget, isGgufTarget } from '../../quant/ggufTypes.ts';
 import type { Importance } from '../../quant/importance.ts';
 import { importanceFor } from '../importanceFile.ts';
@@ -29,13 +29,14 @@ export const plan: Command = {
   summary: 'choose a type for every tensor under a size budget',
   positionals: ['FILE|DIR|INDEX.json'],
   usage:
-    ' (--target-bpw X | --target-bytes N) [--choices TYPE,…] [--lock REGEX=TYPE]… [--min ROLE=TYPE]… [--exact] [--imatrix FILE] [--measure TEXT [--context N] [--sequences N]] -o NAME.quantplan.json',
+    ' (--target-bpw X | --target-bytes N) [--choices TYPE,…] [--lock REGEX=TYPE]… [--min ROLE=TYPE]… [--agree KIND,…] [--exact] [--imatrix FILE] [--measure TEXT [--context N] [--sequences N]] -o NAME.quantplan.json',
   options: {
     'target-bpw': { type: 'string' },
     'target-bytes': { type: 'string' },
     choices: { type: 'string' },
     lock: { type: 'string', multiple: true },
     min: { type: 'string', multiple: true },
+    agree: { type: 'string' },
     exact: { type: 'boolean' },
     imatrix: { type: 'string' },
     measure: { type: 'string' },
@@ -113,7 +114,15 @@ function readTarget(
   throw new QuantscopeError('USAGE', 'plan: give either --target-bpw or --target-bytes');
 }
 
-function readRules(values: OptionValues): Pick<PlanRequest, 'choices' | 'locks' | 'minimums'> {
+/** As --agree spells them. */
+const AGREEMENTS: Readonly<Record<string, AgreementKind>> = {
+  qkv: 'qkv',
+  'gate-up': 'gateUp',
+  experts: 'experts',
+  tied: 'tied',
+};
+
+function readRules(values: OptionValues): Pick<PlanRequest, 'choices' | 'locks' | 'minimums' | 'agree'> {
   const choices =
     typeof values.choices === 'string'
       ? values.choices.split(',').map((name) => readType(name, '--choices'))
@@ -128,7 +137,13 @@ function readRules(values: OptionValues): Pick<PlanRequest, 'choices' | 'locks' 
       throw new QuantscopeError('USAGE', `--min ${text}: no role "${role}"; roles: ${ROLES.join(', ')}`);
     return { role: role as Role, type };
   });
-  return { choices, locks, minimums };
+  if (typeof values.agree !== 'string') return { choices, locks, minimums };
+  const agree = values.agree.split(',').map((name) => {
+    const kind = Object.hasOwn(AGREEMENTS, name.trim()) ? AGREEMENTS[name.trim()] : undefined;
+    if (kind !== undefined) return kind;
+    throw new QuantscopeError('USAGE', `--agree takes ${Object.keys(AGREEMENTS).join(', ')}, not "${name}"`);
+  });
+  return { choices, locks, minimums, agree: [...new Set(agree)] };
 }
 
 /** The last '=' separates, so that a pattern may contain one. */
