@@ -96,6 +96,9 @@ const RULES: Readonly<Record<string, ShapeRule>> = {
     const at = positive(axis ?? 0, data.length);
     return [[...data.slice(0, at), ...indices, ...data.slice(at + 1)]];
   },
+  Expand([x = []], _attributes, [, target]) {
+    return [target?.integers === undefined ? null : broadcastShapes(x, target.integers)];
+  },
   GatherElements: ([, indices = []]) => [indices],
   TopK([x = []], { axis }, [, k]) {
     const values = replaced(x, axis ?? -1, k?.integers?.[0] ?? null);
