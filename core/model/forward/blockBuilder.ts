@@ -53,9 +53,9 @@ export class BlockBuilder extends WeightedGraph {
     return this.graph.input(name, 'float32', dimensions);
   }
 
-  /** Marks what the linear layers of `modules` take in, [rows, columns]. */
-  tap(name: string, modules: readonly string[], value: Value, columns: number): void {
-    this.#taps.push({ name, modules, value, columns });
+  /** Marks what the linear layers of `modules` take in, [rows, columns]. @param reached rows, where the run decides */
+  tap(name: string, modules: readonly string[], value: Value, columns: number, reached?: Value): void {
+    this.#taps.push({ name, modules, value, columns, ...(reached === undefined ? {} : { reached }) });
   }
 
   finish(out: Value, attention: Value): BlockGraph {

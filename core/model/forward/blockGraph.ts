@@ -16,6 +16,8 @@ export interface Tap {
   /** [rows, columns]: one row per token that reaches the layers. */
   readonly value: Value;
   readonly columns: number;
+  /** [1]: how many rows reached the layers in this run, where it is the router's choice (experts); absent: all rows. */
+  readonly reached?: Value;
 }
 
 /** Whoever runs a block adds the outputs it wants to `graph` and builds it. */

@@ -1,5 +1,6 @@
 // Llama and what is built like it: RMS norms before both halves, rotary positions, grouped heads, gated feed-forward
-// (Touvron et al. 2023, arXiv 2302.13971). Qwen 2 adds biases, Qwen 3 norms of heads, Mistral a sliding window.
+// (Touvron et al. 2023, arXiv 2302.13971). Qwen 2 adds biases, Qwen 3 norms of heads, Mistral a sliding window; Mixtral
+// and Qwen MoE have experts where others have one feed-forward.
 
 import type { Value } from '../../graph/graphBuilder.ts';
 import { type Activation, activationOf, silu } from '../activations.ts';
@@ -16,21 +17,27 @@ import {
   stored,
   withBiases,
 } from '../decoderParts.ts';
+import { type Experts, expertLayouts, mixtureOfExperts } from '../experts.ts';
 import type { Block, Family, ModelHeaders, Network, WeightLayouts } from '../family.ts';
 import { causalMask } from '../masks.ts';
 import { rmsNorm } from '../norms.ts';
+import { readExperts } from '../readExperts.ts';
 import { type Rope, readRope, rotaryTables, rotation } from '../rope.ts';
 import type { Settings } from '../settings.ts';
 
 export const LLAMA: Family = {
-  name: 'Llama, Mistral, Qwen 2 and Qwen 3',
+  name: 'Llama, Mistral, Mixtral, Qwen 2 and Qwen 3 (MoE too)',
   classes: {
     LlamaForCausalLM: 'llama',
     MistralForCausalLM: 'mistral',
+    MixtralForCausalLM: 'mixtral',
     Qwen2ForCausalLM: 'qwen2',
+    Qwen2MoeForCausalLM: 'qwen2_moe',
     Qwen3ForCausalLM: 'qwen3',
+    Qwen3MoeForCausalLM: 'qwen3_moe',
   },
-  gguf: ['llama', 'qwen2', 'qwen3'],
+  // Mixtral's files say llama.
+  gguf: ['llama', 'qwen2', 'qwen2moe', 'qwen3', 'qwen3moe'],
   network,
 };
 
@@ -40,14 +47,21 @@ interface Shape extends HeadLayout {
   readonly normEpsilon: number;
   readonly activation: Activation;
   readonly rope: Rope;
+  /** In place of the feed-forward. */
+  readonly experts: Experts | null;
   readonly weights: WeightLayouts;
 }
 
 function network(settings: Settings, headers: ModelHeaders): Network {
-  const shape = readShape(settings, headers);
-  const { width, normEpsilon } = shape;
+  const { width, normEpsilon } = readShape(settings, headers, 0);
   const vocabulary = headers.vocabulary ?? settings.count('vocab_size', 'vocab_size');
-  const block = blockOf(shape);
+  const blocks = new Map<string, Block>();
+  const block = (layer: number): Block => {
+    const kind = ['router', 'expert_gate_up.0'].filter((module) => headers.has(layer, module)).join();
+    const known = blocks.get(kind) ?? blockOf(readShape(settings, headers, layer));
+    blocks.set(kind, known);
+    return known;
+  };
   return {
     layers: settings.count('num_hidden_layers', 'block_count'),
     width,
@@ -55,7 +69,7 @@ function network(settings: Settings, headers: ModelHeaders): Network {
     context: settings.count('max_position_embeddings', 'context_length'),
     causal: true,
     embedding: plainEmbedding(width),
-    block: () => block,
+    block,
     head: outputHead(headers, {
       width,
       vocabulary,
@@ -65,7 +79,7 @@ function network(settings: Settings, headers: ModelHeaders): Network {
   };
 }
 
-function readShape(settings: Settings, headers: ModelHeaders): Shape {
+function readShape(settings: Settings, headers: ModelHeaders, layer: number): Shape {
   const width = settings.count('hidden_size', 'embedding_length');
   const heads = settings.count('num_attention_heads', 'attention.head_count');
   const keyValueHeads = settings.optionalCount('num_key_value_heads', 'attention.head_count_kv') ?? heads;
@@ -73,6 +87,7 @@ function readShape(settings: Settings, headers: ModelHeaders): Shape {
   const feedForward = settings.count('intermediate_size', 'feed_forward_length');
   const layout = { heads, keyValueHeads, headWidth };
   const rope = readRope(settings, headers, headWidth);
+  const experts = readExperts(settings, headers, layer, width);
   return {
     ...layout,
     width,
@@ -81,12 +96,13 @@ function readShape(settings: Settings, headers: ModelHeaders): Shape {
     activation: activationOf(settings, 'hidden_act', silu),
     // llama.cpp permutes q and k of its Llama graph so that neighbours rotate together.
     rope: settings.fromGguf && settings.architecture === 'llama' ? { ...rope, order: 'pairs' } : rope,
-    weights: withBiases(headers, 0, {
+    experts,
+    weights: withBiases(headers, layer, {
       attn_norm: stored(width),
       ...attentionLayouts(width, layout),
-      ...(headers.has(0, 'q_norm') ? { q_norm: stored(headWidth), k_norm: stored(headWidth) } : {}),
+      ...(headers.has(layer, 'q_norm') ? { q_norm: stored(headWidth), k_norm: stored(headWidth) } : {}),
       ffn_norm: stored(width),
-      ...gatedLayouts(width, feedForward),
+      ...(experts === null ? gatedLayouts(width, feedForward) : expertLayouts(width, experts)),
     }),
   };
 }
@@ -100,7 +116,7 @@ function blockOf(shape: Shape): Block {
 }
 
 function blockGraph(shape: Shape, batch: BatchSize): BlockGraph {
-  const { width, feedForward, normEpsilon } = shape;
+  const { width, feedForward, normEpsilon, activation, experts } = shape;
   const builder = new BlockBuilder(shape.weights, width, batch);
   const { graph, hidden } = builder;
   const mask = builder.constant('mask', [batch.tokens, batch.tokens]);
@@ -110,6 +126,10 @@ function blockGraph(shape: Shape, batch: BatchSize): BlockGraph {
     rotate(builder.has(`${module}_norm`) ? normed(x, `${module}_norm`) : x, n);
   const attended = projectedAttention(builder, normed(hidden, 'attn_norm'), width, shape, prepared, { mask });
   const middle = graph.op('Add', [hidden, attended.out]);
-  const fed = gatedFeedForward(builder, normed(middle, 'ffn_norm'), width, feedForward, shape.activation);
+  const inner = normed(middle, 'ffn_norm');
+  const fed =
+    experts === null
+      ? gatedFeedForward(builder, inner, width, feedForward, activation)
+      : mixtureOfExperts(builder, inner, width, experts, activation);
   return builder.finish(graph.op('Add', [middle, fed]), attended.attention);
 }
