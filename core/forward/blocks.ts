@@ -31,11 +31,13 @@ export type Replaced = Readonly<Record<string, Float32Array>>;
 export interface BlockRun {
   /** First layer and the one after the last. */
   readonly layers: readonly [from: number, to: number];
-  /** For runs of a single layer. */
-  readonly replaced?: Replaced | undefined;
+  /** Per state, for runs of a single layer. */
+  readonly replaced?: readonly Replaced[] | undefined;
   readonly signal: AbortSignal | undefined;
   /** Called after every batch of every block. */
   readonly onBatch?: ((layer: number) => void) | undefined;
+  /** Called when all states are through a layer. */
+  readonly onLayer?: ((layer: number) => void) | undefined;
   readonly observer?: Observer | undefined;
 }
 
@@ -43,6 +45,8 @@ export interface BlockRun {
 export interface Observer {
   /** Adds outputs to a block's graph, once per kind of block and size of batch. @returns their names */
   outputs(block: BlockGraph, batch: BatchSize): readonly string[];
+  /** Values of the inputs that `outputs` added, for one layer. */
+  feeds?(layer: number): Promise<Feeds>;
   /** What they gave, batch by batch of every block; arrays may be kept. */
   receive(layer: number, found: Readonly<Record<string, Float32Array>>, batch: ObservedBatch): void;
 }
@@ -66,7 +70,7 @@ export function batchesOf({ sequences, tokens }: Hidden): number {
 export async function runBlocks(
   parts: Parts,
   states: readonly Hidden[],
-  { layers: [from, to], replaced, signal, onBatch, observer }: BlockRun,
+  { layers: [from, to], replaced, signal, onBatch, onLayer, observer }: BlockRun,
 ): Promise<void> {
   const { network, weights, runtime } = parts;
   const { width } = network;
@@ -75,16 +79,23 @@ export async function runBlocks(
   await using kinds = new BlockKinds(parts, tokens, observer);
   for (let layer = from; layer < to; layer++) {
     const block = network.block(layer);
-    const own = await loadFeeds(parts, layer, block.weights, replaced ?? {}, signal);
+    const own = await loadFeeds(parts, layer, block.weights, {}, signal);
+    const asked = await observer?.feeds?.(layer);
     const kind = kinds.of(block);
-    for (const { values } of states) {
+    for (const [state, { values }] of states.entries()) {
+      const feeds = {
+        ...own,
+        ...replacedFeeds(runtime, block.weights, replaced?.[state]),
+        ...kind.constants,
+        ...asked,
+      };
       for (let first = 0; first < sequences; first += step) {
         throwIfCancelled(signal, 'running the model');
         const count = Math.min(step, sequences - first);
         const { session, observed, graph } = await kind.of(count);
         const rows = values.subarray(first * tokens * width, (first + count) * tokens * width);
         const input = runtime.tensor(rows, [count * tokens, width]);
-        const found = await session.run({ ...own, ...kind.constants, hidden: input }, ['out', ...observed]);
+        const found = await session.run({ ...feeds, hidden: input }, ['out', ...observed]);
         const out = found.out ?? new Float32Array();
         refuseNonFinite(out, `${weights.checkpoint.name}: layer ${layer}`);
         rows.set(out);
@@ -92,6 +103,7 @@ export async function runBlocks(
         onBatch?.(layer);
       }
     }
+    onLayer?.(layer);
   }
 }
 
@@ -111,6 +123,16 @@ export async function loadFeeds(
   for (const [module, { dimensions }] of layouts) {
     const values = replaced[module] ?? (await weights.load(layer, module, dimensions, signal));
     feeds[module] = runtime.tensor(values, dimensions);
+  }
+  return feeds;
+}
+
+/** @param replaced may name weights of other graphs too */
+export function replacedFeeds(runtime: Runtime, layouts: WeightLayouts, replaced: Replaced = {}): Feeds {
+  const feeds: Record<string, Tensor> = {};
+  for (const [module, values] of Object.entries(replaced)) {
+    const layout = layouts.get(module);
+    if (layout !== undefined) feeds[module] = runtime.tensor(values, layout.dimensions);
   }
   return feeds;
 }

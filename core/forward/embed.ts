@@ -3,7 +3,7 @@
 import { throwIfCancelled } from '../base/cancellation.ts';
 import { QuantscopeError } from '../base/errors.ts';
 import type { BatchSize, EmbeddingGraph } from '../model/forward/blockGraph.ts';
-import { type Hidden, loadFeeds, type Parts } from './blocks.ts';
+import { type Hidden, loadFeeds, type Parts, type Replaced } from './blocks.ts';
 import { SessionsBySize } from './sessions.ts';
 
 /** Tokens of one run of the embedding's graph. */
@@ -11,14 +11,14 @@ const BATCH_TOKENS = 4096;
 
 /**
  * @param sequences of equal length
- * @param matrix stands in for the model's own embedding, [vocabulary, columns]
+ * @param replaced may hold the embedding itself ("embed", [vocabulary, columns]) and weights of its graph
  * @throws TOKENIZER_UNSUPPORTED for ids the model does not have, CANCELLED, FILE_TRUNCATED
  */
 export async function embedTokens(
   parts: Parts,
   sequences: readonly Uint32Array[],
   signal: AbortSignal | undefined,
-  matrix?: Float32Array,
+  replaced: Replaced = {},
 ): Promise<Hidden> {
   const { network, weights } = parts;
   const tokens = sequences[0]?.length ?? 0;
@@ -30,6 +30,7 @@ export async function embedTokens(
       'TOKENIZER_UNSUPPORTED',
       `${weights.checkpoint.name}: token ${beyond} of the text, the model has ${network.vocabulary}`,
     );
+  const matrix = replaced.embed;
   const rows =
     matrix ?? (await weights.rows('embed', [network.vocabulary, columns], Uint32Array.from(distinct), signal));
   const place = new Map(distinct.map((id, at) => [id, matrix === undefined ? at : id]));
@@ -42,7 +43,7 @@ export async function embedTokens(
   });
   const size = { sequences: sequences.length, tokens };
   const { graph } = network.embedding;
-  return graph === null ? { values, ...size } : throughGraph(parts, graph, { values, ...size }, signal);
+  return graph === null ? { values, ...size } : throughGraph(parts, graph, { values, ...size }, replaced, signal);
 }
 
 /** Scales, adds positions, norms: what the family's graph does with the rows. */
@@ -50,12 +51,13 @@ async function throughGraph(
   parts: Parts,
   graphOf: (batch: BatchSize) => EmbeddingGraph,
   { values, sequences, tokens }: Hidden,
+  replaced: Replaced,
   signal: AbortSignal | undefined,
 ): Promise<Hidden> {
   const { runtime, network } = parts;
   const { width, embedding } = network;
   const { columns } = embedding;
-  const feeds = await loadFeeds(parts, null, embedding.weights, {}, signal);
+  const feeds = await loadFeeds(parts, null, embedding.weights, replaced, signal);
   await using sessions = new SessionsBySize(async (count) => {
     const { graph, hidden } = graphOf({ sequences: count, tokens });
     graph.output('hidden', hidden, [count * tokens, width]);

@@ -15,7 +15,7 @@ import type { Pool } from '../kernels/pool.ts';
 import type { SensitivityRow } from '../protocol/objects.ts';
 import { type GgufTarget, isQuantizable, storedType } from '../quant/ggufTypes.ts';
 import type { Importance } from '../quant/importance.ts';
-import type { RoundTripInput } from './roundTripTask.ts';
+import type { RoundTripInput, RoundTripOutput } from './roundTripTask.ts';
 
 /** Coarse enough to stand out of float32's noise on a few thousand tokens, fine enough to be a small error. */
 const PROBE: GgufTarget = 'Q3_K';
@@ -74,7 +74,7 @@ export async function measureDivergences(
     const matrix = await roundTrip(checkpoint, probe, options);
     const tied = module === head.output;
     if (module === 'embed') {
-      const changed = await embedTokens(parts, sequences, signal, matrix);
+      const changed = await embedTokens(parts, sequences, signal, { embed: matrix });
       await runBlocks(parts, [changed], { layers: [0, layers], signal });
       await compare([probe], [changed], tied ? matrix : undefined);
     } else await compare([probe], [final], matrix);
@@ -88,7 +88,7 @@ export async function measureDivergences(
       if (probe === null) continue;
       const changed = copy(reference);
       const replaced = { [module]: await roundTrip(checkpoint, probe, options) };
-      await runBlocks(parts, [changed], { layers: [layer, layer + 1], replaced, signal });
+      await runBlocks(parts, [changed], { layers: [layer, layer + 1], replaced: [replaced], signal });
       probes.push(probe);
       states.push(changed);
     }
@@ -135,7 +135,9 @@ async function roundTrip(
   for (let firstRow = 0; firstRow < rows; firstRow += step) {
     const input: RoundTripInput = { source, firstRow, rows: Math.min(step, rows - firstRow), type, importance };
     const place = firstRow * columns;
-    parts.push(pool.run<Float32Array>('roundTrip', input, { signal }).then((part) => values.set(part, place)));
+    parts.push(
+      pool.run<RoundTripOutput>('roundTrip', input, { signal }).then((part) => values.set(part.values, place)),
+    );
   }
   await Promise.all(parts);
   return values;

@@ -1,4 +1,4 @@
-// Worker task: what a type leaves of some rows of a tensor.
+// Worker task: what a type leaves of some rows of a tensor, and how far that is from them.
 
 import { loadInto } from '../decode/elements.ts';
 import { decodeToF32 } from '../kernels/decode.ts';
@@ -16,25 +16,43 @@ export interface RoundTripInput {
   readonly rows: number;
   /** Divides the columns into whole blocks. */
   readonly type: GgufTarget;
-  /** Weights of the columns for the quantizer. */
+  /** Weights of the columns, for the quantizer and for both sums. */
   readonly importance?: Float32Array | undefined;
 }
 
-/** @returns rows × columns float32. @throws FILE_TRUNCATED, FILE_UNREADABLE, CANCELLED, MEMORY_LIMIT */
-export const roundTripTask: Task<RoundTripInput, Float32Array> = (input, { kernels, checkpoint }) => {
+export interface RoundTripOutput {
+  /** rows × columns */
+  readonly values: Float32Array;
+  /** ‖W − Ŵ‖² and ‖W‖² over the rows (Σ w[c]·… with importance). */
+  readonly noise: number;
+  readonly signal: number;
+}
+
+/** @throws FILE_TRUNCATED, FILE_UNREADABLE, CANCELLED, MEMORY_LIMIT */
+export const roundTripTask: Task<RoundTripInput, RoundTripOutput> = (input, { kernels, checkpoint }) => {
   checkpoint();
   const { source, firstRow, rows, type, importance } = input;
-  const { arena } = kernels;
-  const elements = rows * source.columns;
-  const values = arena.alloc(elements * 4 + SLACK_BYTES);
-  const encoded = arena.alloc(elements * 4 + SLACK_BYTES);
+  const { columns } = source;
+  const { arena, run } = kernels;
+  const elements = rows * columns;
+  const [values, encoded, restored] = [0, 0, 0].map(() => arena.alloc(elements * 4 + SLACK_BYTES)) as Pointers;
   let weights = 0;
   if (importance !== undefined) {
-    weights = arena.alloc(importance.length * 4 + SLACK_BYTES);
-    arena.f32(weights, importance.length).set(importance);
+    weights = arena.alloc(columns * 4 + SLACK_BYTES);
+    arena.f32(weights, columns).set(importance);
   }
-  loadInto(kernels, source, firstRow * source.columns, elements, values);
-  encodeFromF32(kernels, type, values, encoded, rows, source.columns, weights);
-  decodeToF32(kernels, type, encoded, values, elements);
-  return arena.f32(values, elements).slice();
+  loadInto(kernels, source, firstRow * columns, elements, values);
+  encodeFromF32(kernels, type, values, encoded, rows, columns, weights);
+  decodeToF32(kernels, type, encoded, restored, elements);
+  return {
+    values: arena.f32(restored, elements).slice(),
+    ...(weights === 0
+      ? { noise: run.squaredError(values, restored, elements), signal: run.sumOfSquares(values, elements) }
+      : {
+          noise: run.weightedError(values, restored, weights, rows, columns),
+          signal: run.weightedSquares(values, weights, rows, columns),
+        }),
+  };
 };
+
+type Pointers = [values: number, encoded: number, restored: number];
