@@ -3,9 +3,10 @@
 import { throwIfCancelled } from '../base/cancellation.ts';
 import { QuantscopeError } from '../base/errors.ts';
 import type { BatchSize, BlockGraph } from '../model/forward/blockGraph.ts';
-import type { Block, Constant, Network, WeightLayouts } from '../model/forward/family.ts';
+import type { Network, WeightLayouts } from '../model/forward/family.ts';
+import { BlockKinds } from './blockKinds.ts';
 import type { Feeds, Runtime, Tensor } from './runtime.ts';
-import { type Built, SessionsBySize } from './sessions.ts';
+import type { Built } from './sessions.ts';
 import type { ModelWeights } from './weights.ts';
 
 /** Tokens of one run of a block: enough rows for dense matrix products, scores of some MB. */
@@ -59,7 +60,7 @@ export interface ObservedBatch extends BatchSize {
 }
 
 export function batchesOf({ sequences, tokens }: Hidden): number {
-  return Math.ceil(sequences / batchSize(tokens));
+  return Math.ceil(sequences / batchSequences(tokens));
 }
 
 /**
@@ -75,8 +76,8 @@ export async function runBlocks(
   const { network, weights, runtime } = parts;
   const { width } = network;
   const { sequences = 0, tokens = 0 } = states[0] ?? {};
-  const step = batchSize(tokens);
-  await using kinds = new BlockKinds(parts, tokens, observer);
+  const step = batchSequences(tokens);
+  await using kinds = blockKinds(parts, tokens, observer);
   for (let layer = from; layer < to; layer++) {
     const block = network.block(layer);
     const own = await loadFeeds(parts, layer, block.weights, {}, signal);
@@ -107,7 +108,8 @@ export async function runBlocks(
   }
 }
 
-function batchSize(tokens: number): number {
+/** Sequences of one run of a block. */
+export function batchSequences(tokens: number): number {
   return Math.max(1, Math.floor(BATCH_TOKENS / Math.max(1, tokens)));
 }
 
@@ -143,56 +145,18 @@ interface BlockSession extends Built {
   readonly observed: readonly string[];
 }
 
-interface BlockKind extends AsyncDisposable {
-  readonly constants: Feeds;
-  /** @param count sequences of the batch */
-  of(count: number): Promise<BlockSession>;
-}
-
-/** Sessions and constants of every kind of block, made when a layer of the kind first runs. */
-class BlockKinds implements AsyncDisposable {
-  readonly #kinds = new Map<Block, BlockKind>();
-  readonly #make: (block: Block) => BlockKind;
-
-  constructor({ network, runtime }: Parts, tokens: number, observer: Observer | undefined) {
-    const build = async (block: Block, sequences: number): Promise<BlockSession> => {
-      const graph = block.graph({ sequences, tokens });
-      graph.graph.output('out', graph.out, [sequences * tokens, network.width]);
-      const observed = observer?.outputs(graph, { sequences, tokens }) ?? [];
-      return { session: await runtime.session(graph.graph.build()), graph, observed };
-    };
-    this.#make = (block) => {
-      const sessions = new SessionsBySize((count) => build(block, count));
-      return {
-        constants: constantFeeds(runtime, block.constants(tokens)),
-        of: (count) => sessions.of(count),
-        [Symbol.asyncDispose]: () => sessions[Symbol.asyncDispose](),
-      };
-    };
-  }
-
-  of(block: Block): BlockKind {
-    const kind = this.#kinds.get(block) ?? this.#make(block);
-    this.#kinds.set(block, kind);
-    return kind;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const kind of this.#kinds.values()) await kind[Symbol.asyncDispose]();
-  }
-}
-
-function constantFeeds(runtime: Runtime, constants: Readonly<Record<string, Constant>>): Feeds {
-  const feeds = Object.entries(constants).map(([name, { values, dimensions }]) => [
-    name,
-    runtime.tensor(values, dimensions),
-  ]);
-  return Object.fromEntries(feeds) as Feeds; // every value is a tensor
+function blockKinds({ network, runtime }: Parts, tokens: number, observer: Observer | undefined) {
+  return new BlockKinds<BlockSession>(runtime, tokens, async (block, sequences) => {
+    const graph = block.graph({ sequences, tokens });
+    graph.graph.output('out', graph.out, [sequences * tokens, network.width]);
+    const observed = observer?.outputs(graph, { sequences, tokens }) ?? [];
+    return { session: await runtime.session(graph.graph.build()), graph, observed };
+  });
 }
 
 /** Sums of finite numbers are finite far below float32's limit, so one sum tells. @throws NON_FINITE */
-function refuseNonFinite(values: Float32Array, where: string): void {
+export function refuseNonFinite(values: Float32Array, where: string, what = 'activations'): void {
   let sum = 0;
   for (const value of values) sum += value;
-  if (!Number.isFinite(sum)) throw new QuantscopeError('NON_FINITE', `${where}: activations are not finite`);
+  if (!Number.isFinite(sum)) throw new QuantscopeError('NON_FINITE', `${where}: ${what} are not finite`);
 }
