@@ -96,6 +96,8 @@ export const MAX_ONNX_NUMBERS = 4_194_304;
 export const MAX_NPY_HEADER_BYTES = 10_000;
 /** Text to evaluate on: tens of millions of tokens, hours of running. */
 export const MAX_EVALUATION_TEXT_BYTES = 128 * 1024 * 1024;
+/** XᵀX of one linear layer's input in float64: 11,585 columns, the inner width of a 7-billion-parameter Llama (11,008) included. */
+export const MAX_HESSIAN_BYTES = 1024 * 1024 * 1024;
 /** A record of a job's journal: a tensor's name and a sentence; failures quote names and paths. */
 export const MAX_JOURNAL_LINE_BYTES = 64 * 1024;
 /** Some 300 bytes a unit, a unit some tenths of a second: a job of weeks. */

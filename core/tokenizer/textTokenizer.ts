@@ -1,5 +1,6 @@
 // Text → token ids, as the model was trained on them.
 
+import { createHash } from 'node:crypto';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { QuantscopeError } from '../base/errors.ts';
 import type { JsonObject } from '../base/jsonObject.ts';
@@ -12,22 +13,38 @@ export interface TextTokenizer {
   encode(text: string): Uint32Array;
   /** The token every sequence begins with, or null where the model has none. */
   readonly begin: number | null;
+  /** What the token stands for, with its leading space; empty for ids without a token. For people. */
+  show(id: number): string;
+  /** Hash of everything ids depend on: equal tokenizers have equal ones. */
+  readonly hash: string;
 }
 
 /** @throws TOKENIZER_UNSUPPORTED naming what is missing or unknown, HEADER_INVALID */
 export async function openTokenizer(checkpoint: Checkpoint): Promise<TextTokenizer> {
   if (checkpoint.gguf !== undefined) {
     const { json, begin } = ggufTokenizer(checkpoint.name, (key) => checkpoint.metadata[key]);
-    return { begin, encode: encoder(checkpoint.name, json, {}) };
+    return { begin, ...textTokenizer(checkpoint.name, json, {}) };
   }
   const files = await readTokenizerFiles(checkpoint);
-  const encode = encoder(checkpoint.name, files.tokenizer, files.tokenizerConfig);
-  return { encode, begin: beginToken(checkpoint.name, files) };
+  const begin = beginToken(checkpoint.name, files);
+  return { begin, ...textTokenizer(checkpoint.name, files.tokenizer, files.tokenizerConfig) };
 }
 
-function encoder(name: string, json: JsonObject, config: JsonObject): TextTokenizer['encode'] {
+function textTokenizer(name: string, json: JsonObject, config: JsonObject): Omit<TextTokenizer, 'begin'> {
   const tokenizer = build(name, json, config);
-  return (text) => Uint32Array.from(tokenizer.encode(text, { add_special_tokens: false }).ids);
+  return {
+    encode: (text) => Uint32Array.from(tokenizer.encode(text, { add_special_tokens: false }).ids),
+    show(id) {
+      const token = tokenizer.id_to_token(id);
+      if (token === undefined) return '';
+      const text = tokenizer.decode([id], { skip_special_tokens: false, clean_up_tokenization_spaces: false });
+      // Decoders drop the space before the first word of a text.
+      return /^[Ġ▁]/.test(token) && !text.startsWith(' ') ? ` ${text}` : text;
+    },
+    hash: createHash('sha256')
+      .update(JSON.stringify([json, config]))
+      .digest('hex'),
+  };
 }
 
 /** A begin token is what the tokenizer itself puts before an empty text. */
