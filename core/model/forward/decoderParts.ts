@@ -4,11 +4,22 @@ import type { Value } from '../graph/graphBuilder.ts';
 import { type Activation, softcapped } from './activations.ts';
 import { type Attended, attend, type HeadLayout, type ScoreRule, splitHeads } from './attention.ts';
 import { type BlockBuilder, WeightedGraph } from './blockBuilder.ts';
-import type { Embedding, Head, ModelHeaders, WeightLayout, WeightLayouts } from './family.ts';
+import type { Block, Embedding, Head, ModelHeaders, WeightLayout, WeightLayouts } from './family.ts';
 
 /** Rows of the token embedding are the hidden states. */
 export function plainEmbedding(width: number): Embedding {
   return { columns: width, weights: new Map(), graph: null };
+}
+
+/** Layers with the same key share a block. @param make of the first layer that has the key */
+export function blockKinds(keyOf: (layer: number) => string, make: (layer: number) => Block): (layer: number) => Block {
+  const blocks = new Map<string, Block>();
+  return (layer) => {
+    const key = keyOf(layer);
+    const block = blocks.get(key) ?? make(layer);
+    blocks.set(key, block);
+    return block;
+  };
 }
 
 /** The modules, each with a bias of as many numbers as it gives where the model stores one. */
@@ -109,7 +120,9 @@ export interface HeadRule {
 export function outputHead(headers: ModelHeaders, rule: HeadRule): Head {
   const { width, vocabulary, columns = width, modules, normed, softcap = null } = rule;
   const output = headers.has(null, 'output') ? 'output' : 'embed';
-  const weights = withBiases(headers, null, { ...modules, [output]: stored(vocabulary, columns) });
+  const weights = new Map(withBiases(headers, null, { ...modules, [output]: stored(vocabulary, columns) }));
+  // Heads tied to the embedding keep their bias by their own name.
+  if (headers.has(null, 'output.bias')) weights.set('output.bias', stored(vocabulary));
   return {
     weights,
     output,
@@ -117,7 +130,9 @@ export function outputHead(headers: ModelHeaders, rule: HeadRule): Head {
       const builder = new WeightedGraph('head', weights);
       const { graph } = builder;
       const hidden = graph.input('hidden', 'float32', [rows, width]);
-      const logits = builder.linear(normed(builder, hidden), output);
+      const products = builder.linear(normed(builder, hidden), output);
+      const apart = output === 'embed' && builder.has('output.bias');
+      const logits = apart ? graph.op('Add', [products, builder.weight('output.bias')]) : products;
       const bounded = softcap === null ? logits : softcapped(graph, logits, softcap);
       return { graph, hidden, logits: bounded, weights: builder.weights };
     },

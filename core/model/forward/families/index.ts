@@ -4,9 +4,10 @@ import { QuantscopeError } from '../../../base/errors.ts';
 import { arrayAt, shown, textAt } from '../../../base/jsonObject.ts';
 import type { Family, ModelHeaders, Network } from '../family.ts';
 import { Settings } from '../settings.ts';
+import { BERT } from './bert.ts';
 import { LLAMA } from './llama.ts';
 
-export const FAMILIES: readonly Family[] = [LLAMA];
+export const FAMILIES: readonly Family[] = [LLAMA, BERT];
 
 /** Names a message shows of those without a place. */
 const SHOWN_NAMES = 3;
