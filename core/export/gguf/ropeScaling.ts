@@ -2,7 +2,7 @@
 
 import { QuantscopeError } from '../../base/errors.ts';
 import { countAt, numberAt, shown, textAt } from '../../base/jsonObject.ts';
-import { llama3Factors } from '../../model/forward/rope.ts';
+import { llama3Factors } from '../../model/forward/ropeScaling.ts';
 import type { ModelConfig } from '../../model/modelConfig.ts';
 import { f32, type KeyValue, text, u32 } from './keyValues.ts';
 

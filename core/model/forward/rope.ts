@@ -1,11 +1,10 @@
-// Rotary positions: frequencies as a model was trained with them, their cosines and sines, and the rotation as a graph.
+// Rotary positions: which elements of a head rotate and how fast, their cosines and sines, and the rotation as a graph.
 
-import { QuantscopeError } from '../../base/errors.ts';
-import { type JsonObject, numberAt, shown, textAt } from '../../base/jsonObject.ts';
+import { numberAt } from '../../base/jsonObject.ts';
 import type { Value } from '../graph/graphBuilder.ts';
-import type { ModelConfig } from '../modelConfig.ts';
 import type { BlockBuilder } from './blockBuilder.ts';
 import type { Constant, ModelHeaders } from './family.ts';
+import { type RopeScaling, readGgufScaling, readRopeScaling, scaledFrequencies } from './ropeScaling.ts';
 import type { Settings } from './settings.ts';
 
 export interface Rope {
@@ -13,92 +12,52 @@ export interface Rope {
   readonly width: number;
   /** θ of 1 / θ^(2i / width). */
   readonly base: number;
-  /** `rope_scaling` in the terms of config.json. */
-  readonly scaling: JsonObject | null;
-  /** Divisors stored in a GGUF file, one per pair. */
-  readonly divisors: Float32Array | null;
+  readonly scaling: RopeScaling;
   /** Which elements rotate together: i and i + width/2 (`halves`), or 2i and 2i + 1 (`pairs`, llama.cpp's order). */
   readonly order: 'halves' | 'pairs';
 }
 
-/** @throws HEADER_INVALID for widths that do not pair */
-export function readRope(settings: Settings, headers: ModelHeaders, headWidth: number): Rope {
-  // transformers ≥ 5 moved rope_theta and rope_scaling into rope_parameters
-  const scaling = settings.fromGguf
-    ? ggufScaling(settings)
-    : (settings.object('rope_parameters') ?? settings.object('rope_scaling'));
-  const width = settings.optionalCount('', 'rope.dimension_count') ?? headWidth;
-  if (width % 2 !== 0 || width > headWidth)
-    settings.refuse(`${width} of ${headWidth} elements of a head cannot rotate`);
+/** config.json's names where a family has its own. */
+export interface RopeNames {
+  readonly base?: string;
+  /** Share of a head that rotates. */
+  readonly share?: string;
+  readonly usualShare?: number;
+}
+
+/** @throws HEADER_INVALID for widths that do not pair, UNSUPPORTED_ARCHITECTURE for unknown scalings */
+export function readRope(settings: Settings, headers: ModelHeaders, headWidth: number, names: RopeNames = {}): Rope {
+  // transformers ≥ 5 moved all rotary settings into rope_parameters
+  const rope = settings.object('rope_parameters') ?? settings.object('rope_scaling');
+  const { base = 'rope_theta', share = 'partial_rotary_factor', usualShare = 1 } = names;
+  const part = (rope && numberAt(rope, 'partial_rotary_factor')) ?? settings.number(share, '') ?? usualShare;
+  const width = settings.optionalCount('', 'rope.dimension_count') ?? Math.trunc(headWidth * part);
   return {
     width,
-    base: settings.number('rope_theta', 'rope.freq_base') ?? (scaling && numberAt(scaling, 'rope_theta')) ?? 10_000,
-    scaling,
-    divisors: headers.divisors('rope_freqs'),
+    base: (rope && numberAt(rope, 'rope_theta')) ?? settings.number(base, 'rope.freq_base') ?? 10_000,
+    scaling: settings.fromGguf
+      ? readGgufScaling(settings, headers, pairsOf(settings, width, headWidth))
+      : readRopeScaling(settings, rope, pairsOf(settings, width, headWidth)),
     order: 'halves',
   };
 }
 
-function ggufScaling(settings: Settings): JsonObject | null {
-  const type = settings.text('', 'rope.scaling.type');
-  if (type === null || type === 'none') return null;
-  return { rope_type: type, factor: settings.number('', 'rope.scaling.factor') };
-}
-
-/**
- * Radians per position of each rotated pair (transformers `modeling_rope_utils`: default, linear, llama3).
- * @throws UNSUPPORTED_ARCHITECTURE for other scalings
- */
-function frequencies({ width, base, scaling, divisors }: Rope): Float64Array {
-  const plain = Float64Array.from(
-    { length: width / 2 },
-    (_, i) => 1 / base ** ((2 * i) / width) / (divisors?.[i] ?? 1),
-  );
-  const type = scaling === null ? 'default' : (textAt(scaling, 'rope_type') ?? textAt(scaling, 'type') ?? 'default');
-  // Dynamic scaling acts beyond the trained context only.
-  if (scaling === null || type === 'default' || type === 'dynamic') return plain;
-  const factor = numberAt(scaling, 'factor') ?? 1;
-  if (type === 'linear') return plain.map((frequency) => frequency / factor);
-  if (type !== 'llama3')
-    throw new QuantscopeError(
-      'UNSUPPORTED_ARCHITECTURE',
-      `config.json: rope scaling ${shown(type)} cannot be run; default, linear, dynamic and llama3 can`,
-    );
-  const factors = llama3Factors({ rope: scaling, headDimension: width, ropeBase: base }, factor);
-  return plain.map((frequency, i) => frequency / (factors[i] ?? 1));
-}
-
-/**
- * Divisor of each frequency in Llama 3.1's scaling: frequencies above `high` are kept, below `low` divided by `factor`,
- * between blended (transformers modeling_rope_utils `_compute_llama3_parameters`).
- */
-export function llama3Factors(
-  { rope, headDimension, ropeBase }: Pick<ModelConfig, 'rope' | 'headDimension' | 'ropeBase'>,
-  factor: number,
-): Float64Array {
-  const low = (rope && numberAt(rope, 'low_freq_factor')) ?? 1;
-  const high = (rope && numberAt(rope, 'high_freq_factor')) ?? 4;
-  const context = (rope && numberAt(rope, 'original_max_position_embeddings')) ?? 8192;
-  return Float64Array.from({ length: Math.floor(headDimension / 2) }, (_, i) => {
-    const wavelength = 2 * Math.PI * ropeBase ** ((2 * i) / headDimension);
-    if (wavelength < context / high) return 1;
-    if (wavelength > context / low) return factor;
-    const smooth = (context / wavelength - low) / (high - low);
-    return 1 / ((1 - smooth) / factor + smooth);
-  });
+function pairsOf(settings: Settings, width: number, headWidth: number): number {
+  if (width > 0 && width % 2 === 0 && width <= headWidth) return width / 2;
+  return settings.refuse(`${width} of ${headWidth} elements of a head cannot rotate`);
 }
 
 /** cos and sin of position × frequency, [tokens, pairs] each. */
-export function rotaryTables(rope: Rope, tokens: number): { cos: Constant; sin: Constant } {
-  const radians = frequencies(rope);
+export function rotaryTables({ scaling, width, base }: Rope, tokens: number): { cos: Constant; sin: Constant } {
+  const { radians, magnitude } = scaledFrequencies(scaling, width, base, tokens);
   const pairs = radians.length;
   const cos = new Float32Array(tokens * pairs);
   const sin = new Float32Array(tokens * pairs);
   for (let position = 0; position < tokens; position++)
     for (let pair = 0; pair < pairs; pair++) {
       const angle = position * (radians[pair] ?? 0);
-      cos[position * pairs + pair] = Math.cos(angle);
-      sin[position * pairs + pair] = Math.sin(angle);
+      cos[position * pairs + pair] = magnitude * Math.cos(angle);
+      sin[position * pairs + pair] = magnitude * Math.sin(angle);
     }
   const dimensions = [tokens, pairs];
   return { cos: { values: cos, dimensions }, sin: { values: sin, dimensions } };

@@ -9,6 +9,7 @@ import { BlockBuilder } from '../blockBuilder.ts';
 import type { BatchSize, BlockGraph } from '../blockGraph.ts';
 import {
   attentionLayouts,
+  blockKinds,
   gatedFeedForward,
   gatedLayouts,
   outputHead,
@@ -19,7 +20,7 @@ import {
 } from '../decoderParts.ts';
 import { type Experts, expertLayouts, mixtureOfExperts } from '../experts.ts';
 import type { Block, Family, ModelHeaders, Network, WeightLayouts } from '../family.ts';
-import { causalMask } from '../masks.ts';
+import { causalMask, layerWindows } from '../masks.ts';
 import { rmsNorm } from '../norms.ts';
 import { readExperts } from '../readExperts.ts';
 import { type Rope, readRope, rotaryTables, rotation } from '../rope.ts';
@@ -55,13 +56,9 @@ interface Shape extends HeadLayout {
 function network(settings: Settings, headers: ModelHeaders): Network {
   const { width, normEpsilon } = readShape(settings, headers, 0);
   const vocabulary = headers.vocabulary ?? settings.count('vocab_size', 'vocab_size');
-  const blocks = new Map<string, Block>();
-  const block = (layer: number): Block => {
-    const kind = ['router', 'expert_gate_up.0'].filter((module) => headers.has(layer, module)).join();
-    const known = blocks.get(kind) ?? blockOf(readShape(settings, headers, layer));
-    blocks.set(kind, known);
-    return known;
-  };
+  const windowOf = windows(settings);
+  const expertsOf = (layer: number): string =>
+    ['router', 'expert_gate_up.0'].filter((module) => headers.has(layer, module)).join();
   return {
     layers: settings.count('num_hidden_layers', 'block_count'),
     width,
@@ -69,7 +66,10 @@ function network(settings: Settings, headers: ModelHeaders): Network {
     context: settings.count('max_position_embeddings', 'context_length'),
     causal: true,
     embedding: plainEmbedding(width),
-    block,
+    block: blockKinds(
+      (layer) => `${expertsOf(layer)} ${windowOf(layer)}`,
+      (layer) => blockOf(readShape(settings, headers, layer), windowOf(layer)),
+    ),
     head: outputHead(headers, {
       width,
       vocabulary,
@@ -107,11 +107,20 @@ function readShape(settings: Settings, headers: ModelHeaders, layer: number): Sh
   };
 }
 
-function blockOf(shape: Shape): Block {
+function windows(settings: Settings): (layer: number) => number | null {
+  // llama.cpp's graphs of these architectures have none.
+  if (settings.fromGguf || settings.architecture === 'llama') return () => null;
+  if (['mistral', 'mixtral'].includes(settings.architecture)) return layerWindows(settings, () => true);
+  if (settings.flag('use_sliding_window', '') !== true) return () => null;
+  const first = settings.number('max_window_layers', '') ?? 28;
+  return layerWindows(settings, (layer) => layer >= first);
+}
+
+function blockOf(shape: Shape, window: number | null): Block {
   return {
     weights: shape.weights,
     graph: (batch) => blockGraph(shape, batch),
-    constants: (tokens) => ({ ...rotaryTables(shape.rope, tokens), mask: causalMask(tokens) }),
+    constants: (tokens) => ({ ...rotaryTables(shape.rope, tokens), mask: causalMask(tokens, window) }),
   };
 }
 

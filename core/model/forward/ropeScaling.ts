@@ -1,0 +1,226 @@
+// How rotary frequencies are stretched to contexts longer than a model was first trained on: read, checked, applied.
+
+import { arrayAt, type JsonObject, numberAt, shown, textAt } from '../../base/jsonObject.ts';
+import type { ModelConfig } from '../modelConfig.ts';
+import type { ModelHeaders } from './family.ts';
+import type { Settings } from './settings.ts';
+
+/** transformers `modeling_rope_utils`, by `rope_type`. Contexts and `original` are in tokens. */
+export type RopeScaling =
+  | { readonly type: 'none' }
+  | { readonly type: 'linear'; readonly factor: number }
+  | { readonly type: 'dynamic'; readonly factor: number; readonly context: number }
+  | ({ readonly type: 'llama3'; readonly factor: number } & Llama3)
+  | ({ readonly type: 'yarn' } & Yarn)
+  | ({ readonly type: 'longrope' } & LongRope);
+
+interface Llama3 {
+  readonly low: number;
+  readonly high: number;
+  readonly original: number;
+}
+
+interface Yarn {
+  readonly factor: number;
+  readonly original: number;
+  /** Rotations over the original context above and below which frequencies are kept and divided. */
+  readonly betaFast: number;
+  readonly betaSlow: number;
+  readonly truncate: boolean;
+  readonly magnitude: number;
+}
+
+interface LongRope {
+  /** A divisor per pair, for texts up to the original context and beyond it. */
+  readonly short: ArrayLike<number>;
+  readonly long: ArrayLike<number>;
+  readonly original: number;
+  readonly magnitude: number;
+}
+
+export interface ScaledFrequencies {
+  /** Radians per position, one per rotated pair. */
+  readonly radians: Float64Array;
+  /** Multiplies cosines and sines. */
+  readonly magnitude: number;
+}
+
+/** @param rope `rope_parameters` or `rope_scaling`. @throws HEADER_INVALID, UNSUPPORTED_ARCHITECTURE */
+export function readRopeScaling(settings: Settings, rope: JsonObject | null, pairs: number): RopeScaling {
+  const type = rope === null ? 'default' : (textAt(rope, 'rope_type') ?? textAt(rope, 'type') ?? 'default');
+  if (rope === null || type === 'default') return { type: 'none' };
+  const context = settings.count('max_position_embeddings', 'context_length');
+  const original = positive(
+    settings,
+    settings.number('original_max_position_embeddings', '') ??
+      numberAt(rope, 'original_max_position_embeddings') ??
+      context,
+    'original_max_position_embeddings is',
+  );
+  const factor = positive(
+    settings,
+    numberAt(rope, 'factor') ?? context / original,
+    `rope scaling ${type} has the factor`,
+  );
+  switch (type) {
+    case 'linear':
+      return { type, factor };
+    case 'dynamic':
+      return { type, factor, context };
+    case 'llama3':
+      return { type, factor, ...readLlama3(rope), original };
+    case 'yarn':
+      return {
+        type,
+        factor,
+        original,
+        betaFast: numberAt(rope, 'beta_fast') || 32,
+        betaSlow: numberAt(rope, 'beta_slow') || 1,
+        truncate: rope.truncate !== false,
+        magnitude: numberAt(rope, 'attention_factor') ?? yarnMagnitude(rope, factor),
+      };
+    case 'su':
+    case 'longrope':
+      return {
+        type: 'longrope',
+        short: divisors(settings, rope, 'short_factor', pairs),
+        long: divisors(settings, rope, 'long_factor', pairs),
+        original,
+        magnitude: numberAt(rope, 'attention_factor') ?? longRopeMagnitude(factor, original),
+      };
+    default:
+      return settings.unsupported(
+        `rope scaling ${shown(type)} cannot be run; default, linear, dynamic, llama3, yarn and longrope can`,
+      );
+  }
+}
+
+/** GGUF keys `rope.scaling.…`, and the tensors rope_freqs, rope_factors_short and rope_factors_long. */
+export function readGgufScaling(settings: Settings, headers: ModelHeaders, pairs: number): RopeScaling {
+  const original =
+    settings.optionalCount('', 'rope.scaling.original_context_length') ?? settings.count('', 'context_length');
+  const magnitude = settings.number('', 'rope.scaling.attn_factor') ?? 1;
+  const [short, long] = [headers.divisors('rope_factors_short'), headers.divisors('rope_factors_long')];
+  if (short !== null && long !== null) {
+    for (const { length } of [short, long])
+      if (length !== pairs) settings.refuse(`${length} rope factors for ${pairs} pairs`);
+    return { type: 'longrope', short, long, original, magnitude };
+  }
+  const whole = headers.divisors('rope_freqs');
+  if (whole !== null) return { type: 'longrope', short: whole, long: whole, original, magnitude };
+  const type = settings.text('', 'rope.scaling.type');
+  if (type === null || type === 'none' || type === 'longrope') return { type: 'none' };
+  const factor = settings.number('', 'rope.scaling.factor');
+  const scaling = readRopeScaling(
+    settings,
+    { rope_type: type, factor, original_max_position_embeddings: original },
+    pairs,
+  );
+  return scaling.type === 'yarn' ? { ...scaling, magnitude: scaling.magnitude * magnitude } : scaling;
+}
+
+/** @param tokens of the text that is run */
+export function scaledFrequencies(
+  scaling: RopeScaling,
+  width: number,
+  base: number,
+  tokens: number,
+): ScaledFrequencies {
+  const plain = frequencies(width, base);
+  switch (scaling.type) {
+    case 'none':
+      return { radians: plain, magnitude: 1 };
+    case 'linear':
+      return { radians: plain.map((frequency) => frequency / scaling.factor), magnitude: 1 };
+    case 'dynamic': {
+      const { factor, context } = scaling;
+      if (tokens <= context) return { radians: plain, magnitude: 1 };
+      const stretch = (factor * tokens) / context - (factor - 1);
+      return { radians: frequencies(width, base * stretch ** (width / (width - 2))), magnitude: 1 };
+    }
+    case 'llama3': {
+      const factors = llama3Divisors(scaling, scaling.factor, width, base);
+      return { radians: plain.map((frequency, i) => frequency / (factors[i] ?? 1)), magnitude: 1 };
+    }
+    case 'yarn':
+      return { radians: yarnFrequencies(plain, scaling, base), magnitude: scaling.magnitude };
+    case 'longrope': {
+      const factors = tokens > scaling.original ? scaling.long : scaling.short;
+      return { radians: plain.map((frequency, i) => frequency / (factors[i] ?? 1)), magnitude: scaling.magnitude };
+    }
+  }
+}
+
+/** 1 / θ^(2i / width) (Su et al. 2021, arXiv 2104.09864, section 3.2.2). */
+function frequencies(width: number, base: number): Float64Array {
+  return Float64Array.from({ length: width / 2 }, (_, i) => base ** ((-2 * i) / width));
+}
+
+/**
+ * Divisor of each frequency in Llama 3.1's scaling: frequencies above `high` are kept, below `low` divided by `factor`,
+ * between blended (transformers modeling_rope_utils `_compute_llama3_parameters`).
+ */
+export function llama3Factors(
+  { rope, headDimension, ropeBase }: Pick<ModelConfig, 'rope' | 'headDimension' | 'ropeBase'>,
+  factor: number,
+): Float64Array {
+  const original = (rope && numberAt(rope, 'original_max_position_embeddings')) ?? 8192;
+  return llama3Divisors({ ...readLlama3(rope ?? {}), original }, factor, headDimension, ropeBase);
+}
+
+function readLlama3(rope: JsonObject): Omit<Llama3, 'original'> {
+  return { low: numberAt(rope, 'low_freq_factor') ?? 1, high: numberAt(rope, 'high_freq_factor') ?? 4 };
+}
+
+function llama3Divisors({ low, high, original }: Llama3, factor: number, width: number, base: number): Float64Array {
+  return frequencies(width, base).map((frequency) => {
+    const wavelength = (2 * Math.PI) / frequency;
+    if (wavelength < original / high) return 1;
+    if (wavelength > original / low) return factor;
+    const smooth = (original / wavelength - low) / (high - low);
+    return 1 / ((1 - smooth) / factor + smooth);
+  });
+}
+
+/** Between the two betas a ramp from kept to divided (Peng et al. 2023, arXiv 2309.00071, eqs. 17–23). */
+function yarnFrequencies(
+  plain: Float64Array,
+  { factor, original, betaFast, betaSlow, truncate }: Yarn,
+  base: number,
+): Float64Array {
+  const width = 2 * plain.length;
+  const pairOf = (rotations: number): number =>
+    (width * Math.log(original / (rotations * 2 * Math.PI))) / (2 * Math.log(base));
+  const [fast, slow] = [pairOf(betaFast), pairOf(betaSlow)];
+  const low = Math.max(truncate ? Math.floor(fast) : fast, 0);
+  const high = Math.min(truncate ? Math.ceil(slow) : slow, width - 1);
+  // Equal ends make a step, which transformers draws one thousandth of a pair wide.
+  const span = high === low ? 0.001 : high - low;
+  return plain.map((frequency, i) => {
+    const divided = Math.min(1, Math.max(0, (i - low) / span));
+    return (frequency / factor) * divided + frequency * (1 - divided);
+  });
+}
+
+/** 0.1 · ln(factor) + 1 (eq. 22), or the quotient of two that DeepSeek's configurations name. */
+function yarnMagnitude(rope: JsonObject, factor: number): number {
+  const one = (scale: number): number => (factor <= 1 ? 1 : 0.1 * scale * Math.log(factor) + 1);
+  const [scale, scaleAll] = [numberAt(rope, 'mscale'), numberAt(rope, 'mscale_all_dim')];
+  return scale && scaleAll ? one(scale) / one(scaleAll) : one(1);
+}
+
+/** √(1 + ln(factor) / ln(original)) (Ding et al. 2024, arXiv 2402.13753; transformers `_compute_longrope_parameters`). */
+function longRopeMagnitude(factor: number, original: number): number {
+  return factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(original));
+}
+
+function divisors(settings: Settings, rope: JsonObject, key: string, pairs: number): number[] {
+  const values = arrayAt(rope, key);
+  if (values.length !== pairs) settings.refuse(`${key} has ${values.length} numbers, ${pairs} pairs rotate`);
+  return values.map((value) => positive(settings, value, `${key} holds`));
+}
+
+function positive(settings: Settings, value: unknown, sentence: string): number {
+  if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
+  return settings.refuse(`${sentence} ${shown(value)}, a positive number is needed`);
+}
