@@ -11,16 +11,27 @@ const BATCH_TOKENS = 4096;
 
 /**
  * @param sequences of equal length
- * @param replaced may hold the embedding itself ("embed", [vocabulary, columns]) and weights of its graph
+ * @param matrix stands in for the model's own embedding, [vocabulary, columns]
  * @throws TOKENIZER_UNSUPPORTED for ids the model does not have, CANCELLED, FILE_TRUNCATED
  */
 export async function embedTokens(
   parts: Parts,
   sequences: readonly Uint32Array[],
   signal: AbortSignal | undefined,
-  replaced: Replaced = {},
+  matrix?: Float32Array,
 ): Promise<Hidden> {
-  const { network, weights } = parts;
+  const rows = await embeddingRows(parts, sequences, signal, matrix);
+  const { graph } = parts.network.embedding;
+  return graph === null ? rows : throughGraph(parts, graph, rows, signal);
+}
+
+/** The tokens' rows of the embedding, [sequences · tokens, columns]: what its graph takes in. @throws as `embedTokens` */
+export async function embeddingRows(
+  { network, weights }: Parts,
+  sequences: readonly Uint32Array[],
+  signal: AbortSignal | undefined,
+  matrix?: Float32Array,
+): Promise<Hidden> {
   const tokens = sequences[0]?.length ?? 0;
   const { columns } = network.embedding;
   const distinct = [...new Set(sequences.flatMap((sequence) => [...sequence]))].sort((a, b) => a - b);
@@ -30,7 +41,6 @@ export async function embedTokens(
       'TOKENIZER_UNSUPPORTED',
       `${weights.checkpoint.name}: token ${beyond} of the text, the model has ${network.vocabulary}`,
     );
-  const matrix = replaced.embed;
   const rows =
     matrix ?? (await weights.rows('embed', [network.vocabulary, columns], Uint32Array.from(distinct), signal));
   const place = new Map(distinct.map((id, at) => [id, matrix === undefined ? at : id]));
@@ -41,9 +51,7 @@ export async function embedTokens(
       values.set(rows.subarray(at, at + columns), (s * tokens + t) * columns);
     });
   });
-  const size = { sequences: sequences.length, tokens };
-  const { graph } = network.embedding;
-  return graph === null ? { values, ...size } : throughGraph(parts, graph, { values, ...size }, replaced, signal);
+  return { values, sequences: sequences.length, tokens };
 }
 
 /** Scales, adds positions, norms: what the family's graph does with the rows. */

@@ -5,7 +5,7 @@ import { type Hidden, loadFeeds, type Parts } from './blocks.ts';
 import { type Built, SessionsBySize } from './sessions.ts';
 
 /** Rows of one run: their logits over a vocabulary of 128k take 64 MB. */
-const HEAD_ROWS = 128;
+export const HEAD_ROWS = 128;
 
 export interface LogitRows {
   /** Position of the first row among all tokens: sequence · length + token. */
