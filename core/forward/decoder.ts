@@ -38,6 +38,11 @@ export class Decoder {
     this.parts = parts;
   }
 
+  /** The same network over other weights of the same checkpoint. */
+  withWeights(weights: ModelWeights): Decoder {
+    return new Decoder({ ...this.parts, weights });
+  }
+
   get network(): Network {
     return this.parts.network;
   }

@@ -5,7 +5,7 @@ import type { Checkpoint, TensorInfo } from '../checkpoint/checkpoint.ts';
 import { tensorSource } from '../checkpoint/tensorSource.ts';
 import type { Pool } from '../kernels/pool.ts';
 import { expertNumber } from '../model/expertNumber.ts';
-import type { ValuesInput } from './loadValues.ts';
+import type { StoredAs, ValuesInput } from './loadValues.ts';
 
 /** Elements of one task: 16 MB of float32. */
 const CHUNK_ELEMENTS = 1 << 22;
@@ -20,19 +20,29 @@ export interface WeightPlace {
   readonly elements: number;
 }
 
+/** How a tensor is written and read back before it is used; null for as it is. */
+export type Storing = (tensor: TensorInfo) => StoredAs | null;
+
 export class ModelWeights {
   readonly checkpoint: Checkpoint;
   readonly #pool: Pool;
+  readonly #storing: Storing;
   readonly #byPlace = new Map<string, TensorInfo>();
 
-  constructor(checkpoint: Checkpoint, pool: Pool) {
+  constructor(checkpoint: Checkpoint, pool: Pool, storing: Storing = () => null) {
     this.checkpoint = checkpoint;
     this.#pool = pool;
+    this.#storing = storing;
     for (const tensor of checkpoint.tensors) {
       const expert = tensor.module.startsWith('expert_') ? expertNumber(tensor.name) : null;
       const module = expert === null ? tensor.module : `${tensor.module}.${expert}`;
       this.#byPlace.set(`${tensor.layer ?? ''}/${module}`, tensor);
     }
+  }
+
+  /** The same weights with the errors of being stored otherwise. */
+  stored(storing: Storing): ModelWeights {
+    return new ModelWeights(this.checkpoint, this.#pool, storing);
   }
 
   /** The tensor that holds a weight. */
@@ -62,11 +72,14 @@ export class ModelWeights {
   ): Promise<Float32Array> {
     const { tensor, elements, first } = this.#needed(layer, module, shape);
     const source = tensorSource(this.checkpoint, tensor.index);
+    const storedAs = this.#storing(tensor) ?? undefined;
     const values = new Float32Array(elements);
     const parts: Promise<void>[] = [];
-    for (let at = 0; at < elements; at += CHUNK_ELEMENTS) {
-      const wanted = { first: first + at, count: Math.min(CHUNK_ELEMENTS, elements - at) };
-      const input: ValuesInput = { source, wanted };
+    const columns = Math.max(1, source.columns);
+    const chunk = columns * Math.max(1, Math.floor(CHUNK_ELEMENTS / columns));
+    for (let at = 0; at < elements; at += chunk) {
+      const wanted = { first: first + at, count: Math.min(chunk, elements - at) };
+      const input: ValuesInput = { source, wanted, storedAs };
       parts.push(this.#pool.run<Float32Array>('loadValues', input, { signal }).then((part) => values.set(part, at)));
     }
     await Promise.all(parts);
@@ -81,7 +94,8 @@ export class ModelWeights {
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
     const { tensor } = this.#needed(null, module, shape);
-    const input: ValuesInput = { source: tensorSource(this.checkpoint, tensor.index), wanted: { rows } };
+    const source = tensorSource(this.checkpoint, tensor.index);
+    const input: ValuesInput = { source, wanted: { rows }, storedAs: this.#storing(tensor) ?? undefined };
     return this.#pool.run<Float32Array>('loadValues', input, { signal });
   }
 

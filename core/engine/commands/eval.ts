@@ -1,7 +1,8 @@
 // `quantscope eval`: runs the model on a text and says how well it predicts it.
 
 import { QuantscopeError } from '../../base/errors.ts';
-import { type Comparison, compareModels } from '../../evaluation/comparison.ts';
+import { compareModels } from '../../evaluation/comparison.ts';
+import type { Comparison } from '../../evaluation/comparisonTally.ts';
 import { measurePerplexity, type Perplexity } from '../../evaluation/perplexity.ts';
 import { Decoder } from '../../forward/decoder.ts';
 import { openTokenizer } from '../../tokenizer/textTokenizer.ts';
