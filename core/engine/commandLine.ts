@@ -23,14 +23,12 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     process.stderr.write(`${text}\n`);
   };
   try {
-    const [name, ...rest] = argv;
-    if (name === undefined || name === 'help' || name === '--help') {
+    const [first] = argv;
+    if (first === undefined || first === 'help' || first === '--help') {
       process.stdout.write(overview());
       return EXIT.ok;
     }
-    const command = COMMANDS.find((c) => c.name === name);
-    if (command === undefined)
-      throw new QuantscopeError('USAGE', `no command "${name}"; commands: ${COMMANDS.map((c) => c.name).join(', ')}`);
+    const { command, rest } = findCommand(argv);
     if (rest.includes('--help')) {
       process.stdout.write(usage(command));
       return EXIT.ok;
@@ -56,6 +54,16 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
+}
+
+/** A command's name is one word or two. */
+function findCommand(argv: readonly string[]): { command: Command; rest: readonly string[] } {
+  for (const words of [1, 2]) {
+    const name = argv.slice(0, words).join(' ');
+    const command = COMMANDS.find((c) => c.name === name);
+    if (command !== undefined) return { command, rest: argv.slice(words) };
+  }
+  throw new QuantscopeError('USAGE', `no command "${argv[0]}"; commands: ${COMMANDS.map((c) => c.name).join(', ')}`);
 }
 
 function parse(command: Command, args: readonly string[]) {

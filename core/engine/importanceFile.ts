@@ -8,7 +8,7 @@ import type { OpenModel, Session } from './session.ts';
 /** @param path from --imatrix; undefined without. @throws what opening and matching throw */
 export async function importanceFor(
   session: Session,
-  model: OpenModel,
+  model: Pick<OpenModel, 'checkpoint'>,
   path: unknown,
   signal: AbortSignal,
 ): Promise<Importance | undefined> {

@@ -25,8 +25,17 @@ export interface Preflight {
   readonly bytes: number;
 }
 
-/** Runs every check, also after one failed, so that all causes are told at once. */
-export async function preflight(exporter: Exporter, input: ExportInput, threads: number): Promise<Preflight> {
+/**
+ * Runs every check, also after one failed, so that all causes are told at once.
+ *
+ * @param presentBytes of the output that an earlier attempt has written
+ */
+export async function preflight(
+  exporter: Exporter,
+  input: ExportInput,
+  threads: number,
+  presentBytes = 0,
+): Promise<Preflight> {
   const { checkpoint, output } = input;
   const blocker = imatrixBlocker(checkpoint);
   const checks: ExportCheck[] =
@@ -51,7 +60,7 @@ export async function preflight(exporter: Exporter, input: ExportInput, threads:
     await attempt('Output', async () => {
       await checkOutputIsNotInput(output, inputsOf(checkpoint));
       if (!input.overwrite) await checkOutputIsNew(output);
-      return `${output}${input.overwrite ? '' : ' is a new file'}`;
+      return `${output}${input.overwrite ? '' : ' is new'}`;
     }),
   );
   if (checks.every(({ ok }) => ok)) {
@@ -60,7 +69,7 @@ export async function preflight(exporter: Exporter, input: ExportInput, threads:
         await (await createAtomicFile(output)).discard();
         return `${dirname(resolve(output))} can be written`;
       }),
-      await attempt('Disk space', () => diskSpace(output, draft?.totalBytes ?? 0)),
+      await attempt('Disk space', () => diskSpace(output, Math.max(0, (draft?.totalBytes ?? 0) - presentBytes))),
     );
   }
   checks.push(await attempt('Memory', async () => memory(input, threads)));

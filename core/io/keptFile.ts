@@ -1,7 +1,7 @@
 // A file that stays when its writer dies, to be read back and continued: a job's journal and its unfinished output.
 
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { fileError } from './fileErrors.ts';
 import { outputError, writeAll, writeFailure } from './writeFailure.ts';
 
@@ -22,6 +22,18 @@ export async function openKeptFile(path: string): Promise<KeptFile> {
   const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o666).catch((error: unknown) => {
     throw outputError(path, error);
   });
+  return keptFile(path, handle);
+}
+
+/** What another process may be writing: nothing is created or locked. @throws FILE_NOT_FOUND, FILE_UNREADABLE */
+export async function openGrowingFile(path: string): Promise<Omit<KeptFile, 'writeAt' | 'truncate' | 'sync'>> {
+  const handle = await open(path, 'r').catch((error: unknown) => {
+    throw fileError(path, error, 'opening');
+  });
+  return keptFile(path, handle);
+}
+
+function keptFile(path: string, handle: FileHandle): KeptFile {
   const guarded = async <T>(wantedBytes: number, action: () => Promise<T>): Promise<T> => {
     try {
       return await action();

@@ -6,6 +6,7 @@ import { evalCommand } from './eval.ts';
 import { exportCommand } from './export.ts';
 import { imatrix } from './imatrix.ts';
 import { inspect } from './inspect.ts';
+import { JOB_COMMANDS } from './job.ts';
 import { plan } from './plan.ts';
 import { sensitivity } from './sensitivity.ts';
 import { stats } from './stats.ts';
@@ -57,4 +58,5 @@ export const COMMANDS: readonly Command[] = [
   verify,
   evalCommand,
   imatrix,
+  ...JOB_COMMANDS,
 ];

@@ -1,0 +1,157 @@
+// `quantscope job …`: exports that outlive the shell or window they were started from.
+
+import { resolve } from 'node:path';
+import { MAX_PLAN_CHARACTERS, parsePlan } from '../../allocation/planDocument.ts';
+import { QuantscopeError } from '../../base/errors.ts';
+import { EXPORTERS } from '../../export/registry.ts';
+import { readTextFile } from '../../io/textFile.ts';
+import { isJobFolder } from '../../jobs/jobFolder.ts';
+import { type JobWish, LAUNCHERS, zJobWish } from '../../protocol/jobs.ts';
+import { continueJob, JobWatch, jobLog, makeJob, runJobHere, startJob, stopJob } from '../jobs.ts';
+import { numberOption } from '../numberOption.ts';
+import type { Command, CommandInput, OptionTable, Outcome } from './command.ts';
+import { jobLines, recordLine, resultText, statusText } from './jobText.ts';
+
+const WISH_OPTIONS = {
+  plan: { type: 'string' },
+  format: { type: 'string' },
+  output: { type: 'string', short: 'o' },
+  name: { type: 'string' },
+  imatrix: { type: 'string' },
+  device: { type: 'string' },
+  on: { type: 'string' },
+} as const satisfies OptionTable;
+
+const WISH_USAGE = ` --plan NAME.quantplan.json --format ${Object.keys(EXPORTERS).join('|')} -o JOBFOLDER [--name FILE] [--imatrix FILE] [--device auto|cpu|gpu[:N]]`;
+
+const FOLLOW_MS = 500;
+
+const run: Command = {
+  name: 'job run',
+  summary: 'make a job and run it here; or run what is left of one',
+  positionals: ['FILE|DIR|INDEX.json|JOBFOLDER'],
+  usage: WISH_USAGE.replace(' --plan', ' [--plan').concat(']'),
+  options: WISH_OPTIONS,
+  async run(input) {
+    const { session, positionals, signal, note } = input;
+    const [path = ''] = positionals;
+    const folder = (await isJobFolder(path)) ? resolve(path) : await makeJob(session, await readWish(input), signal);
+    let phase = '';
+    const result = await runJobHere(session, folder, signal, (progress) => {
+      if (progress.phase !== phase) note(`${progress.phase}…`);
+      phase = progress.phase;
+    });
+    return { ok: true, json: { folder, ...result }, text: () => resultText(folder, result) };
+  },
+};
+
+const submit: Command = {
+  name: 'job submit',
+  summary: 'make a job and hand it to a launcher; it runs on when this shell ends',
+  positionals: ['FILE|DIR|INDEX.json'],
+  usage: `${WISH_USAGE} [--on ${LAUNCHERS.join('|')}]`,
+  options: WISH_OPTIONS,
+  async run(input) {
+    const status = await startJob(input.session, await readWish(input), input.signal);
+    return { ok: true, json: status, text: () => statusText(status) };
+  },
+};
+
+const status: Command = {
+  name: 'job status',
+  summary: 'state and progress of a job',
+  positionals: ['JOBFOLDER'],
+  usage: '',
+  options: {},
+  async run({ positionals: [folder = ''] }) {
+    const found = await new JobWatch({ wait: true }).status(folder);
+    return { ok: found.state !== 'failed' && found.state !== 'lost', json: found, text: () => statusText(found) };
+  },
+};
+
+const logs: Command = {
+  name: 'job logs',
+  summary: 'what a job did, record by record; --follow until it ends',
+  positionals: ['JOBFOLDER'],
+  usage: ' [--follow]',
+  options: { follow: { type: 'boolean' } },
+  async run({ positionals: [folder = ''], values, signal, note }) {
+    if (values.follow === true) await follow(folder, signal, note);
+    const { records, printed } = await jobLog(folder);
+    const lines = values.follow === true ? [] : records.map(recordLine);
+    return { ok: true, json: { records, printed }, text: () => [...lines, printed].join('\n') };
+  },
+};
+
+const cancel: Command = {
+  name: 'job cancel',
+  summary: 'stop a job; what it has written is kept for a resume',
+  positionals: ['JOBFOLDER'],
+  usage: '',
+  options: {},
+  async run({ positionals: [folder = ''] }) {
+    const after = await stopJob(folder);
+    return { ok: after.state === 'cancelled', json: after, text: () => statusText(after) };
+  },
+};
+
+const resume: Command = {
+  name: 'job resume',
+  summary: 'go on with a job that was paused, cancelled, lost or has failed',
+  positionals: ['JOBFOLDER'],
+  usage: '',
+  options: {},
+  async run({ positionals: [folder = ''] }) {
+    const after = await continueJob(folder);
+    return { ok: true, json: after, text: () => statusText(after) };
+  },
+};
+
+const list: Command = {
+  name: 'job list',
+  summary: 'the jobs of this user, newest first',
+  positionals: [],
+  usage: '',
+  options: {},
+  async run(): Promise<Outcome> {
+    const jobs = await new JobWatch({ wait: true }).list();
+    return { ok: true, json: { jobs }, text: () => jobLines(jobs) };
+  },
+};
+
+export const JOB_COMMANDS: readonly Command[] = [run, submit, status, logs, cancel, resume, list];
+
+/** @throws USAGE, PLAN_INVALID, FILE_NOT_FOUND */
+async function readWish({ session, positionals: [model = ''], values }: CommandInput): Promise<JobWish> {
+  const { plan: planPath, output } = values;
+  if (typeof planPath !== 'string') throw new QuantscopeError('USAGE', 'job: --plan is missing');
+  if (typeof output !== 'string') throw new QuantscopeError('USAGE', 'job: -o JOBFOLDER is missing');
+  const plan = parsePlan(await readTextFile(planPath, MAX_PLAN_CHARACTERS), planPath);
+  const parsed = zJobWish.omit({ plan: true }).safeParse({
+    model: resolve(model),
+    format: values.format,
+    folder: resolve(output),
+    output: values.name ?? null,
+    importance: typeof values.imatrix === 'string' ? resolve(values.imatrix) : null,
+    device: values.device ?? 'auto',
+    threads: numberOption(values.threads, '--threads') ?? session.options.threads ?? null,
+    launcher: values.on ?? 'local',
+  });
+  if (parsed.success) return { ...parsed.data, plan };
+  const [issue] = parsed.error.issues;
+  const flag = { output: 'name', importance: 'imatrix', launcher: 'on' }[String(issue?.path[0])] ?? issue?.path[0];
+  throw new QuantscopeError('USAGE', `job: --${String(flag)}: ${issue?.message ?? 'invalid'}`);
+}
+
+/** Tells records as they come, until the job has no runner any more. */
+async function follow(folder: string, signal: AbortSignal, note: (text: string) => void): Promise<void> {
+  const watch = new JobWatch({ wait: false });
+  for (let from = 0; ; ) {
+    const { state } = await watch.status(folder);
+    const { records, next } = await jobLog(folder, from);
+    for (const record of records) note(recordLine(record));
+    from = next;
+    if (signal.aborted || (state !== 'running' && state !== 'queued')) return;
+    await new Promise((done) => setTimeout(done, FOLLOW_MS));
+  }
+}

@@ -1,0 +1,77 @@
+// Jobs for a terminal.
+
+import { bytesText } from '../../base/byteText.ts';
+import type { JobStatus, JournalRecord } from '../../protocol/jobs.ts';
+import type { ExportResult } from '../../protocol/objects.ts';
+import { figureText, printable, table } from './text.ts';
+import { verifyText } from './verify.ts';
+
+export function resultText(folder: string, { output, bytes, bitsPerWeight, seconds, verify }: ExportResult): string {
+  const figures = `${bytesText(bytes)}, ${bitsPerWeight.toFixed(3)} bits per weight, ${seconds.toFixed(1)} s`;
+  return `job:      ${printable(folder)}\nwritten:  ${printable(output)}, ${figures}\n${verifyText(verify)}`;
+}
+
+export function statusText(status: JobStatus): string {
+  const { state, units, bytes, progress, runner, failure, device } = status;
+  const lines = [
+    `job:      ${printable(status.folder)}`,
+    `model:    ${printable(status.name)}`,
+    `state:    ${state}${runner === null ? '' : `, process ${runner.pid} on ${printable(runner.host)}`}`,
+    `written:  ${units.done} of ${units.total} units, ${bytesText(bytes.done)} of ${bytesText(bytes.total)}`,
+  ];
+  if (device !== null)
+    lines.push(`device:   ${printable(device.name)}${device.note === null ? '' : `, ${printable(device.note)}`}`);
+  if (progress !== null) lines.push(`now:      ${progressText(progress)}`);
+  if (failure !== null) lines.push(`failed:   ${failure.code}: ${printable(failure.message)}`);
+  if (state === 'succeeded') lines.push(`output:   ${printable(status.output)}`);
+  return `${lines.join('\n')}\n`;
+}
+
+export function jobLines(jobs: readonly JobStatus[]): string {
+  const rows = jobs.map(({ folder, state, bytes, createdAt }) => [
+    printable(folder),
+    state,
+    `${bytes.total === 0 ? 0 : Math.floor((bytes.done / bytes.total) * 100)} %`,
+    createdAt.slice(0, 19).replace('T', ' '),
+  ]);
+  return table(['job', 'state', 'written', 'made (UTC)'], rows);
+}
+
+export function recordLine(record: JournalRecord): string {
+  return `${record.at}  ${recordText(record)}`;
+}
+
+function recordText(record: JournalRecord): string {
+  switch (record.type) {
+    case 'created':
+      return 'made';
+    case 'started':
+      return `attempt ${record.attempt}: process ${record.pid} on ${printable(record.host)}, ${record.threads} threads${record.dropped > 0 ? `; ${record.dropped} damaged bytes of the journal dropped` : ''}`;
+    case 'prepared':
+      return `${printable(record.device.name)}: ${record.units} units, ${bytesText(record.bytes)}; ${record.kept} kept`;
+    case 'unit':
+      return `${record.name === '' ? 'head of the file' : printable(record.name)}: ${bytesText(record.bytes)} at ${record.offset}`;
+    case 'note':
+      return printable(record.message);
+    case 'succeeded':
+      return `succeeded: ${bytesText(record.bytes)}, ${record.bitsPerWeight.toFixed(3)} bits per weight, SQNR mean ${figureText(record.meanSqnr)} dB, worst ${figureText(record.worstSqnr)} dB`;
+    case 'failed':
+      return `failed: ${record.code}: ${printable(record.message)}`;
+    case 'cancelled':
+      return 'cancelled';
+    case 'paused':
+      return `paused by ${printable(record.reason)}`;
+  }
+}
+
+function progressText({
+  phase,
+  doneBytes,
+  totalBytes,
+  message,
+  secondsLeft,
+}: NonNullable<JobStatus['progress']>): string {
+  const percent = totalBytes > 0 ? `, ${Math.floor((doneBytes / totalBytes) * 100)} %` : '';
+  const left = secondsLeft === null ? '' : `, ${Math.ceil(secondsLeft)} s left`;
+  return `${phase}${percent}${left}${message === '' ? '' : ` · ${printable(message)}`}`;
+}

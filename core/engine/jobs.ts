@@ -1,0 +1,128 @@
+// Jobs as the editor and the command line use them: make, run, look, stop, go on.
+
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { openCheckpoint } from '../checkpoint/open.ts';
+import { readEnd } from '../io/smallFile.ts';
+import { cancelJob, launchJob, resumeJob } from '../jobs/controlJob.ts';
+import { createJob, preflightJob } from '../jobs/createJob.ts';
+import { BeatWatch, type Progress } from '../jobs/heartbeat.ts';
+import { jobPaths, readJob } from '../jobs/jobFolder.ts';
+import type { JobInputs } from '../jobs/jobInputs.ts';
+import { JobView } from '../jobs/jobStatus.ts';
+import { JournalReader } from '../jobs/journalReader.ts';
+import { knownJobs, rememberJob } from '../jobs/knownJobs.ts';
+import type { RunnerCommand } from '../jobs/launchers/launcher.ts';
+import { runJob } from '../jobs/runJob.ts';
+import type { JobLog, JobStatus, JobWish, Versions } from '../protocol/jobs.ts';
+import type { Check, ExportResult } from '../protocol/objects.ts';
+import { importanceFor } from './importanceFile.ts';
+import { Session } from './session.ts';
+import { engineVersion } from './version.ts';
+
+/** Of what a runner printed: enough for a crash report of the runtime. */
+const PRINTED_BYTES = 16 * 1024;
+
+/** Every check a job must pass before its folder is made. */
+export async function preflightWish(
+  session: Session,
+  wish: JobWish,
+  signal: AbortSignal,
+): Promise<{ checks: Check[]; ok: boolean; bytes: number }> {
+  const { checks, ok, bytes } = await preflightJob(await newJob(session, wish, signal));
+  return {
+    checks: checks.map(({ name, ok, message, code }) => ({ name, ok, message, code: ok ? null : code })),
+    ok,
+    bytes,
+  };
+}
+
+/** Makes the job's folder; nothing runs yet. @returns the folder. @throws the first failing check */
+export async function makeJob(session: Session, wish: JobWish, signal: AbortSignal): Promise<string> {
+  const { paths } = await createJob(await newJob(session, wish, signal), versions(), runnerCommand);
+  await rememberJob(paths.folder).catch(() => undefined); // a list that lacks it is no reason not to run it
+  return paths.folder;
+}
+
+/** Makes the job and has its launcher start it; it outlives this process. */
+export async function startJob(session: Session, wish: JobWish, signal: AbortSignal): Promise<JobStatus> {
+  const view = new JobView(await makeJob(session, wish, signal));
+  await launchJob(view, runnerCommand(view.paths.folder));
+  return view.status();
+}
+
+/** Runs a job, or what is left of it, in this process. @throws what `runJob` throws */
+export async function runJobHere(
+  session: Session,
+  folder: string,
+  signal: AbortSignal,
+  onProgress: (progress: Progress) => void,
+): Promise<ExportResult> {
+  const { job } = await readJob(jobPaths(folder));
+  await using own = new Session(session.emit, { threads: session.options.threads ?? job.threads ?? undefined });
+  return runJob(folder, { pool: own.pool, versions: versions(), signal, onProgress });
+}
+
+/** Looks at jobs, again and again: each look reads what is new only. */
+export class JobWatch {
+  readonly #beats: BeatWatch;
+  readonly #views = new Map<string, JobView>();
+
+  /** @param wait take the time to be sure of runners on other machines; without, later looks know better */
+  constructor(options: { wait: boolean }) {
+    this.#beats = new BeatWatch(options);
+  }
+
+  /** @throws FILE_NOT_FOUND, JOB_INVALID */
+  status(folder: string): Promise<JobStatus> {
+    const { folder: key } = jobPaths(folder);
+    const view = this.#views.get(key) ?? new JobView(key, this.#beats);
+    this.#views.set(key, view);
+    return view.status();
+  }
+
+  /** Every job this user has made and that is still there, newest first; one that cannot be read is left out. */
+  async list(): Promise<JobStatus[]> {
+    const found = await Promise.all((await knownJobs()).map((folder) => this.status(folder).catch(() => null)));
+    return found.filter((status) => status !== null).sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+  }
+}
+
+/** @throws JOB_STATE when it has ended already */
+export function stopJob(folder: string): Promise<JobStatus> {
+  return cancelJob(new JobView(folder));
+}
+
+/** @throws JOB_RUNNING, JOB_STATE, LAUNCH_FAILED */
+export async function continueJob(folder: string): Promise<JobStatus> {
+  const view = new JobView(folder);
+  await resumeJob(view, runnerCommand(view.paths.folder));
+  return view.status();
+}
+
+/** @param from number of the first record wanted; `next` of the last answer gives what is new since */
+export async function jobLog(folder: string, from = 0): Promise<JobLog> {
+  const paths = jobPaths(folder);
+  await readJob(paths);
+  const { records } = await new JournalReader(paths.journal).advance();
+  const printed = await readEnd(paths.log, PRINTED_BYTES);
+  return { records: records.slice(from), next: records.length, printed };
+}
+
+/** This very engine, as a process of its own. */
+export function runnerCommand(folder: string): RunnerCommand {
+  const entry = new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './engine.js', import.meta.url);
+  return { program: process.execPath, args: [fileURLToPath(entry), 'job', 'run', folder] };
+}
+
+function versions(): Versions {
+  const { platform, arch, version } = process;
+  return { quantscope: engineVersion(), node: version, platform: `${platform}-${arch}` };
+}
+
+async function newJob(session: Session, { model, ...wish }: JobWish, signal: AbortSignal) {
+  const checkpoint = await openCheckpoint(model, { signal });
+  const importance = await importanceFor(session, { checkpoint }, wish.importance ?? undefined, signal);
+  const inputs: JobInputs = importance === undefined ? { checkpoint } : { checkpoint, importance };
+  return { ...wish, inputs, workers: wish.threads ?? session.options.threads ?? availableParallelism() };
+}

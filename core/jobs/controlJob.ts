@@ -1,0 +1,85 @@
+// What can be asked of a job from outside its runner: start, stop, go on.
+
+import { basename } from 'node:path';
+import { QuantscopeError } from '../base/errors.ts';
+import { writeTextFile } from '../io/textFile.ts';
+import type { JobStatus } from '../protocol/jobs.ts';
+import { BeatWatch } from './heartbeat.ts';
+import type { JobPaths } from './jobFolder.ts';
+import { type JobView, readLaunch } from './jobStatus.ts';
+import { openJournal } from './journal.ts';
+import type { RunnerCommand } from './launchers/launcher.ts';
+import { LAUNCHER } from './launchers/registry.ts';
+import { claimJob, findRunners } from './runnerFiles.ts';
+import { requestStop, withdrawStop } from './stopRequests.ts';
+
+/** A runner answers within a second; one on another machine when its file system shows it the request. */
+const ANSWER_MS = 15_000;
+const LOOK_MS = 100;
+
+/** @throws LAUNCH_FAILED, JOB_INVALID, and what writing throws */
+export async function launchJob(view: JobView, command: RunnerCommand): Promise<void> {
+  const { paths } = view;
+  const { launcher } = await view.job();
+  const { attempts } = await findRunners(paths, new BeatWatch({ wait: false }));
+  await withdrawStop(paths);
+  const at = new Date().toISOString();
+  const handle = await LAUNCHER[launcher].launch(paths, command);
+  await writeTextFile(paths.launch, `${JSON.stringify({ launcher, at, after: attempts, handle })}\n`);
+}
+
+/** @throws JOB_RUNNING, JOB_STATE when there is nothing left to do, and what launching throws */
+export async function resumeJob(view: JobView, command: RunnerCommand): Promise<void> {
+  const { state, runner } = await view.status();
+  const name = basename(view.paths.folder);
+  if (state === 'running')
+    throw new QuantscopeError(
+      'JOB_RUNNING',
+      `${name}: the job is being run by process ${runner?.pid} on ${runner?.host}`,
+    );
+  if (state === 'succeeded' || (state === 'queued' && (await readLaunch(view.paths)) !== null))
+    throw new QuantscopeError('JOB_STATE', `${name}: the job is ${state}, there is nothing to resume`);
+  await launchJob(view, command);
+}
+
+/**
+ * Asks the runner to stop and waits for its answer; what no runner has is cancelled here.
+ *
+ * @returns the state then: still running when the runner did not answer in time, and will once it can
+ * @throws JOB_STATE when the job has ended already
+ */
+export async function cancelJob(view: JobView): Promise<JobStatus> {
+  const status = await view.status();
+  if (['succeeded', 'failed', 'cancelled'].includes(status.state))
+    throw new QuantscopeError('JOB_STATE', `${basename(view.paths.folder)}: the job is ${status.state} already`);
+  await requestStop(view.paths, 'cancel');
+  const launch = await readLaunch(view.paths);
+  if (status.state === 'queued' && launch !== null) await LAUNCHER[launch.launcher].withdraw(launch);
+  const began = performance.now();
+  for (;;) {
+    const now = await view.status();
+    if (now.state !== 'running' && now.state !== 'queued') {
+      if (now.state === 'lost' || now.state === 'paused') await cancelHere(view.paths);
+      else if (now.state !== 'cancelled') await withdrawStop(view.paths);
+      return view.status();
+    }
+    if (now.state === 'queued' && (await readLaunch(view.paths)) === null) {
+      await cancelHere(view.paths);
+      return view.status();
+    }
+    if (performance.now() - began > ANSWER_MS) return now;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+/** As a runner that does nothing but end. @throws JOB_RUNNING when one has begun meanwhile */
+async function cancelHere(paths: JobPaths): Promise<void> {
+  const claim = await claimJob(paths, new BeatWatch({ wait: true }));
+  try {
+    await using journal = await openJournal(paths.journal);
+    await journal.append({ type: 'cancelled' });
+    await withdrawStop(paths);
+  } finally {
+    await claim.release();
+  }
+}

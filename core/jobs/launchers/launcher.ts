@@ -1,0 +1,25 @@
+// What starts a job's runner, and what a launcher must be able to do. A launcher is one file and one line in registry.ts.
+
+import type { Launch, LauncherName } from '../../protocol/jobs.ts';
+import type { Check } from '../../protocol/objects.ts';
+import type { JobPaths } from '../jobFolder.ts';
+
+/** A program and its arguments as they are; never put through a shell. */
+export interface RunnerCommand {
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
+/** What became of something launched: waiting for its turn, running, or nothing more to expect of it. */
+export type LaunchState = 'waiting' | 'running' | 'gone';
+
+export interface Launcher {
+  readonly name: LauncherName;
+  /** Whether it can start anything here: looked at before a job folder is made. */
+  check(): Promise<Check>;
+  /** Hands the runner over and returns; the runner outlives this process. @throws LAUNCH_FAILED */
+  launch(paths: JobPaths, command: RunnerCommand): Promise<Launch['handle']>;
+  look(launch: Launch): Promise<LaunchState>;
+  /** Takes back what has not begun; a runner that lives is asked to stop through its folder instead. */
+  withdraw(launch: Launch): Promise<void>;
+}
