@@ -11,21 +11,24 @@ const BATCH_TOKENS = 4096;
 
 /**
  * @param sequences of equal length
- * @param matrix stands in for the model's own embedding, [vocabulary, columns]
+ * @param replaced may hold the embedding itself ("embed", [vocabulary, columns]) and weights of its graph
  * @throws TOKENIZER_UNSUPPORTED for ids the model does not have, CANCELLED, FILE_TRUNCATED
  */
 export async function embedTokens(
   parts: Parts,
   sequences: readonly Uint32Array[],
   signal: AbortSignal | undefined,
-  matrix?: Float32Array,
+  replaced: Replaced = {},
 ): Promise<Hidden> {
-  const rows = await embeddingRows(parts, sequences, signal, matrix);
+  const rows = await embeddingRows(parts, sequences, signal, replaced.embed);
   const { graph } = parts.network.embedding;
-  return graph === null ? rows : throughGraph(parts, graph, rows, signal);
+  return graph === null ? rows : throughGraph(parts, graph, rows, replaced, signal);
 }
 
-/** The tokens' rows of the embedding, [sequences · tokens, columns]: what its graph takes in. @throws as `embedTokens` */
+/**
+ * The tokens' rows of the embedding, [sequences · tokens, columns]: what its graph takes in.
+ * @param matrix stands in for the model's own embedding. @throws as `embedTokens`
+ */
 export async function embeddingRows(
   { network, weights }: Parts,
   sequences: readonly Uint32Array[],
