@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { installSystemPackages } from '../systemPackages.ts';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const SERVER_FOLDER = join(HERE, 'node_modules', 'code-server', 'lib', 'vscode');
@@ -37,29 +38,11 @@ export function installBrowser(): string {
   const named = process.env.QUANTSCOPE_BROWSER;
   const found = [...(named ? [named] : []), ...BROWSERS].find(existsSync);
   if (found) return found;
-  if (process.platform !== 'linux' || !existsSync('/usr/bin/apt-get')) {
-    throw new Error('no Chromium found: install one and name it in QUANTSCOPE_BROWSER');
-  }
-  if (process.getuid?.() !== 0) {
-    throw new Error(
-      'no Chromium found and not root: run "sudo apt-get install chromium" or name one in QUANTSCOPE_BROWSER',
-    );
-  }
-  process.stderr.write('installing chromium with apt-get\n');
-  const apt = (...args: string[]): void => {
-    execFileSync('apt-get', args, {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    });
-  };
-  apt('update', '-q');
-  try {
-    apt('install', '-y', '-q', '--no-install-recommends', 'chromium', 'fonts-dejavu-core');
-  } catch {
-    // Ubuntu's package of that name only points at a snap, which cannot be installed in a container.
-  }
+  // Ubuntu's package of that name only points at a snap, which cannot be installed in a container.
+  const failure = installSystemPackages('chromium', 'fonts-dejavu-core');
   const installed = BROWSERS.find(existsSync);
-  if (!installed) throw new Error('apt-get has no usable chromium: install one and name it in QUANTSCOPE_BROWSER');
+  if (!installed)
+    throw new Error(`no Chromium found (${failure ?? 'not in its package'}): name one in QUANTSCOPE_BROWSER`);
   return installed;
 }
 
