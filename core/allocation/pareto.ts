@@ -1,7 +1,6 @@
-// The curve of best damage over file size, and the uniform plans every engineer knows as landmarks on it.
+// The curve of best damage over file size.
 
-import type { Landmark, ParetoPoint } from '../protocol/plan.ts';
-import { storedType } from '../quant/ggufTypes.ts';
+import type { ParetoPoint } from '../protocol/plan.ts';
 import { type Frontier, frontierOf } from './frontier.ts';
 import type { AllocationProblem } from './problem.ts';
 
@@ -32,21 +31,6 @@ export function paretoCurve(
     shown.push(point(problem, vertex.bytes, vertex.damage));
   }
   return shown;
-}
-
-/** Every type of the request everywhere (with llama.cpp's fallback), whatever the rules say. */
-export function uniformLandmarks(problem: AllocationProblem): Landmark[] {
-  return problem.types.map((type) => {
-    let bytes = 0;
-    let damage = 0;
-    for (const { choices, columns } of problem.items) {
-      const stored = storedType(type, columns);
-      const choice = choices.find((candidate) => candidate.stored === stored);
-      bytes += choice?.bytes ?? 0;
-      damage += choice?.damage ?? 0;
-    }
-    return { ...point(problem, bytes, damage), label: type };
-  });
 }
 
 function point({ fixedBytes, parameters }: AllocationProblem, itemBytes: number, damage: number): ParetoPoint {

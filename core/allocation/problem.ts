@@ -55,8 +55,6 @@ export interface AllocationProblem {
   readonly targetBytes: number;
   /** Parameters of the whole model, planned or not; the divisor of bits per weight. */
   readonly parameters: number;
-  /** The types of the request, for uniform landmarks. */
-  readonly types: readonly GgufTarget[];
 }
 
 /**
@@ -82,7 +80,6 @@ export function buildProblem(
     fixedBytes: size.fixedBytes,
     targetBytes: request.targetBytes,
     parameters: countParameters(tensors),
-    types: [...new Set(request.choices)],
   };
 }
 

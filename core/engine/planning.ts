@@ -2,8 +2,10 @@
 
 import { feasibleInterval } from '../allocation/feasibleInterval.ts';
 import { type Frontier, frontierOf } from '../allocation/frontier.ts';
+import { knownPlans, landmarkOf } from '../allocation/knownPlans.ts';
 import { type MeasuredItem, measureItems } from '../allocation/measuredItems.ts';
-import { paretoCurve, uniformLandmarks } from '../allocation/pareto.ts';
+import { mixFactsOf } from '../allocation/mixFacts.ts';
+import { paretoCurve } from '../allocation/pareto.ts';
 import { type AllocationProblem, buildProblem, type SizeModel } from '../allocation/problem.ts';
 import { planSolution } from '../allocation/solution.ts';
 import { checkFeasible, type FeasibleBytes } from '../allocation/solve.ts';
@@ -56,8 +58,10 @@ export async function paretoOf(
   model: OpenModel,
   request: PlanRequest,
 ): Promise<{ points: ParetoPoint[]; landmarks: Landmark[] }> {
-  const { problem, frontier } = await prepare(model, request);
-  return { points: paretoCurve(problem, frontier), landmarks: uniformLandmarks(problem) };
+  const { problem, frontier, items } = await prepare(model, request);
+  const { checkpoint } = model;
+  const known = knownPlans(checkpoint.tensors, request.choices, mixFactsOf(checkpoint), false);
+  return { points: paretoCurve(problem, frontier), landmarks: known.map((plan) => landmarkOf(problem, items, plan)) };
 }
 
 interface Prepared {

@@ -24,7 +24,6 @@ export function problemOf(table: Table, targetBytes: number, fixedBytes = 0): Al
     fixedBytes,
     targetBytes,
     parameters: 1000,
-    types: [...GGUF_TARGETS],
   };
 }
 

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { MAX_CURVE_POINTS, paretoCurve, uniformLandmarks } from '../../../core/allocation/pareto.ts';
+import { KNOWN_MIXES, knownPlans, landmarkOf } from '../../../core/allocation/knownPlans.ts';
+import { measureItems } from '../../../core/allocation/measuredItems.ts';
+import { MAX_CURVE_POINTS, paretoCurve } from '../../../core/allocation/pareto.ts';
 import { buildProblem } from '../../../core/allocation/problem.ts';
 import { solveAllocation } from '../../../core/allocation/solve.ts';
+import { isQuantizable, storedType } from '../../../core/quant/ggufTypes.ts';
 import { model, request, size } from './model.ts';
 
 const { tensors, rows } = model();
@@ -44,18 +47,23 @@ describe('paretoCurve', () => {
     expect(paretoCurve(problem, undefined, 5).at(-1)).toEqual(all.at(-1));
   });
 
-  it('puts uniform plans on or above the curve', () => {
-    const landmarks = uniformLandmarks(problem);
-    expect(landmarks.map(({ label }) => label)).toEqual(request.choices);
+  it('puts known plans on or above the curve', () => {
+    const planned = tensors.filter(isQuantizable);
+    const items = measureItems(planned, rows, size, request.choices);
+    const facts = { architecture: 'llama', layers: 6, queriesPerKey: 1, experts: 0, is70B: false };
+    const plans = knownPlans(tensors, request.choices, facts, false);
+    const landmarks = plans.map((plan) => landmarkOf(problem, items, plan));
+    expect(landmarks.map(({ label }) => label)).toEqual([
+      ...request.choices,
+      ...KNOWN_MIXES.map((mix) => `${mix} mix`),
+    ]);
+    expect(knownPlans(tensors, ['Q4_K'], null, false).map(({ label }) => label)).toEqual(['Q4_K']);
     const q4k = landmarks.find(({ label }) => label === 'Q4_K');
-    const bytes = problem.items.reduce(
-      (sum, item) => sum + (item.choices.find((c) => c.type === 'Q4_K')?.bytes ?? 0),
-      0,
+    // Rows of 288 store Q5_0 for Q4_K.
+    const bytes = planned.map(({ shape }) =>
+      size.paddedBytes(shape[0] ?? 0, shape[1] ?? 0, storedType('Q4_K', shape[1] ?? 0)),
     );
-    // 'odd' stores Q5_0 for Q4_K; its 32-byte padded size is counted under its stored type.
-    const odd = problem.items.at(-1)?.choices.find(({ stored }) => stored === 'Q5_0')?.bytes ?? 0;
-    const oddCounted = problem.items.at(-1)?.choices.find((c) => c.type === 'Q4_K')?.bytes ?? 0;
-    expect(q4k?.bytes).toBe(size.fixedBytes + bytes - oddCounted + odd);
+    expect(q4k?.bytes).toBe(bytes.reduce((sum, each) => sum + each, size.fixedBytes));
     for (const landmark of landmarks) {
       const solved = solveAllocation({ ...problem, targetBytes: landmark.bytes });
       expect(solved.damage).toBeLessThanOrEqual(landmark.damage * (1 + 1e-12));

@@ -1,0 +1,68 @@
+// Plans every engineer knows: one type everywhere, and llama.cpp's standard mixes. Landmarks, and rivals to beat.
+
+import { matrixShape } from '../checkpoint/checkpoint.ts';
+import type { Landmark } from '../protocol/plan.ts';
+import { type GgufTarget, isQuantizable, storedType } from '../quant/ggufTypes.ts';
+import type { MeasuredItem } from './measuredItems.ts';
+import type { MixFacts } from './mixFacts.ts';
+import type { AllocationProblem } from './problem.ts';
+import { type MixTensor, mixTypes, type StandardMix } from './standardMixes.ts';
+
+export interface KnownPlan {
+  /** "Q4_K" everywhere, or "Q4_K_M mix". */
+  readonly label: string;
+  /** What each quantizable tensor is stored in, in the tensors' order. */
+  readonly types: readonly GgufTarget[];
+}
+
+/** The mixes people choose from. Those of the legacy types only differ from them in the head. */
+export const KNOWN_MIXES: readonly StandardMix[] = [
+  'Q2_K',
+  'Q3_K_S',
+  'Q3_K_M',
+  'Q3_K_L',
+  'IQ4_XS',
+  'Q4_K_S',
+  'Q4_K_M',
+  'Q5_K_S',
+  'Q5_K_M',
+  'Q6_K',
+];
+
+/**
+ * @param types  for uniform plans, in this order
+ * @param facts  null where the file says too little about the model: then there are no mixes
+ * @param imatrix whether importance weighs the quantizers
+ */
+export function knownPlans(
+  tensors: readonly MixTensor[],
+  types: readonly GgufTarget[],
+  facts: MixFacts | null,
+  imatrix: boolean,
+): KnownPlan[] {
+  const columns = tensors.filter(isQuantizable).map((tensor) => matrixShape(tensor).columns);
+  const uniform = [...new Set(types)].map((type) => {
+    return { label: type, types: columns.map((width) => storedType(type, width)) };
+  });
+  if (facts === null) return uniform;
+  const mixes = KNOWN_MIXES.map((mix) => {
+    return { label: `${mix} mix`, types: mixTypes(mix, tensors, facts, imatrix) };
+  });
+  return [...uniform, ...mixes];
+}
+
+/** Size and predicted damage of a known plan, whatever the rules say. @throws PLAN_INVALID as `MeasuredItem.choiceOf` */
+export function landmarkOf(
+  { fixedBytes, parameters }: Pick<AllocationProblem, 'fixedBytes' | 'parameters'>,
+  items: readonly MeasuredItem[],
+  { label, types }: KnownPlan,
+): Landmark {
+  let bytes = fixedBytes;
+  let damage = 0;
+  for (const [at, item] of items.entries()) {
+    const choice = item.choiceOf(types[at] ?? 'F16');
+    bytes += choice.bytes;
+    damage += choice.damage;
+  }
+  return { label, bytes, bitsPerWeight: (bytes * 8) / parameters, damage };
+}
