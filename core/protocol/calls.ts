@@ -76,7 +76,12 @@ export const ENGINE_CALLS = {
   preview: { params: byModel.extend({ request: zPlanRequest }), result: zPreview },
   pareto: {
     params: byModel.extend({ request: zPlanRequest }),
-    result: z.object({ points: z.array(zParetoPoint), landmarks: z.array(zLandmark) }),
+    result: z.object({
+      points: z.array(zParetoPoint),
+      landmarks: z.array(zLandmark),
+      /** What no plan can beat, were types continuous (reverse water-filling). */
+      bound: z.array(zParetoPoint).optional(),
+    }),
   },
   preflight: {
     params: byModel.extend({ plan: zPlan, format: zExportFormat, output: z.string() }),

@@ -2,16 +2,17 @@
 
 import { type ReactNode, useMemo, useState } from 'react';
 import { bitsPerWeight, byteParts, bytes, count, figure } from '../charts/numberFormat.ts';
-import { ParetoChart } from '../charts/ParetoChart.tsx';
-import { visibleText } from '../charts/visibleText.ts';
+import { type MeasuredPoint, ParetoChart } from '../charts/ParetoChart.tsx';
+import { shownName, visibleText } from '../charts/visibleText.ts';
 import { Button, TextField } from '../ui/toolkit.tsx';
 import { ChartWithTable } from './ChartWithTable.tsx';
 import { useModel, useSession, useView } from './context.ts';
-import { DAMAGE_MEANING } from './metrics.ts';
 import { landmarkName, paretoRows } from './paretoRows.ts';
 import { parseBudget } from './parseBudget.ts';
 import { AUTO_SENSITIVITY_PARAMETERS } from './session.ts';
 import { feasibleInterval } from './sessionState.ts';
+import { useComparison } from './useComparison.ts';
+import { useDamageWords } from './useDamageWords.ts';
 import { WhyDialog } from './WhyDialog.tsx';
 
 const SLIDER_STEPS = 2000;
@@ -71,6 +72,8 @@ function Budget(): ReactNode {
   const solveMs = useModel((s) => s.solveMs);
   const blocker = useModel((s) => s.summary?.ggufBlocker ?? null);
   const target = useView((v) => v.targetBytes);
+  const { nats } = useDamageWords();
+  const measured = useMeasuredPoints();
   const [why, setWhy] = useState(false);
   const interval = useMemo(() => feasibleInterval({ solution, pareto }), [solution, pareto]);
   const setTarget = (wanted: number): void => session.view.set({ targetBytes: Math.max(1, Math.round(wanted)) });
@@ -130,9 +133,17 @@ function Budget(): ReactNode {
             title="Damage against size"
             className="compact"
             head={<h3 className="visually-hidden">Damage against size</h3>}
-            figures={() => paretoRows(pareto, here, setTarget)}
+            figures={() => paretoRows(pareto, here, measured, setTarget)}
           >
-            <ParetoChart points={pareto.points} landmarks={pareto.landmarks} here={here} onPick={setTarget} />
+            <ParetoChart
+              points={pareto.points}
+              landmarks={pareto.landmarks}
+              bound={pareto.bound}
+              measured={measured}
+              nats={nats}
+              here={here}
+              onPick={setTarget}
+            />
           </ChartWithTable>
         )}
       </div>
@@ -191,47 +202,99 @@ function filled(target: number | null, interval: { minBytes: number; maxBytes: n
   return Math.min(100, Math.max(0, (100 * ((target ?? interval.minBytes) - interval.minBytes)) / span));
 }
 
-/** This plan beside the uniform mixes nearest in size. */
+/** Every plan of the comparison whose divergence was measured on the present text. */
+function useMeasuredPoints(): readonly MeasuredPoint[] {
+  const plans = useComparison();
+  return useMemo(
+    () =>
+      plans.flatMap(({ plan, measure }) =>
+        measure === null
+          ? []
+          : [
+              {
+                label: plan.label,
+                bytes: plan.bytes,
+                divergence: measure.divergence.mean,
+                error: measure.divergence.error,
+              },
+            ],
+      ),
+    [plans],
+  );
+}
+
+interface ComparisonRow {
+  readonly label: string;
+  readonly bytes: number;
+  readonly bitsPerWeight: number;
+  /** As the solver predicts it; NaN where nobody asked. */
+  readonly damage: number;
+  /** NaN where not measured. */
+  readonly divergence: number;
+  readonly current: boolean;
+}
+
+/** This plan beside the ones everybody knows: measured ones first, then uniform types nearest in size. */
 function Comparison(): ReactNode {
   const solution = useModel((s) => s.solution);
   const landmarks = useModel((s) => s.pareto?.landmarks ?? null);
+  const words = useDamageWords();
+  const plans = useComparison();
   if (solution === null || landmarks === null) return <div className="budget-table" />;
-  const near = [...landmarks]
-    .sort((a, b) => Math.abs(a.bytes - solution.bytes) - Math.abs(b.bytes - solution.bytes))
+  const away = (row: { bytes: number }): number => Math.abs(row.bytes - solution.bytes);
+  const measured = plans
+    .filter(({ kind, measure }) => kind !== 'current' && measure !== null)
+    .map(({ plan, predicted, measure }): ComparisonRow => {
+      const { label, bytes: size, bitsPerWeight: bits } = plan;
+      const divergence = measure?.divergence.mean ?? Number.NaN;
+      return { label, bytes: size, bitsPerWeight: bits, damage: predicted, divergence, current: false };
+    });
+  const known = landmarks.map(
+    (mark): ComparisonRow => ({ ...mark, label: landmarkName(mark.label), divergence: Number.NaN, current: false }),
+  );
+  const near = [...measured, ...known.filter((mark) => !measured.some(({ label }) => label === mark.label))]
+    .sort((a, b) => Number(Number.isNaN(a.divergence)) - Number(Number.isNaN(b.divergence)) || away(a) - away(b))
     .slice(0, SHOWN_LANDMARKS)
     .sort((a, b) => a.bytes - b.bytes);
+  const divergence = plans.find(({ kind }) => kind === 'current')?.measure?.divergence.mean ?? Number.NaN;
+  const here: ComparisonRow = { ...solution, label: 'this plan', divergence, current: true };
+  const anyMeasured = [here, ...near].some((row) => !Number.isNaN(row.divergence));
   return (
     <div className="budget-table">
-      <table className="figures" aria-label="This plan against uniform types">
+      <table className="figures" aria-label="This plan against the ones everybody knows">
         <thead>
           <tr>
             <th scope="col">
-              <span className="pill quiet">estimated</span>
+              <span className="pill quiet">{words.nats ? 'predicted' : 'estimated'}</span>
             </th>
             <th scope="col">size</th>
             <th scope="col">b/w</th>
-            <th scope="col" title={`damage, ${DAMAGE_MEANING}`}>
-              damage
+            <th scope="col" title={`damage, ${words.meaning}`}>
+              {words.short}
             </th>
+            {anyMeasured ? (
+              <th scope="col" title="KL divergence from the original, nats per token, measured">
+                <span className="pill">KL</span>
+              </th>
+            ) : null}
           </tr>
         </thead>
         <tbody>
-          <tr className="chosen">
-            <th scope="row">this plan</th>
-            <td>{bytes(solution.bytes)}</td>
-            <td>{bitsPerWeight(solution.bitsPerWeight)}</td>
-            <td data-testid="plan-damage">{figure(solution.damage)}</td>
-          </tr>
-          {near.map((mark) => (
-            <tr key={mark.label}>
-              <th scope="row">{landmarkName(mark.label)}</th>
-              <td>{bytes(mark.bytes)}</td>
-              <td>{bitsPerWeight(mark.bitsPerWeight)}</td>
-              <td>{figure(mark.damage)}</td>
+          {[here, ...near].map((row) => (
+            <tr key={row.label} className={row.current ? 'chosen' : ''}>
+              <th scope="row">{shownName(row.label, 22)}</th>
+              <td>{bytes(row.bytes)}</td>
+              <td>{bitsPerWeight(row.bitsPerWeight)}</td>
+              <td data-testid={row.current ? 'plan-damage' : undefined}>{orDash(row.damage)}</td>
+              {anyMeasured ? <td>{orDash(row.divergence)}</td> : null}
             </tr>
           ))}
         </tbody>
       </table>
     </div>
   );
+}
+
+function orDash(value: number): string {
+  return Number.isNaN(value) ? '–' : figure(value);
 }

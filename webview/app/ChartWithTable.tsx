@@ -20,7 +20,13 @@ export type ChartId =
   | 'pareto'
   | 'importance-layers'
   | 'columns'
-  | 'energy';
+  | 'energy'
+  | 'channel-layers'
+  | 'token-channels'
+  | 'input-kurtosis'
+  | 'input-channels'
+  | 'experts'
+  | 'propagated';
 
 export interface ChartWithTableProps {
   readonly id: ChartId;

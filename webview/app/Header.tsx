@@ -1,10 +1,11 @@
 // Which model this is, in one line, with the provenance of the numbers below.
 
 import type { ReactNode } from 'react';
+import type { Calibration } from '../../core/protocol/calibration.ts';
 import { FORMAT_NAMES } from '../../core/protocol/display.ts';
 import { bitsPerWeight, bytes, count, grouped } from '../charts/numberFormat.ts';
 import { shownName, visibleText } from '../charts/visibleText.ts';
-import { useModel } from './context.ts';
+import { useModel, useSession, useView } from './context.ts';
 
 export function Header(): ReactNode {
   const summary = useModel((s) => s.summary);
@@ -45,9 +46,43 @@ export function Header(): ReactNode {
           </div>
         ))}
       </dl>
+      {summary.imatrix === null ? <CalibrationPill /> : null}
       <Provenance stale={stale} task={task} importance={summary.imatrix !== null} />
     </header>
   );
+}
+
+/** What the model was run on, and the way to run it. */
+function CalibrationPill(): ReactNode {
+  const session = useSession();
+  const calibration = useModel((s) => s.calibration);
+  const running = useModel((s) => s.tasks.calibration.status === 'running');
+  const open = useView((v) => v.inspector === 'calibration');
+  const [text, look] = running
+    ? ['calibrating…', 'quiet']
+    : calibration === null || calibration === undefined
+      ? ['Calibrate…', 'quiet']
+      : calibration.stale
+        ? ['calibration stale', 'warning']
+        : [calibrationText(calibration), ''];
+  return (
+    <button
+      type="button"
+      className={`pill action ${look}`}
+      aria-pressed={open}
+      data-testid="open-calibration"
+      title={calibration == null ? 'Run the model on text' : visibleText(calibration.provenance.method)}
+      onClick={() => session.view.set((v) => ({ inspector: v.inspector === 'calibration' ? 'model' : 'calibration' }))}
+    >
+      {text}
+    </button>
+  );
+}
+
+function calibrationText({ kind, source, sequences, settings }: Calibration): string {
+  const amount =
+    settings === null ? '' : ` · ${grouped(sequences)} × ${grouped(settings.context)} · seed ${settings.seed}`;
+  return `${kind === 'measured' ? 'calibrated' : 'imatrix'} · ${shownName(source, 28)}${amount}`;
 }
 
 function Provenance(props: {

@@ -1,7 +1,11 @@
 // The right column: what the lens says about the model, or the selected tensor under it.
 
 import type { ReactNode } from 'react';
+import { ActivationsView } from '../views/activations/ActivationsView.tsx';
+import { ActivationTensor } from '../views/activations/ActivationTensor.tsx';
 import { AllocationView } from '../views/allocation/AllocationView.tsx';
+import { CalibrationView } from '../views/calibration/CalibrationView.tsx';
+import { CompareView } from '../views/compare/CompareView.tsx';
 import { ExportView } from '../views/export/ExportView.tsx';
 import { ImatrixTensor } from '../views/imatrix/ImatrixTensor.tsx';
 import { ImatrixView } from '../views/imatrix/ImatrixView.tsx';
@@ -17,8 +21,10 @@ const LENS_VIEWS: Readonly<Record<Lens, { title: string; view: () => ReactNode }
   overview: { title: 'Model', view: OverviewView },
   outliers: { title: 'Outliers', view: OutliersView },
   kurtosis: { title: 'Kurtosis', view: KurtosisView },
+  activations: { title: 'Activations', view: ActivationsView },
   sensitivity: { title: 'Sensitivity', view: SensitivityView },
   allocation: { title: 'Allocation', view: AllocationView },
+  compare: { title: 'Compare', view: CompareView },
   export: { title: 'Export', view: ExportView },
   importance: { title: 'Importance', view: ImatrixView },
 };
@@ -50,19 +56,41 @@ export function Inspector(): ReactNode {
           >
             Tensor
           </button>
+          {importance ? null : (
+            <button
+              type="button"
+              aria-pressed={inspector === 'calibration'}
+              data-testid="inspector-calibration"
+              onClick={() => session.view.set({ inspector: 'calibration' })}
+            >
+              Calibration
+            </button>
+          )}
         </fieldset>
       </div>
       <div
         className="inspector-body"
         id="inspector-body"
         role="tabpanel"
-        aria-label={inspector === 'model' ? title : 'Selected tensor'}
+        aria-label={inspector === 'model' ? title : inspector === 'tensor' ? 'Selected tensor' : 'Calibration'}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
         tabIndex={0}
         data-testid="inspector-body"
       >
-        {inspector === 'model' ? <h2 className="visually-hidden">{title}</h2> : null}
-        {inspector === 'model' ? <View /> : importance ? <ImatrixTensor /> : <TensorPanel />}
+        {inspector === 'tensor' ? null : (
+          <h2 className="visually-hidden">{inspector === 'model' ? title : 'Calibration'}</h2>
+        )}
+        {inspector === 'model' ? (
+          <View />
+        ) : inspector === 'calibration' && !importance ? (
+          <CalibrationView />
+        ) : importance ? (
+          <ImatrixTensor />
+        ) : lens === 'activations' ? (
+          <ActivationTensor />
+        ) : (
+          <TensorPanel />
+        )}
       </div>
     </>
   );

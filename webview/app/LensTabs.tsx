@@ -10,8 +10,10 @@ const LENS_LABELS: Readonly<Record<WeightLens, string>> = {
   overview: 'Overview',
   outliers: 'Outliers',
   kurtosis: 'Kurtosis',
+  activations: 'Activations',
   sensitivity: 'Sensitivity',
   allocation: 'Allocation',
+  compare: 'Compare',
   export: 'Export',
 };
 

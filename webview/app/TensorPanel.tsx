@@ -13,6 +13,7 @@ import { useModel, useView } from './context.ts';
 import { packedText } from './storedAs.ts';
 import { TensorCosts } from './TensorCosts.tsx';
 import { TensorPicture } from './TensorPicture.tsx';
+import { TensorScores } from './TensorScores.tsx';
 import { useCall } from './useCall.ts';
 
 export function TensorPanel(): ReactNode {
@@ -78,6 +79,7 @@ export function TensorPanel(): ReactNode {
             )}
           </ChartWithTable>
           {row === undefined ? null : <TensorFigures row={row} />}
+          <TensorScores tensor={selected} />
           <TensorCosts tensor={selected} />
         </>
       )}

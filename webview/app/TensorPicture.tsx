@@ -2,11 +2,12 @@
 
 import { type ReactNode, useCallback, useRef, useState } from 'react';
 import type { Tile } from '../../core/protocol/objects.ts';
-import { rampColor } from '../charts/colorScale.ts';
 import type { FigureRows } from '../charts/figureRows.ts';
+import { HeatLegend } from '../charts/HeatLegend.tsx';
 import { around, type HeatWindow, sameWindow, tileSides, wholeTensor, zoomAbout } from '../charts/heatWindow.ts';
 import { largestPoints } from '../charts/largestPoints.ts';
 import { exactFloat, figure, grouped } from '../charts/numberFormat.ts';
+import { heatPosition } from '../charts/paintTile.ts';
 import { extreme, type HeatPoint, TensorHeatmap } from '../charts/TensorHeatmap.tsx';
 import { Failed } from '../ui/states.tsx';
 import { Button } from '../ui/toolkit.tsx';
@@ -54,6 +55,7 @@ export function TensorPicture(props: { tensor: number }): ReactNode {
   const mean = row?.mean ?? 0;
   const absMax = row?.absMax ?? Math.abs(peak?.value ?? 1);
   const sigma = row?.std ?? absMax / 4;
+  const position = useCallback((value: number) => heatPosition(value, sigma, absMax), [sigma, absMax]);
   const zoomed = !sameWindow(window, limit);
 
   const pickPoint = useRef((point: HeatPoint): void => {
@@ -147,8 +149,7 @@ export function TensorPicture(props: { tensor: number }): ReactNode {
             rows={rows}
             columns={columns}
             window={window}
-            sigma={sigma}
-            absMax={absMax}
+            position={position}
             marker={channel}
             onWindow={show}
             onHover={setHover}
@@ -212,16 +213,6 @@ function heatRows(tile: Tile, mean: number, sigma: number, pick: (point: HeatPoi
       pick: () => pick(point),
     })),
   };
-}
-
-const LEGEND_STOPS = Array.from({ length: 16 }, (_, i) => rampColor('inferno', i / 15)).join(',');
-
-function HeatLegend(props: { top: number }): ReactNode {
-  return (
-    <span className="heat-legend number hint">
-      0 <span style={{ background: `linear-gradient(to right, ${LEGEND_STOPS})` }} /> {figure(props.top)}
-    </span>
-  );
 }
 
 function trim(value: number): string {

@@ -8,8 +8,8 @@ import { shownName } from '../charts/visibleText.ts';
 import { Button, TextField } from '../ui/toolkit.tsx';
 import { useSize } from '../ui/useSize.ts';
 import { useModel, useSession } from './context.ts';
-import { DAMAGE_MEANING } from './metrics.ts';
 import { matchNames } from './nameFilter.ts';
+import { useDamageWords } from './useDamageWords.ts';
 import { select } from './viewState.ts';
 
 const ROW_HEIGHT = 66;
@@ -21,6 +21,7 @@ export function WhyDialog(props: { onClose(): void }): ReactNode {
   const dialog = useRef<HTMLDialogElement>(null);
   const solution = useModel((s) => s.solution);
   const table = useModel((s) => s.table);
+  const { meaning } = useDamageWords();
   const [filter, setFilter] = useState('');
   const [list, size] = useSize<HTMLDivElement>();
   const [top, setTop] = useState(0);
@@ -53,8 +54,8 @@ export function WhyDialog(props: { onClose(): void }): ReactNode {
         </Button>
       </div>
       <p className="hint">
-        The solver minimizes damage under the size budget ({DAMAGE_MEANING}). The tensors that add most come first;
-        select one to see it in the grid.
+        The solver minimizes damage under the size budget ({meaning}). The tensors that add most come first; select one
+        to see it in the grid.
       </p>
       <TextField
         label="Filter tensors"

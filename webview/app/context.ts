@@ -3,7 +3,7 @@
 import { createContext, useContext, useMemo } from 'react';
 import { type ColorScale, colorScale } from '../charts/colorScale.ts';
 import { type GridLayout, gridLayout } from '../charts/gridLayout.ts';
-import { lensMetric, type Metric, type MetricSources } from './metrics.ts';
+import { inWordsOf, lensMetric, type Metric, type MetricSources } from './metrics.ts';
 import type { Session } from './session.ts';
 import type { SessionState } from './sessionState.ts';
 import { useStore } from './store.ts';
@@ -58,6 +58,9 @@ export function useLensFigures(): LensFigures {
   const damages = useModel((s) => s.damages);
   const solution = useModel((s) => s.solution);
   const energy = useModel((s) => s.energy);
+  const activations = useModel((s) => s.activations);
+  const scores = useModel((s) => s.scores);
+  const methods = useModel((s) => s.scoreMethods);
   const version = useModel((s) => s.figuresVersion);
   const lens = useView((v) => v.lens);
   const remembered = useView((v) => v.metrics[v.lens]);
@@ -67,19 +70,35 @@ export function useLensFigures(): LensFigures {
   const sensitivityType = useView((v) => v.sensitivityType);
   const scales = useView((v) => v.scales);
   const layout = useLayout();
-  const metric = lensMetric(lens, picked);
+  const metric = useMemo(() => inWordsOf(lensMetric(lens, picked), methods), [lens, picked, methods]);
   const usesPlan = metric.source === 'plan' ? solution : null;
   return useMemo(() => {
     // Columns are filled in place; the version says when they moved.
     void version;
     if (table === null) return { metric, values: new Float64Array(0), scale: colorScale([], metric.scale) };
-    const sources: MetricSources = { table, statistics, damages, energy, solution: usesPlan, sensitivityType };
+    const sources: MetricSources = {
+      ...{ table, statistics, damages, energy, activations, scores, sensitivityType },
+      solution: usesPlan,
+    };
     // A copy: views memoize on it, and a column filled in place would look unchanged to them.
     const values = metric.column(sources).slice();
     // Only what the grid shows sets the domain: norm vectors would stretch it.
     const shown = values.filter((_, i) => (layout.blockOf[i] ?? -1) >= 0);
     return { metric, values, scale: colorScale(shown, scales[metric.id] ?? metric.scale, metric.ramp) };
-  }, [table, statistics, damages, energy, usesPlan, version, metric, sensitivityType, scales, layout]);
+  }, [
+    table,
+    statistics,
+    damages,
+    energy,
+    activations,
+    scores,
+    usesPlan,
+    version,
+    metric,
+    sensitivityType,
+    scales,
+    layout,
+  ]);
 }
 
 /** The figure from which on cells are outlined, or null. Types are not measured against one. */

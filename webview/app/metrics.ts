@@ -1,10 +1,13 @@
 // What can colour the grid: formula, unit, default scale and where the figures come from, in one table.
 
+import type { ScoreId, ScoreMethod } from '../../core/protocol/calibration.ts';
 import type { TensorTable } from '../../core/protocol/objects.ts';
 import type { Solution } from '../../core/protocol/plan.ts';
 import type { Ramp } from '../charts/colorScale.ts';
 import { bytes, cellFigure, count, percent } from '../charts/numberFormat.ts';
 import { TYPE_BITS } from '../charts/typeBits.ts';
+import { type ActivationFigure, type ActivationFigures, activationColumn } from './activationFigures.ts';
+import type { Scores } from './scoreColumns.ts';
 import { storedBits } from './storedAs.ts';
 import type { DamageColumns, StatisticKey, StatisticsColumns, Target } from './tensorFigures.ts';
 import type { Lens, ScaleKind } from './viewState.ts';
@@ -19,6 +22,8 @@ export interface MetricSources {
   readonly damages: DamageColumns;
   /** See SessionState. */
   readonly energy: Float64Array;
+  readonly activations: ActivationFigures | null;
+  readonly scores: Scores;
   readonly solution: Solution | null;
   readonly sensitivityType: Target;
 }
@@ -31,7 +36,7 @@ export interface Metric {
   readonly unit: string;
   readonly scale: ScaleKind;
   readonly ramp: Ramp;
-  readonly source: 'header' | 'statistics' | 'sensitivity' | 'plan' | 'energy';
+  readonly source: 'header' | 'statistics' | 'sensitivity' | 'plan' | 'energy' | 'activations' | 'scores';
   /** One figure per tensor, NaN where there is none (yet). */
   column(sources: MetricSources): Float64Array;
   /** Short text for a cell. */
@@ -216,19 +221,90 @@ const IMPORTANCE: readonly Metric[] = [
   },
 ];
 
+/** Of the input of each tensor, over all tokens the model was run on. */
+const activation = (key: ActivationFigure, label: string, formula: string, unit: string): Metric => ({
+  id: `input:${key}`,
+  label,
+  formula,
+  unit,
+  scale: 'log',
+  ramp: 'inferno',
+  source: 'activations',
+  column: ({ table, activations }) =>
+    activations === null ? new Float64Array(table.names.length).fill(Number.NaN) : activationColumn(activations, key),
+  text: cellFigure,
+});
+
+const ACTIVATIONS: readonly Metric[] = [
+  activation('absMax', 'largest input', 'max|x| of the tensor’s input', 'activation'),
+  activation('kurtosis', 'kurtosis of the input', 'E[(x − μ)⁴] / σ⁴ − 3, excess, of the tensor’s input', ''),
+  activation('maxToMeanRatio', 'max / mean of the input', 'max|x| / mean|x| of the tensor’s input', ''),
+  activation('channelRatio', 'largest channel', 'largest max|x| of a channel / the median channel’s', ''),
+  activation('std', 'deviation of the input', '√E[(x − μ)²] of the tensor’s input', 'activation'),
+];
+
+/** Spoken of before the engine has told its own words. */
+const SCORE_NAMES: Readonly<Record<ScoreId, readonly [label: string, formula: string]>> = {
+  weightError: ['weight error', '‖W − Ŵ‖² / ‖W‖²'],
+  activationError: ['activation-weighted error', 'Σ E[x²] (w − ŵ)² / Σ E[x²] w²'],
+  hessianTrace: ['Hessian trace error', 'tr((W − Ŵ) H (W − Ŵ)ᵀ)'],
+  gradientTimesError: ['gradient × error', '|g · (w − ŵ)|'],
+  fisher: ['Fisher information', 'E[g²] (w − ŵ)²'],
+  blockOutputError: ['block output error', '‖y − ŷ‖² / ‖y‖²'],
+  measuredDivergence: ['measured KL divergence', 'KL(p ‖ p̂), one tensor at a time'],
+  propagatedError: ['propagated error', '‖h − ĥ‖² / ‖h‖² after each later block'],
+};
+
+export function scoreMetricId(id: ScoreId): string {
+  return `score:${id}`;
+}
+
+/** The score a metric shows; null for all other metrics. */
+export function scoreOf(metric: Pick<Metric, 'id'>): ScoreId | null {
+  const id = metric.id.startsWith('score:') ? metric.id.slice('score:'.length) : '';
+  return Object.hasOwn(SCORE_NAMES, id) ? (id as ScoreId) : null;
+}
+
+const SCORES: readonly Metric[] = (Object.keys(SCORE_NAMES) as ScoreId[]).map((id) => ({
+  id: scoreMetricId(id),
+  label: SCORE_NAMES[id][0],
+  formula: SCORE_NAMES[id][1],
+  unit: '',
+  scale: 'log',
+  ramp: 'inferno',
+  source: 'scores',
+  column: ({ table, scores }) => scores.get(id)?.values ?? new Float64Array(table.names.length).fill(Number.NaN),
+  text: cellFigure,
+}));
+
+/** A score's metric in the engine's words. */
+export function inWordsOf(metric: Metric, methods: readonly ScoreMethod[] | null): Metric {
+  const method = methods?.find(({ id }) => scoreMetricId(id) === metric.id);
+  return method === undefined ? metric : { ...metric, label: method.name, formula: method.formula, unit: method.unit };
+}
+
 const METRICS: Readonly<Record<string, Metric>> = Object.fromEntries(
-  [...STATISTICS, ...HEADER, ...IMPORTANCE, damage, chosenBits, chosenDamage, chosenError].map((metric) => [
-    metric.id,
-    metric,
-  ]),
+  [
+    ...STATISTICS,
+    ...HEADER,
+    ...IMPORTANCE,
+    ...ACTIVATIONS,
+    ...SCORES,
+    damage,
+    chosenBits,
+    chosenDamage,
+    chosenError,
+  ].map((metric) => [metric.id, metric]),
 );
 
 export const LENS_METRICS: Readonly<Record<Lens, readonly string[]>> = {
   overview: ['parameters', 'bytes', 'storedBits', 'std', 'absMax'],
   outliers: ['maxToMeanRatio', 'absMaxSigma', 'absMax', 'outlierFraction6', 'outlierFraction3', 'lod5'],
   kurtosis: ['kurtosis', 'maxToMeanRatio'],
-  sensitivity: ['damage'],
+  activations: ACTIVATIONS.map(({ id }) => id),
+  sensitivity: ['damage', ...SCORES.map(({ id }) => id)],
   allocation: ['chosenBits', 'chosenDamage', 'chosenError', 'damage'],
+  compare: ['chosenBits', 'chosenDamage'],
   export: ['chosenBits', 'chosenDamage', 'chosenError'],
   importance: ['importanceMean', 'importanceRatio', 'energyTop1', 'importanceKurtosis'],
 };

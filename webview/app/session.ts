@@ -1,6 +1,7 @@
 // One model on screen: opens it, collects streamed figures, keeps the plan solved. Views read, this file asks.
 
 import { type Event, PROTOCOL_VERSION } from '../../core/protocol/calls.ts';
+import { spellFigures } from '../../core/protocol/figures.ts';
 import type { Plan, PlanRequest } from '../../core/protocol/plan.ts';
 import { PLAN_VERSION } from '../../core/protocol/plan.ts';
 import { createEnergyReader } from './energyReader.ts';
@@ -8,8 +9,10 @@ import { createExplainer, solutionOf } from './explainer.ts';
 import type { HostClient } from './hostClient.ts';
 import { failureOf, isCancelled } from './hostFailure.ts';
 import { latestOnly } from './latestOnly.ts';
-import { feasibleInterval, IDLE, NOTHING, type SessionState, type Task, type TaskName } from './sessionState.ts';
+import { createModelRuns, type ModelRuns } from './modelRuns.ts';
+import { feasibleInterval, NOTHING, type SessionState, type TaskName } from './sessionState.ts';
 import { createStore, type Store } from './store.ts';
+import { createTaskRunner } from './taskRunner.ts';
 import { addDamages, addStatistics, damageColumns, statisticsColumns } from './tensorFigures.ts';
 import {
   fitViewState,
@@ -33,6 +36,7 @@ export interface Session {
   readonly client: HostClient;
   readonly state: Store<SessionState>;
   readonly view: Store<ViewState>;
+  readonly runs: ModelRuns;
   start(): Promise<void>;
   reopen(): Promise<void>;
   runStatistics(): Promise<void>;
@@ -60,7 +64,7 @@ export function createSession(
     ...NOTHING,
   });
   const view = createStore<ViewState>(INITIAL_VIEW_STATE);
-  const running = new Map<TaskName, AbortController>();
+  const tasks = createTaskRunner(state);
   let opening: AbortController | null = null;
   let figuresQueued = false;
   let restored = false;
@@ -71,6 +75,7 @@ export function createSession(
   let paretoCall: AbortController | null = null;
 
   const modelId = (): number | null => state.get().summary?.model ?? null;
+  const isImportance = (): boolean => (state.get().summary?.imatrix ?? null) !== null;
 
   const solver = latestOnly(
     async (request: PlanRequest, signal: AbortSignal) => {
@@ -93,13 +98,14 @@ export function createSession(
     (error) => state.set({ solveFailure: failureOf(error) }),
   );
 
+  const runs = createModelRuns({ client, state, view, tasks, moved: figuresMoved, planScoreChanged: replan });
   const explainer = createExplainer(client, state, modelId);
   const energyReader = createEnergyReader(client, state, figuresMoved);
 
   const subject = (): ViewSubject => {
     const { table, summary } = state.get();
-    const lenses = summary !== null && summary.imatrix !== null ? IMPORTANCE_LENSES : WEIGHT_LENSES;
-    return { tensorCount: table?.names.length ?? 0, lenses };
+    const lenses = isImportance() ? IMPORTANCE_LENSES : WEIGHT_LENSES;
+    return { tensorCount: table?.names.length ?? 0, lenses, fingerprint: summary?.fingerprint ?? '' };
   };
 
   client.on('statistics', ({ model, rows }) => {
@@ -112,11 +118,8 @@ export function createSession(
     addDamages(state.get().damages, rows);
     figuresMoved();
   });
-  client.on('progress', ({ model, task, done, total, message, secondsLeft }) => {
-    if ((model !== null && model !== modelId()) || task === 'evaluation' || task === 'calibration') return;
-    const name = task === 'verify' ? 'export' : task;
-    if (!running.has(name)) return;
-    setTask(name, { done, total, message, secondsLeft });
+  client.on('progress', ({ model, ...event }) => {
+    if (model === null || model === modelId()) tasks.progress(event);
   });
   client.on('changed', ({ model, message }) => {
     if (model === modelId()) state.set({ stale: message });
@@ -144,13 +147,15 @@ export function createSession(
       now.choices !== before.choices ||
       now.locks !== before.locks ||
       now.pins !== before.pins ||
-      now.minimums !== before.minimums;
+      now.minimums !== before.minimums ||
+      now.planScore !== before.planScore;
     if (rulesMoved) askPareto();
     if (rulesMoved || now.targetBytes !== before.targetBytes) askSolve();
   });
 
   function save(): void {
-    const text = JSON.stringify(view.get());
+    // Measures may hold figures that JSON cannot say.
+    const text = JSON.stringify(spellFigures(view.get()));
     memory.storeState(text);
     client.call('saveState', { state: text }).catch(() => undefined);
   }
@@ -163,30 +168,6 @@ export function createSession(
       figuresQueued = false;
       state.set((s) => ({ figuresVersion: s.figuresVersion + 1 }));
     });
-  }
-
-  function setTask(name: TaskName, patch: Partial<Task>): void {
-    state.set((s) => ({ tasks: { ...s.tasks, [name]: { ...s.tasks[name], ...patch } } }));
-  }
-
-  /** Runs one cancellable task and draws every way it can end; true when it was finished. */
-  async function runTask(name: TaskName, message: string, work: (signal: AbortSignal) => Promise<Partial<Task>>) {
-    running.get(name)?.abort();
-    const controller = new AbortController();
-    running.set(name, controller);
-    setTask(name, { ...IDLE, status: 'running', message });
-    let end: Partial<Task>;
-    try {
-      end = { status: 'done', ...(await work(controller.signal)) };
-    } catch (error) {
-      const failure = failureOf(error);
-      end = isCancelled(failure) ? { status: 'cancelled' } : { status: 'failed', failure };
-    }
-    // A newer run of the same task owns the state by now.
-    if (running.get(name) !== controller) return false;
-    running.delete(name);
-    setTask(name, end);
-    return end.status === 'done';
   }
 
   async function start(): Promise<void> {
@@ -214,8 +195,8 @@ export function createSession(
     opening?.abort();
     const mine = new AbortController();
     opening = mine;
-    for (const controller of running.values()) controller.abort();
-    running.clear();
+    tasks.cancelAll();
+    runs.cancel();
     solver.cancel();
     explainer.cancel();
     energyReader.cancel();
@@ -235,22 +216,25 @@ export function createSession(
         energy: new Float64Array(table.names.length).fill(Number.NaN),
         statistics: statisticsColumns(table.names.length),
         damages: damageColumns(table.names.length),
+        scores: new Map(),
       });
     } catch (error) {
       if (opening === mine) state.set({ phase: 'failed', failure: failureOf(error) });
       return;
     }
+    // Alongside: neither waits for the other.
+    if (!isImportance()) void runs.load();
     await runStatistics();
   }
 
   async function runStatistics(): Promise<void> {
     const model = modelId();
     if (model === null) return;
-    const finished = await runTask('statistics', 'reading tensors', async (signal) => {
+    const finished = await tasks.run('statistics', 'reading tensors', async (signal) => {
       const { cached, seconds, provenance } = await client.call('statistics', { model }, signal);
       return { cached, seconds, provenance };
     });
-    const importance = (state.get().summary?.imatrix ?? null) !== null;
+    const importance = isImportance();
     if (importance && finished) await energyReader.read();
     // An importance matrix holds nothing to quantize.
     if (importance) return;
@@ -263,11 +247,12 @@ export function createSession(
   async function runSensitivity(): Promise<void> {
     const model = modelId();
     if (model === null) return;
-    const finished = await runTask('sensitivity', 'quantizing every tensor to every type', async (signal) => {
+    const finished = await tasks.run('sensitivity', 'quantizing every tensor to every type', async (signal) => {
       const { cached, seconds, provenance } = await client.call('sensitivity', { model }, signal);
       return { cached, seconds, provenance };
     });
     if (!finished) return;
+    await runs.restorePlanScore();
     const summary = state.get().summary;
     if (view.get().targetBytes === null && summary !== null) {
       view.set({ targetBytes: Math.max(1, Math.round((summary.parameters * firstBitsPerWeight) / 8)) });
@@ -276,9 +261,14 @@ export function createSession(
   }
 
   function request(): PlanRequest | null {
-    const { targetBytes, choices, locks, pins, minimums } = view.get();
+    const { targetBytes, choices, locks, pins, minimums, planScore } = view.get();
     if (targetBytes === null || choices.length === 0) return null;
-    return { targetBytes, choices, locks, pins, minimums };
+    return { targetBytes, choices, locks, pins, minimums, ...(planScore === null ? {} : { score: planScore }) };
+  }
+
+  function replan(): void {
+    askSolve();
+    askPareto();
   }
 
   function askSolve(): void {
@@ -346,7 +336,7 @@ export function createSession(
     const { exportFormat, output } = view.get();
     if (model === null || output === '' || state.get().solution === null) return;
     state.set({ exported: null });
-    await runTask('export', 'starting', async (signal) => {
+    await tasks.run('export', 'starting', async (signal) => {
       const document = await plan();
       if (document === null) throw new Error('the plan changed while the export was starting');
       const params = { model, plan: document, format: exportFormat, output, overwrite };
@@ -360,11 +350,12 @@ export function createSession(
     client,
     state,
     view,
+    runs,
     start,
     reopen,
     runStatistics,
     runSensitivity,
-    cancel: (name) => running.get(name)?.abort(),
+    cancel: tasks.cancel,
     explain: () => explainer.soon(),
     plan,
     checkExport,

@@ -1,11 +1,15 @@
 // What one open model looks like to the views: headers, figures as they arrive, tasks, plan.
 
+import type { Calibration, Rival, ScoreMethod } from '../../core/protocol/calibration.ts';
+import type { Result } from '../../core/protocol/calls.ts';
 import type { Check, ExportResult, ModelSummary, Provenance, TensorTable } from '../../core/protocol/objects.ts';
-import type { Landmark, ParetoPoint, PlanRequest, Solution } from '../../core/protocol/plan.ts';
+import type { PlanRequest, Solution } from '../../core/protocol/plan.ts';
+import type { ActivationFigures } from './activationFigures.ts';
 import type { Failure } from './hostFailure.ts';
+import type { Scores } from './scoreColumns.ts';
 import { type DamageColumns, damageColumns, type StatisticsColumns, statisticsColumns } from './tensorFigures.ts';
 
-export type TaskName = 'statistics' | 'sensitivity' | 'export';
+export type TaskName = 'statistics' | 'sensitivity' | 'calibration' | 'score' | 'measure' | 'export';
 
 export interface Task {
   readonly status: 'idle' | 'running' | 'done' | 'cancelled' | 'failed';
@@ -31,6 +35,8 @@ export const IDLE: Task = {
   cached: 0,
 };
 
+export type Pareto = Result<'pareto'>;
+
 export interface SessionState {
   readonly phase: 'opening' | 'ready' | 'failed';
   readonly failure: Failure | null;
@@ -43,6 +49,19 @@ export interface SessionState {
   /** Of importance matrices: share of each tensor's energy in its largest 1 % of columns. */
   readonly energy: Float64Array;
   readonly figuresVersion: number;
+  /** The calibration in use; undefined until the engine was asked. */
+  readonly calibration: Calibration | null | undefined;
+  readonly calibrationFailure: Failure | null;
+  /** What running the model on that text showed; null before, and for imported matrices. */
+  readonly activations: ActivationFigures | null;
+  readonly activationsFailure: Failure | null;
+  /** Filled in place, as the statistics are. */
+  readonly scores: Scores;
+  readonly scoreMethods: readonly ScoreMethod[] | null;
+  readonly scoreMethodsFailure: Failure | null;
+  /** Plans everyone knows, near the size of the present one. */
+  readonly rivals: readonly Rival[] | null;
+  readonly rivalsFailure: Failure | null;
   readonly tasks: Readonly<Record<TaskName, Task>>;
   readonly solution: Solution | null;
   /** Whether every assignment carries its reason. */
@@ -51,7 +70,7 @@ export interface SessionState {
   readonly solveFailure: Failure | null;
   /** From asking to the answer, as the user feels it. */
   readonly solveMs: number;
-  readonly pareto: { readonly points: readonly ParetoPoint[]; readonly landmarks: readonly Landmark[] } | null;
+  readonly pareto: Pareto | null;
   readonly stale: string | null;
   readonly notice: string | null;
   readonly preflight: { readonly checks: readonly Check[]; readonly ok: boolean; readonly bytes: number } | null;
@@ -67,6 +86,15 @@ export const NOTHING: Pick<
   | 'statistics'
   | 'damages'
   | 'energy'
+  | 'calibration'
+  | 'calibrationFailure'
+  | 'activations'
+  | 'activationsFailure'
+  | 'scores'
+  | 'scoreMethods'
+  | 'scoreMethodsFailure'
+  | 'rivals'
+  | 'rivalsFailure'
   | 'tasks'
   | 'solution'
   | 'explained'
@@ -84,7 +112,16 @@ export const NOTHING: Pick<
   statistics: statisticsColumns(0),
   damages: damageColumns(0),
   energy: new Float64Array(0),
-  tasks: { statistics: IDLE, sensitivity: IDLE, export: IDLE },
+  calibration: undefined,
+  calibrationFailure: null,
+  activations: null,
+  activationsFailure: null,
+  scores: new Map(),
+  scoreMethods: null,
+  scoreMethodsFailure: null,
+  rivals: null,
+  rivalsFailure: null,
+  tasks: { statistics: IDLE, sensitivity: IDLE, calibration: IDLE, score: IDLE, measure: IDLE, export: IDLE },
   solution: null,
   explained: false,
   solvedRequest: null,

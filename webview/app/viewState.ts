@@ -1,11 +1,22 @@
 // Everything the user arranged, in one serializable object: restored on reload, linked from the tree, testable.
 
 import * as z from 'zod';
+import { ACTIVATION_STATISTICS, type RunSettings, zRunSettings, zScoreId } from '../../core/protocol/calibration.ts';
 import { zExportFormat, zTarget, zTensorIndex } from '../../core/protocol/objects.ts';
 import { zLock, zMinimum, zPin } from '../../core/protocol/plan.ts';
+import { NOTHING_COMPARED, zComparison } from './keptPlans.ts';
 
 /** Questions asked of weights. */
-export const WEIGHT_LENSES = ['overview', 'outliers', 'kurtosis', 'sensitivity', 'allocation', 'export'] as const;
+export const WEIGHT_LENSES = [
+  'overview',
+  'outliers',
+  'kurtosis',
+  'activations',
+  'sensitivity',
+  'allocation',
+  'compare',
+  'export',
+] as const;
 /** The one asked of an importance matrix, which holds no weights. */
 export const IMPORTANCE_LENSES = ['importance'] as const;
 export const LENSES = [...WEIGHT_LENSES, ...IMPORTANCE_LENSES] as const;
@@ -13,13 +24,18 @@ export type Lens = (typeof LENSES)[number];
 export const SCALE_KINDS = ['linear', 'log', 'percentile'] as const;
 export type ScaleKind = (typeof SCALE_KINDS)[number];
 
+/** A context every model has, and a few seconds' work for small ones; the cost is shown before anything runs. */
+const FIRST_RUN: RunSettings = { text: { kind: 'sample' }, context: 256, sequences: 32, seed: 0 };
+/** Other sequences than a plan was calibrated on. */
+const FIRST_EVALUATION: RunSettings = { ...FIRST_RUN, seed: 1 };
+
 const zWindow = z.tuple([z.int().nonnegative(), z.int().nonnegative()]);
 
 export const zViewState = z.object({
   version: z.literal(1),
   lens: z.enum(LENSES),
-  /** Right column: what the lens says about the model, or the selected tensor. */
-  inspector: z.enum(['model', 'tensor']),
+  /** Right column: what the lens says about the model, the selected tensor, or running the model on text. */
+  inspector: z.enum(['model', 'tensor', 'calibration']),
   display: z.enum(['grid', 'table']),
   selected: zTensorIndex.nullable(),
   /** Multi-selection of the Allocation lens. */
@@ -49,6 +65,16 @@ export const zViewState = z.object({
   minimums: z.array(zMinimum),
   exportFormat: zExportFormat,
   output: z.string(),
+  /** Text the model is calibrated on, and the one plans are measured on. */
+  calibrateOn: zRunSettings.default(FIRST_RUN),
+  measureOn: zRunSettings.default(FIRST_EVALUATION),
+  /** Of the activation maps; '' is the first one. */
+  tap: z.string().default(''),
+  activationStatistic: z.enum(ACTIVATION_STATISTICS).default('absMax'),
+  prompt: z.string().max(20_000).default(''),
+  /** Which measured score the plan spends bits by; null: by the weights alone. */
+  planScore: zScoreId.nullable().default(null),
+  comparison: zComparison.default(NOTHING_COMPARED),
 });
 
 export type ViewState = z.infer<typeof zViewState>;
@@ -81,6 +107,13 @@ export const INITIAL_VIEW_STATE: ViewState = {
   minimums: [],
   exportFormat: 'gguf',
   output: '',
+  calibrateOn: FIRST_RUN,
+  measureOn: FIRST_EVALUATION,
+  tap: '',
+  activationStatistic: 'absMax',
+  prompt: '',
+  planScore: null,
+  comparison: NOTHING_COMPARED,
 };
 
 /** Null when the text is not a view state of this version: the view then opens fresh. */
@@ -98,15 +131,18 @@ export function parseViewState(text: string | null): ViewState | null {
 export interface ViewSubject {
   readonly tensorCount: number;
   readonly lenses: readonly Lens[];
+  readonly fingerprint: string;
 }
 
 /** Lenses and indices of a state made for another version of the file are dropped where they no longer exist. */
-export function fitViewState(state: ViewState, { tensorCount, lenses }: ViewSubject): ViewState {
+export function fitViewState(state: ViewState, { tensorCount, lenses, fingerprint }: ViewSubject): ViewState {
   const lens = lenses.includes(state.lens) ? state.lens : (lenses[0] ?? 'overview');
   const selected = state.selected !== null && state.selected < tensorCount ? state.selected : null;
+  const sameFile = state.comparison.fingerprint === fingerprint;
   return {
     ...state,
     lens,
+    comparison: sameFile ? state.comparison : { ...NOTHING_COMPARED, fingerprint },
     selected,
     marked: state.marked.filter((tensor) => tensor < tensorCount),
     zoom: selected === null ? null : state.zoom,
@@ -125,6 +161,7 @@ export function steered(
   wanted: { readonly view: string; readonly tensor: number | null },
   { tensorCount, lenses }: ViewSubject,
 ): Partial<ViewState> {
+  if (wanted.view === 'calibration' && lenses.includes('activations')) return { inspector: 'calibration' };
   const lens = lenses.find((name) => name === wanted.view);
   const { tensor } = wanted;
   return {

@@ -19,11 +19,14 @@ const DECADES = 6;
 export function ColumnEnergy(props: {
   label: string;
   values: Float32Array;
+  /** How many columns there are, where `values` has one for several. */
+  columns?: number;
   mean: number;
   marked: number | null;
   onHover(column: number | null): void;
 }): ReactNode {
   const { label, values, mean, marked, onHover } = props;
+  const columns = props.columns ?? values.length;
   const [frame, { width }] = useSize<HTMLDivElement>();
   const room = Math.max(1, width - LEFT - RIGHT);
   const { points, low, high, peak } = useMemo(() => extent(values, room), [values, room]);
@@ -79,7 +82,7 @@ export function ColumnEnergy(props: {
           column
         </text>
         <text className="tick" x={LEFT + room} y={HEIGHT - 4} textAnchor="end">
-          {values.length - 1}
+          {columns - 1}
         </text>
       </svg>
     </div>

@@ -20,8 +20,8 @@ export interface TensorHeatmapProps {
   rows: number;
   columns: number;
   window: HeatWindow;
-  sigma: number;
-  absMax: number;
+  /** Where a value lies on the ramp, 0…1. */
+  position(value: number): number;
   marker: { axis: 'row' | 'column'; index: number } | null;
   onWindow(window: HeatWindow): void;
   onHover(point: HeatPoint | null): void;
@@ -35,10 +35,10 @@ const KEY_PAN = 0.2;
 const DRAG_SLACK_PX = 4;
 
 export function TensorHeatmap(props: TensorHeatmapProps): ReactNode {
-  const { label, tile, rows, columns, window, sigma, absMax, marker, onWindow, onHover, onPick, onSize } = props;
+  const { label, tile, rows, columns, window, position, marker, onWindow, onHover, onPick, onSize } = props;
   const [frame, size] = useSize<HTMLDivElement>();
   const canvas = useRef<HTMLCanvasElement>(null);
-  const image = useRef<{ tile: Tile; picture: HTMLCanvasElement } | null>(null);
+  const image = useRef<{ tile: Tile; position: unknown; picture: HTMLCanvasElement } | null>(null);
   const drag = useRef<{ x: number; y: number; window: HeatWindow; moved: boolean } | null>(null);
   const [at, setAt] = useState<{ x: number; y: number } | null>(null);
   const limit = wholeTensor(rows, columns);
@@ -53,7 +53,9 @@ export function TensorHeatmap(props: TensorHeatmapProps): ReactNode {
     node.width = Math.round(size.width * ratio);
     node.height = Math.round(size.height * ratio);
     if (tile === null) return;
-    if (image.current?.tile !== tile) image.current = { tile, picture: paint(tile, sigma, absMax) };
+    if (image.current?.tile !== tile || image.current.position !== position) {
+      image.current = { tile, position, picture: paint(tile, position) };
+    }
     // While the next tile is on its way, the last one is shown stretched to the new window.
     const perColumn = node.width / (window.columns[1] - window.columns[0]);
     const perRow = node.height / (window.rows[1] - window.rows[0]);
@@ -81,7 +83,7 @@ export function TensorHeatmap(props: TensorHeatmapProps): ReactNode {
       }
       context.stroke();
     }
-  }, [tile, window, sigma, absMax, marker, size]);
+  }, [tile, window, position, marker, size]);
 
   // React attaches wheel listeners as passive; zooming must keep the page from scrolling.
   const latest = useRef({ window, limit, onWindow });
@@ -249,14 +251,14 @@ export function extreme(tile: Tile): HeatPoint | null {
   return best < 0 ? null : cellPoint(tile, best);
 }
 
-function paint(tile: Tile, sigma: number, absMax: number): HTMLCanvasElement {
+function paint(tile: Tile, position: (value: number) => number): HTMLCanvasElement {
   const picture = document.createElement('canvas');
   picture.width = tile.width;
   picture.height = tile.height;
   const context = picture.getContext('2d');
   if (context !== null) {
     const pixels = context.createImageData(tile.width, tile.height);
-    paintTile(tile.values, sigma, absMax, pixels.data);
+    paintTile(tile.values, position, pixels.data);
     context.putImageData(pixels, 0, 0);
   }
   return picture;

@@ -1,4 +1,4 @@
-// Colours of a heatmap: magnitude in standard deviations on a compressed ramp, so that bulk and outliers both show.
+// Colours of a heatmap: values on a compressed ramp, so that bulk and outliers both show.
 
 import { rgb } from 'd3';
 import { rampColor } from './colorScale.ts';
@@ -21,13 +21,13 @@ export function heatPosition(value: number, sigma: number, absMax: number): numb
 }
 
 /** Fills RGBA pixels, one per tile cell. */
-export function paintTile(values: Float32Array, sigma: number, absMax: number, into: Uint8ClampedArray): void {
+export function paintTile(values: Float32Array, position: (value: number) => number, into: Uint8ClampedArray): void {
   table ??= packedRamp();
   const pixels = new Uint32Array(into.buffer, into.byteOffset, values.length);
   const nan = packed(NAN_COLOR);
   for (let i = 0; i < values.length; i++) {
     const value = values[i] ?? 0;
-    const level = Math.round(heatPosition(value, sigma, absMax) * (LEVELS - 1));
+    const level = Math.round(position(value) * (LEVELS - 1));
     pixels[i] = Number.isNaN(value) ? nan : (table[level] ?? 0);
   }
 }

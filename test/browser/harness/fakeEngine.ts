@@ -5,6 +5,7 @@ import type { Damage, SensitivityRow } from '../../../core/protocol/objects.ts';
 import { type Assignment, type PlanRequest, type Solution, UNPLANNED } from '../../../core/protocol/plan.ts';
 import { GGUF_TARGETS } from '../../../core/quant/ggufTypes.ts';
 import type { FakeModel } from './fakeModel.ts';
+import { fakeRuns } from './fakeRuns.ts';
 
 export type Emit = <E extends EventName>(event: E, payload: Event<E>) => void;
 export type Handler = (method: WebviewCall, params: unknown, signal: AbortSignal) => Promise<unknown>;
@@ -21,6 +22,7 @@ export function fakeEngine(model: FakeModel, emit: Emit, scanMs: number): Handle
     fingerprint: 'fake',
   };
   let rows: SensitivityRow[] | null = null;
+  const runs = fakeRuns(model, emit, scanMs);
 
   async function scan(task: 'statistics' | 'sensitivity', signal: AbortSignal) {
     for (let start = 0; start < count; start += BATCH) {
@@ -164,7 +166,7 @@ export function fakeEngine(model: FakeModel, emit: Emit, scanMs: number): Handle
         return { output, bytes: plan.solution.bytes, bitsPerWeight: plan.solution.bitsPerWeight, seconds: 1.4, verify };
       }
       default:
-        return {};
+        return (await runs(method, raw, signal)) ?? {};
     }
   };
 }

@@ -63,6 +63,8 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
       case 'saveState':
         saved.set(path, (params as { state: string }).state);
         return {};
+      case 'pickFile':
+        return { path: null };
       case 'pickOutput':
       case 'savePlan':
         return { path: join(tmpdir(), (params as { suggestedName: string }).suggestedName) };

@@ -56,7 +56,7 @@ describe('heatmap colours', () => {
 
   it('paints NaN in a colour of its own', () => {
     const pixels = new Uint8ClampedArray(8);
-    paintTile(Float32Array.of(Number.NaN, 1), 1, 1, pixels);
+    paintTile(Float32Array.of(Number.NaN, 1), (value) => value, pixels);
     expect(`#${[...pixels.slice(0, 3)].map((c) => c.toString(16).padStart(2, '0')).join('')}`).toBe(NAN_COLOR);
     expect(pixels[7]).toBe(255);
   });

@@ -37,7 +37,7 @@ describe('view state', () => {
     expect(parseViewState(JSON.stringify(older))).toEqual({ ...INITIAL_VIEW_STATE, lens: 'outliers' });
   });
 
-  const subject = { tensorCount: 5, lenses: WEIGHT_LENSES };
+  const subject = { tensorCount: 5, lenses: WEIGHT_LENSES, fingerprint: 'f' };
 
   it('is steered to lenses and tensors that exist, and by nothing else', () => {
     const state = { ...INITIAL_VIEW_STATE, inspector: 'tensor' as const };
@@ -59,7 +59,7 @@ describe('view state', () => {
   });
 
   it('shows an importance matrix under its own lens, and leaves it for weights', () => {
-    const importance = { tensorCount: 5, lenses: IMPORTANCE_LENSES };
+    const importance = { ...subject, lenses: IMPORTANCE_LENSES };
     const state = { ...INITIAL_VIEW_STATE, lens: 'allocation' as const };
     expect(fitViewState(state, importance).lens).toBe('importance');
     expect(fitViewState({ ...state, lens: 'importance' }, subject).lens).toBe('overview');

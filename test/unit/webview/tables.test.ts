@@ -157,6 +157,7 @@ describe('rows behind charts', () => {
     const { rows } = paretoRows(
       { points: [point(10), point(30)], landmarks: [{ label: 'Q4_K', ...point(20) }] },
       point(25),
+      [],
       (bytes) => taken.push(bytes),
     );
     expect(rows.map((r) => r.cells[0])).toEqual(['best plan', 'uniform Q4_K', 'this plan', 'best plan']);

@@ -2,8 +2,8 @@
 
 import { type ReactNode, useMemo } from 'react';
 import { useModel, useSession, useView } from '../../app/context.ts';
-import { DAMAGE_MEANING } from '../../app/metrics.ts';
 import { TARGETS } from '../../app/tensorFigures.ts';
+import { useDamageWords } from '../../app/useDamageWords.ts';
 import { useSavePlan } from '../../app/useSavePlan.ts';
 import { bytes, count, figure } from '../../charts/numberFormat.ts';
 import { bitsColor, TYPE_BITS } from '../../charts/typeBits.ts';
@@ -12,6 +12,8 @@ import { Empty } from '../../ui/states.tsx';
 import { Button, Checkbox } from '../../ui/toolkit.tsx';
 import { LockRules } from './LockRules.tsx';
 import { Minimums } from './Minimums.tsx';
+import { PlanMeasurement } from './PlanMeasurement.tsx';
+import { PlanScore } from './PlanScore.tsx';
 import { SelectionTools } from './SelectionTools.tsx';
 
 export function AllocationView(): ReactNode {
@@ -23,6 +25,7 @@ export function AllocationView(): ReactNode {
   return (
     <article data-testid="allocation">
       <SelectionTools />
+      <PlanScore />
       <h3>Types the plan may use</h3>
       <div className="choice-grid">
         {TARGETS.map((type) => (
@@ -72,8 +75,9 @@ export function AllocationView(): ReactNode {
       )}
       <h3>What the plan gives</h3>
       {solution === null ? <Empty>No plan yet: it needs sensitivity first.</Empty> : <TypeShares />}
+      <PlanMeasurement />
       <div className="button-row">
-        <Button appearance="primary" testId="save-plan" disabled={solution === null} onClick={save.run}>
+        <Button testId="save-plan" disabled={solution === null} onClick={save.run}>
           Save plan…
         </Button>
         <span className="hint" role="status" data-testid="save-plan-status">
@@ -91,6 +95,7 @@ function trimBits(bits: number): string {
 function TypeShares(): ReactNode {
   const solution = useModel((s) => s.solution);
   const table = useModel((s) => s.table);
+  const { meaning } = useDamageWords();
   const shares = useMemo(() => {
     const elements = new Map<string, number>();
     table?.names.forEach((name, t) => {
@@ -126,7 +131,7 @@ function TypeShares(): ReactNode {
             <th scope="col">tensors</th>
             <th scope="col">parameters</th>
             <th scope="col">size</th>
-            <th scope="col" title={DAMAGE_MEANING}>
+            <th scope="col" title={meaning}>
               damage
             </th>
           </tr>
@@ -146,7 +151,7 @@ function TypeShares(): ReactNode {
           ))}
         </tbody>
       </table>
-      <p className="hint">Damage is {DAMAGE_MEANING}.</p>
+      <p className="hint">Damage is {meaning}.</p>
     </>
   );
 }

@@ -11,6 +11,7 @@ import { LayerLines, type LayerSeries } from '../../charts/LayerLines.tsx';
 import { layerSeries } from '../../charts/layerSeries.ts';
 import { cellFigure, figure } from '../../charts/numberFormat.ts';
 import { Empty } from '../../ui/states.tsx';
+import { InputKurtosis } from '../activations/InputKurtosis.tsx';
 import { layerRows, scatterRows } from './kurtosisRows.ts';
 
 export function KurtosisView(): ReactNode {
@@ -51,6 +52,7 @@ export function KurtosisView(): ReactNode {
         the rest. <strong>Neither kurtosis nor max/mean alone predicts damage</strong>: see Sensitivity for what
         quantizing does.
       </p>
+      <InputKurtosis />
       {kurtosis.length === 0 ? null : (
         <>
           <ChartWithTable id="kurtosis-layers" title="Excess kurtosis by layer" figures={() => layerRows(kurtosis)}>

@@ -1,0 +1,131 @@
+// Plans put aside for comparison and what was measured of any plan: small enough to live in the view state.
+
+import * as z from 'zod';
+import {
+  type PlanMeasure,
+  type Rival,
+  type RunSettings,
+  zPlanMeasure,
+  zRunSettings,
+} from '../../core/protocol/calibration.ts';
+import { zFigure } from '../../core/protocol/objects.ts';
+import type { Solution } from '../../core/protocol/plan.ts';
+import { TARGETS } from './tensorFigures.ts';
+
+/** View states are bounded to a million characters. */
+const MAX_KEPT_CHARACTERS = 400_000;
+const MAX_KEPT = 8;
+const MAX_MEASURES = 48;
+const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
+const NONE = '.';
+
+export const zKeptPlan = z.object({
+  label: z.string().max(200),
+  bytes: z.number(),
+  bitsPerWeight: z.number(),
+  /** Damage as it was predicted when the plan was kept. */
+  predicted: zFigure,
+  /** One letter per tensor of the table; a dot where the plan leaves it as it is. */
+  code: z.string().max(MAX_KEPT_CHARACTERS),
+});
+
+export const zComparison = z.object({
+  /** Of the model all this is about; another one's is dropped. */
+  fingerprint: z.string(),
+  kept: z.array(zKeptPlan).max(MAX_KEPT),
+  measures: z.array(z.object({ plan: z.string(), settings: zRunSettings, measure: zPlanMeasure })).max(MAX_MEASURES),
+});
+
+export type KeptPlan = z.infer<typeof zKeptPlan>;
+export type Comparison = z.infer<typeof zComparison>;
+
+export const NOTHING_COMPARED: Comparison = { fingerprint: '', kept: [], measures: [] };
+
+export function typesOf(solution: Solution): Record<string, string> {
+  return Object.fromEntries(Object.entries(solution.tensors).map(([name, { type }]) => [name, type]));
+}
+
+/** The same types have the same key, whatever plan they came from (FNV-1a, 2 × 32 bits). */
+export function planKey(types: Readonly<Record<string, string>>): string {
+  let [a, b] = [0x811c9dc5, 0x1b873593];
+  for (const name of Object.keys(types).sort()) {
+    const text = `${name}\0${types[name]}\n`;
+    for (let i = 0; i < text.length; i++) {
+      const code = text.charCodeAt(i);
+      a = Math.imul(a ^ code, 0x01000193);
+      b = Math.imul(b ^ (code + 0x9e), 0x01000193) ^ (b >>> 13);
+    }
+  }
+  return (a >>> 0).toString(16).padStart(8, '0') + (b >>> 0).toString(16).padStart(8, '0');
+}
+
+/** Null where the model has more tensors than a view state can remember. */
+export function keptPlan(label: string, solution: Solution, names: readonly string[]): KeptPlan | null {
+  if (names.length > MAX_KEPT_CHARACTERS) return null;
+  const code = names.map((name) => {
+    const assigned = Object.hasOwn(solution.tensors, name) ? solution.tensors[name] : undefined;
+    return assigned === undefined ? NONE : (LETTERS[TARGETS.indexOf(assigned.type)] ?? NONE);
+  });
+  const { bytes, bitsPerWeight, damage } = solution;
+  return { label, bytes, bitsPerWeight, predicted: damage, code: code.join('') };
+}
+
+export function rivalOf(kept: KeptPlan, names: readonly string[]): Rival {
+  const types: [string, string][] = [];
+  names.forEach((name, t) => {
+    const type = TARGETS[LETTERS.indexOf(kept.code[t] ?? NONE)];
+    if (type !== undefined) types.push([name, type]);
+  });
+  const { label, bytes, bitsPerWeight } = kept;
+  // fromEntries, not assignment: a tensor may be called __proto__.
+  return { label, bytes, bitsPerWeight, types: Object.fromEntries(types) };
+}
+
+/** The newest come first; the oldest go where there is no room. */
+export function keep(comparison: Comparison, plan: KeptPlan): Comparison {
+  const others = comparison.kept.filter((entry) => entry.code !== plan.code);
+  let room = MAX_KEPT_CHARACTERS;
+  const kept = [plan, ...others].slice(0, MAX_KEPT).filter((entry) => {
+    room -= entry.code.length;
+    return room >= 0;
+  });
+  return { ...comparison, kept };
+}
+
+export function unkeep(comparison: Comparison, plan: KeptPlan): Comparison {
+  return { ...comparison, kept: comparison.kept.filter((entry) => entry !== plan) };
+}
+
+export function addMeasures(
+  comparison: Comparison,
+  plans: readonly Rival[],
+  measures: readonly PlanMeasure[],
+  settings: RunSettings,
+): Comparison {
+  const added = measures.flatMap((measure, i) => {
+    const plan = plans[i];
+    return plan === undefined ? [] : [{ plan: planKey(plan.types), settings, measure }];
+  });
+  const same = (a: Comparison['measures'][number], b: Comparison['measures'][number]): boolean =>
+    a.plan === b.plan && sameSettings(a.settings, b.settings);
+  const others = comparison.measures.filter((old) => !added.some((entry) => same(entry, old)));
+  return { ...comparison, measures: [...added, ...others].slice(0, MAX_MEASURES) };
+}
+
+/** What was measured of a plan on these settings, or null. */
+export function measureOf(comparison: Comparison, plan: string, settings: RunSettings): PlanMeasure | null {
+  return (
+    comparison.measures.find((entry) => entry.plan === plan && sameSettings(entry.settings, settings))?.measure ?? null
+  );
+}
+
+export function sameSettings(a: RunSettings, b: RunSettings): boolean {
+  const path = ({ text }: RunSettings): string => (text.kind === 'file' ? text.path : '');
+  return (
+    a.text.kind === b.text.kind &&
+    path(a) === path(b) &&
+    a.context === b.context &&
+    a.sequences === b.sequences &&
+    a.seed === b.seed
+  );
+}

@@ -1,0 +1,19 @@
+// The plans being compared, for whoever shows one.
+
+import { useMemo } from 'react';
+import { type ComparedPlan, comparedPlans } from './comparison.ts';
+import { useModel, useView } from './context.ts';
+
+const NONE: readonly never[] = [];
+
+export function useComparison(): readonly ComparedPlan[] {
+  const solution = useModel((s) => s.solution);
+  const rivals = useModel((s) => s.rivals ?? NONE);
+  const names = useModel((s) => s.table?.names ?? NONE);
+  const comparison = useView((v) => v.comparison);
+  const settings = useView((v) => v.measureOn);
+  return useMemo(
+    () => comparedPlans({ solution, rivals, comparison, names, settings }),
+    [solution, rivals, comparison, names, settings],
+  );
+}

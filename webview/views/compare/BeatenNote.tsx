@@ -1,0 +1,46 @@
+// A plan of the same size did less harm than ours: said plainly, with the way to take it over.
+
+import type { ReactNode } from 'react';
+import type { Rival } from '../../../core/protocol/calibration.ts';
+import type { Defeat } from '../../app/comparison.ts';
+import { useSession } from '../../app/context.ts';
+import { TARGETS, type Target } from '../../app/tensorFigures.ts';
+import type { ViewState } from '../../app/viewState.ts';
+import { figure, percent } from '../../charts/numberFormat.ts';
+import { shownName } from '../../charts/visibleText.ts';
+import { WarningIcon } from '../../ui/icons.tsx';
+import { Button } from '../../ui/toolkit.tsx';
+
+/** A view state holds so many pins at most; plans of more tensors than this are opened as text instead. */
+export const MOST_PINS = 8000;
+
+export function BeatenNote(props: { defeat: Defeat }): ReactNode {
+  const { winner, by, sure } = props.defeat;
+  const session = useSession();
+  const { plan, measure } = winner;
+  const pinnable = Object.keys(plan.types).length <= MOST_PINS;
+  const share = by / (by + (measure?.divergence.mean ?? 0));
+  return (
+    <div className="notice warning inline" role="alert" data-testid="beaten">
+      <WarningIcon />
+      <span>
+        <strong>{shownName(plan.label, 40)}</strong> measured better than this plan at no larger size: {figure(by)} nats
+        per token less, {percent(share)}
+        {sure ? '' : ', within what the two errors leave open'}.
+      </span>
+      {pinnable ? (
+        <Button testId="take-over" onClick={() => session.view.set((v) => takenOver(v, plan))}>
+          Take it over
+        </Button>
+      ) : null}
+    </div>
+  );
+}
+
+/** Every tensor of the plan pinned to its type, under a budget that fits it. Pins stay sorted by name. */
+export function takenOver(state: ViewState, plan: Rival): Partial<ViewState> {
+  const isTarget = (type: string): type is Target => (TARGETS as readonly string[]).includes(type);
+  const pins = Object.entries(plan.types).flatMap(([name, type]) => (isTarget(type) ? [{ name, type }] : []));
+  pins.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return { pins, targetBytes: Math.max(state.targetBytes ?? 0, plan.bytes) };
+}

@@ -1,0 +1,156 @@
+// One row per plan: size, prediction, and what was measured, each figure with its error under it.
+
+import type { ReactNode } from 'react';
+import type { Rival } from '../../../core/protocol/calibration.ts';
+import type { ComparedPlan } from '../../app/comparison.ts';
+import { useSession } from '../../app/context.ts';
+import { unkeep } from '../../app/keptPlans.ts';
+import type { DamageWords } from '../../app/useDamageWords.ts';
+import { csvText } from '../../charts/figureRows.ts';
+import { bitsPerWeight, bytes, figure, percent } from '../../charts/numberFormat.ts';
+import { shownName, visibleText } from '../../charts/visibleText.ts';
+import { CopyButton } from '../../ui/CopyButton.tsx';
+import { Button } from '../../ui/toolkit.tsx';
+
+export function PlanTable(props: {
+  plans: readonly ComparedPlan[];
+  best: ComparedPlan | null;
+  words: DamageWords;
+  running: boolean;
+  onMeasure(plan: Rival): void;
+}): ReactNode {
+  const { plans, best, words, running, onMeasure } = props;
+  const session = useSession();
+  return (
+    <>
+      <div className="section-head">
+        <h3>Plans</h3>
+        <CopyButton testId="compare-copy" text={() => planCsv(plans)}>
+          Copy as CSV
+        </CopyButton>
+      </div>
+      <section
+        className="table-scroll plans"
+        aria-label="Plans"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard.
+        tabIndex={0}
+      >
+        <table className="figures" aria-label="Plans compared" data-testid="compare-table">
+          <thead>
+            <tr>
+              <th scope="col">plan</th>
+              <th scope="col">size</th>
+              <th scope="col" title={words.meaning}>
+                predicted
+              </th>
+              <th scope="col" title="KL(original ‖ plan), nats per token: mean ± standard error, and 99.9 % of tokens">
+                KL, 99.9 %
+              </th>
+              <th scope="col">perplexity</th>
+              <th scope="col" title="how often the likeliest token is that of the original">
+                top 1
+              </th>
+              <th scope="col" title="estimated generation speed">
+                tokens/s
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {plans.map((entry) => {
+              const { key, kind, plan, predicted, measure, kept } = entry;
+              const shown = measure?.predicted ?? Number.NaN;
+              const guess = Number.isNaN(predicted) ? shown : predicted;
+              return (
+                <tr key={key} className={kind === 'current' ? 'chosen' : ''} data-testid={`plan-${kind}`}>
+                  <th scope="row">
+                    {shownName(plan.label, 30)}
+                    {entry === best ? <span className="pill best">best measured</span> : null}
+                    {kept === null ? null : (
+                      <Button
+                        appearance="icon"
+                        label={`Forget ${visibleText(plan.label)}`}
+                        onClick={() => session.view.set((v) => ({ comparison: unkeep(v.comparison, kept) }))}
+                      >
+                        ×
+                      </Button>
+                    )}
+                  </th>
+                  <Pair first={bytes(plan.bytes)} second={`${bitsPerWeight(plan.bitsPerWeight)} b/w`} />
+                  <Pair first={Number.isNaN(guess) ? '–' : figure(guess)} second="" />
+                  {measure === null ? (
+                    <td colSpan={4} className="unmeasured">
+                      <Button
+                        className="small"
+                        testId={`measure-${kind}`}
+                        disabled={running}
+                        label={`Measure ${visibleText(plan.label)}`}
+                        onClick={() => onMeasure(plan)}
+                      >
+                        Measure
+                      </Button>
+                    </td>
+                  ) : (
+                    <>
+                      <Pair
+                        first={`${figure(measure.divergence.mean)} ± ${figure(measure.divergence.error)}`}
+                        second={figure(measure.divergence.p999)}
+                      />
+                      <Pair
+                        first={`${figure(measure.perplexity)} ± ${figure(measure.perplexityError)}`}
+                        second={`from ${figure(measure.originalPerplexity)}`}
+                      />
+                      <Pair first={percent(measure.topAgreement)} second={`± ${percent(measure.topAgreementError)}`} />
+                      <Pair
+                        first={Number.isNaN(measure.tokensPerSecond) ? '–' : figure(measure.tokensPerSecond)}
+                        second="estimated"
+                        title={visibleText(measure.speedBasis)}
+                      />
+                    </>
+                  )}
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </section>
+      {speedBasis(plans) === '' ? null : (
+        <p className="hint" data-testid="speed-basis">
+          tokens/s: {visibleText(speedBasis(plans))}
+        </p>
+      )}
+    </>
+  );
+}
+
+function Pair(props: { first: string; second: string; title?: string }): ReactNode {
+  return (
+    <td title={props.title}>
+      {props.first}
+      {props.second === '' ? null : <span className="hint second">{props.second}</span>}
+    </td>
+  );
+}
+
+function speedBasis(plans: readonly ComparedPlan[]): string {
+  return plans.find(({ measure }) => measure !== null)?.measure?.speedBasis ?? '';
+}
+
+function planCsv(plans: readonly ComparedPlan[]): string {
+  const labels = [
+    ...['plan', 'bytes', 'bits per weight', 'predicted', 'KL mean', 'KL error', 'KL 99 %', 'KL 99.9 %'],
+    ...['perplexity', 'perplexity error', 'original perplexity', 'top 1', 'top 1 error', 'tokens', 'tokens/s', 'how'],
+  ];
+  return csvText(
+    labels,
+    plans.map(({ plan, predicted, measure: m }) => [
+      ...[plan.label, plan.bytes, plan.bitsPerWeight, predicted],
+      ...(m === null
+        ? []
+        : [
+            ...[m.divergence.mean, m.divergence.error, m.divergence.p99, m.divergence.p999],
+            ...[m.perplexity, m.perplexityError, m.originalPerplexity, m.topAgreement, m.topAgreementError],
+            ...[m.tokens, m.tokensPerSecond, m.provenance.method],
+          ]),
+    ]),
+  );
+}
