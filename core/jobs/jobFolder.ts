@@ -13,10 +13,9 @@ import { createHash } from 'node:crypto';
 import { basename, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { QuantscopeError } from '../base/errors.ts';
-import { createExclusively } from '../io/exclusiveFile.ts';
 import { pathExists } from '../io/folder.ts';
-import { makeFolder, makeNewFolder } from '../io/moveFolder.ts';
-import { readTextFile } from '../io/textFile.ts';
+import { makeFolder, makeNewFolder, moveFolder, removeTree } from '../io/moveFolder.ts';
+import { readTextFile, writeTextFile } from '../io/textFile.ts';
 import { spellFigures } from '../protocol/figures.ts';
 import { type Job, zJob } from '../protocol/jobs.ts';
 import { openJournal } from './journal.ts';
@@ -52,19 +51,30 @@ export function jobPaths(path: string): JobPaths {
 }
 
 /**
- * `job.json` comes last: a folder without it is no job.
+ * Made beside and renamed: the folder is a whole job or not there.
  * @throws OUTPUT_EXISTS, OUTPUT_INVALID, FILE_UNREADABLE, DISK_FULL
  */
 export async function writeJobFolder(folder: string, job: Job): Promise<JobPaths> {
-  const paths = jobPaths(folder);
-  await makeNewFolder(paths.folder);
+  const final = jobPaths(folder);
+  const paths = jobPaths(`${final.folder}.draft-${process.pid}`);
+  try {
+    await makeNewFolder(paths.folder);
+    await writeFiles(paths, job);
+    await moveFolder(paths.folder, final.folder);
+    return final;
+  } catch (error) {
+    await removeTree(paths.folder);
+    throw error;
+  }
+}
+
+async function writeFiles(paths: JobPaths, job: Job): Promise<void> {
   await makeFolder(paths.runners);
   const text = `${JSON.stringify(spellFigures(job), null, 2)}\n`;
   await using journal = await openJournal(paths.journal);
   await journal.append({ type: 'created', sha256: sha256(text) });
   await journal.sync();
-  await createExclusively(paths.job, text);
-  return paths;
+  await writeTextFile(paths.job, text);
 }
 
 export interface ReadJob {

@@ -7,7 +7,6 @@ const MIN_SHARE_FOR_ESTIMATE = 0.02;
 
 export class JobProgress {
   readonly #listen: (progress: Progress) => void;
-  #phase: Progress['phase'] = 'preparing';
   #began = performance.now();
   #skippedBytes = 0;
   #now: Progress = { phase: 'preparing', doneBytes: 0, totalBytes: 0, message: '', secondsLeft: null };
@@ -22,16 +21,20 @@ export class JobProgress {
 
   /** @param skippedBytes that count as done and took no time */
   enter(phase: Progress['phase'], skippedBytes = 0): void {
-    this.#phase = phase;
     this.#began = performance.now();
     this.#skippedBytes = skippedBytes;
+    this.#tell({ ...this.#now, phase, message: '', secondsLeft: null });
   }
 
   report(doneBytes: number, totalBytes: number, message: string): void {
     const share = (doneBytes - this.#skippedBytes) / Math.max(1, totalBytes - this.#skippedBytes);
     const seconds = (performance.now() - this.#began) / 1000;
     const secondsLeft = share >= MIN_SHARE_FOR_ESTIMATE ? seconds * (1 / share - 1) : null;
-    this.#now = { phase: this.#phase, doneBytes, totalBytes, message, secondsLeft };
-    this.#listen(this.#now);
+    this.#tell({ phase: this.#now.phase, doneBytes, totalBytes, message, secondsLeft });
+  }
+
+  #tell(progress: Progress): void {
+    this.#now = progress;
+    this.#listen(progress);
   }
 }

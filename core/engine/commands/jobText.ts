@@ -28,6 +28,7 @@ export function statusText(status: JobStatus): string {
 }
 
 export function jobLines(jobs: readonly JobStatus[]): string {
+  if (jobs.length === 0) return 'no jobs\n';
   const rows = jobs.map(({ folder, state, bytes, createdAt }) => [
     printable(folder),
     state,

@@ -1,0 +1,107 @@
+// kill -9 of the runner at random moments, from its first instruction to its last; and of the process that started it.
+
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { readRecords, unitsIn, until } from '../journal.ts';
+import { ended, type Rig, start, stateOf, wish } from '../rig.ts';
+import { type Counts, compareOutput, expect, type Scenario } from '../scenario.ts';
+
+const KILLS = 50;
+/** Of one job, before it may finish. */
+const MAX_KILLS_OF_A_JOB = 6;
+
+/** What a kill left: units journaled, and bytes of the file beyond the last of them. */
+interface Left {
+  readonly journaled: number;
+  readonly fileBytes: number;
+}
+
+export const killedRunner: Scenario = {
+  name: `runner killed at ${KILLS} random moments`,
+  async run(rig, counts, dice) {
+    const began = counts.injected;
+    let jobs = 0;
+    for (; counts.injected - began < KILLS; jobs++) {
+      const folder = join(rig.folder, `killed ${jobs}`);
+      const left: Left[] = [];
+      let finished = false;
+      for (let kill = dice.below(MAX_KILLS_OF_A_JOB) + 1; kill > 0 && !finished; kill--) {
+        const killed = await runAndKill(rig, folder, (dice.below(1000) / 1000) * rig.jobMs, counts);
+        if (killed) left.push(leftBy(folder));
+        finished = !killed;
+      }
+      if (!finished) await run(rig, folder, counts);
+      compareOutput(rig, counts, folder);
+      checkNothingTwice(folder, left, counts);
+    }
+    return `${jobs} jobs`;
+  },
+};
+
+export const killedEngine: Scenario = {
+  name: 'engine killed that started the job',
+  async run(rig, counts) {
+    const folder = join(rig.folder, 'orphan');
+    const engine = start(rig, ['job', 'submit', ...wish(rig, folder)]);
+    const end = ended(engine);
+    await until('the runner to begin', () => unitsIn(folder).length > 0);
+    engine.kill('SIGKILL');
+    await end;
+    counts.injected += 1;
+    await until('the job to end', () => readRecords(folder).at(-1)?.record.type === 'succeeded');
+    expect((await stateOf(rig, folder)) === 'succeeded', 'the job did not succeed');
+    compareOutput(rig, counts, folder);
+    return 'the runner went on';
+  },
+};
+
+/** @returns false when the runner was done before */
+async function runAndKill(rig: Rig, folder: string, afterMs: number, counts: Counts): Promise<boolean> {
+  const runner = begin(rig, folder, counts);
+  const end = ended(runner);
+  await new Promise((done) => setTimeout(done, afterMs));
+  runner.kill('SIGKILL');
+  const { signal, code, stderr } = await end;
+  if (signal === 'SIGKILL') {
+    counts.injected += 1;
+    return true;
+  }
+  expect(code === 0, `the runner ended with ${code}: ${stderr}`);
+  return false;
+}
+
+async function run(rig: Rig, folder: string, counts: Counts): Promise<void> {
+  const { code, stderr } = await ended(begin(rig, folder, counts));
+  expect(code === 0, `the resume ended with ${code}: ${stderr}`);
+}
+
+/** A kill before the job's folder had its name leaves nothing to resume. */
+function begin(rig: Rig, folder: string, counts: Counts) {
+  if (!existsSync(folder)) return start(rig, ['job', 'run', ...wish(rig, folder)]);
+  counts.resumes += 1;
+  return start(rig, ['job', 'run', folder]);
+}
+
+function leftBy(folder: string): Left {
+  const file = join(folder, 'out.partial', 'model.gguf');
+  return { journaled: unitsIn(folder).length, fileBytes: existsSync(file) ? statSync(file).size : 0 };
+}
+
+/** Every unit is journaled once, and no kill cost more than the one unit under way. */
+function checkNothingTwice(folder: string, left: readonly Left[], counts: Counts): void {
+  const units = unitsIn(folder);
+  const twice = units.length - new Set(units.map(({ unit }) => unit)).size;
+  let journaled = 0;
+  let forgotten = 0;
+  for (const { record } of readRecords(folder)) {
+    if (record.type === 'unit') journaled += 1;
+    if (record.type === 'prepared') forgotten += journaled - record.kept;
+  }
+  const overhangs = left.filter(({ journaled, fileBytes }) => {
+    const next = units[journaled];
+    return next !== undefined && fileBytes > next.offset + next.bytes;
+  });
+  counts.losses += twice + forgotten + overhangs.length;
+  expect(twice === 0 && forgotten === 0, `${folder}: ${twice} units done twice, ${forgotten} forgotten`);
+  expect(overhangs.length === 0, `${folder}: a kill cost more than one unit`);
+}
