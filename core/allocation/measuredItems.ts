@@ -15,6 +15,9 @@ export type PlannedTensor = Pick<
 export interface MeasuredItem {
   /** The item as it is without rules. */
   readonly free: AllocationItem;
+  readonly elements: number;
+  /** Damage per unit of relative error. */
+  readonly weight: number;
   /** A choice for a type the request lacks. @throws PLAN_INVALID where its damage was not measured */
   choiceOf(type: GgufTarget): Choice;
 }
@@ -66,7 +69,8 @@ export function measureItems(
     const allowed = choices.flatMap((choice, index) => (usable(choice) ? [index] : []));
     if (allowed.length === 0) allowed.push(choices.push(choiceOf('F16')) - 1);
     const { name, role } = tensor;
-    return { free: { name, role, columns, choices, allowed, rule: { kind: 'free' }, nonFinite }, choiceOf };
+    const free: AllocationItem = { name, role, columns, choices, allowed, rule: { kind: 'free' }, nonFinite };
+    return { free, elements: tensor.elements, weight, choiceOf };
   });
 }
 

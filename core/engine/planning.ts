@@ -7,13 +7,15 @@ import { type MeasuredItem, measureItems } from '../allocation/measuredItems.ts'
 import { mixFactsOf } from '../allocation/mixFacts.ts';
 import { paretoCurve } from '../allocation/pareto.ts';
 import { type AllocationProblem, buildProblem, type SizeModel } from '../allocation/problem.ts';
+import { BOUND_BASIS, rateBound } from '../allocation/rateBound.ts';
 import { planSolution } from '../allocation/solution.ts';
 import { checkFeasible, type FeasibleBytes } from '../allocation/solve.ts';
 import { QuantscopeError } from '../base/errors.ts';
 import { countParameters } from '../checkpoint/checkpoint.ts';
 import { refuseImatrix } from '../checkpoint/imatrixDetails.ts';
 import { ggufSize } from '../export/gguf/layout.ts';
-import type { Landmark, ParetoPoint, PlanRequest, Preview, Solved } from '../protocol/plan.ts';
+import type { Result } from '../protocol/calls.ts';
+import type { PlanRequest, Preview, Solved } from '../protocol/plan.ts';
 import { isQuantizable } from '../quant/ggufTypes.ts';
 import { previewPlan } from './preview.ts';
 import type { OpenModel } from './session.ts';
@@ -54,14 +56,18 @@ function indexOf(model: OpenModel): Map<string, number> {
   return index;
 }
 
-export async function paretoOf(
-  model: OpenModel,
-  request: PlanRequest,
-): Promise<{ points: ParetoPoint[]; landmarks: Landmark[] }> {
+export async function paretoOf(model: OpenModel, request: PlanRequest): Promise<Result<'pareto'>> {
   const { problem, frontier, items } = await prepare(model, request);
   const { checkpoint } = model;
   const known = knownPlans(checkpoint.tensors, request.choices, mixFactsOf(checkpoint), false);
-  return { points: paretoCurve(problem, frontier), landmarks: known.map((plan) => landmarkOf(problem, items, plan)) };
+  const points = paretoCurve(problem, frontier);
+  const maxBytes = points.at(-1)?.bytes ?? 0;
+  return {
+    points,
+    landmarks: known.map((plan) => landmarkOf(problem, items, plan)),
+    bound: rateBound(items, { ...problem, maxBytes }),
+    boundBasis: BOUND_BASIS,
+  };
 }
 
 interface Prepared {

@@ -81,6 +81,8 @@ export const ENGINE_CALLS = {
       landmarks: z.array(zLandmark),
       /** What no plan can beat, were types continuous (reverse water-filling). */
       bound: z.array(zParetoPoint).optional(),
+      /** What the bound takes for granted, for people. */
+      boundBasis: z.string().optional(),
     }),
   },
   preflight: {

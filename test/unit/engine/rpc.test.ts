@@ -41,10 +41,12 @@ describe('rpc', () => {
     const request = { targetBytes: 3_000_000, choices: ['Q4_K', 'Q6_K', 'Q2_K'], locks: [], pins: [], minimums: [] };
     const solution = ENGINE_CALLS.solve.result.parse(await connection.sendRequest('solve', { model, request }));
     expect(solution.bytes).toBeLessThanOrEqual(request.targetBytes);
-    const { points, landmarks } = ENGINE_CALLS.pareto.result.parse(
+    const { points, landmarks, bound, boundBasis } = ENGINE_CALLS.pareto.result.parse(
       await connection.sendRequest('pareto', { model, request }),
     );
     expect(points.length).toBeGreaterThan(2);
+    expect(bound?.length).toBeGreaterThan(20);
+    expect(boundBasis).toContain('Gaussian');
     const mixes = ['Q4_K_S mix', 'Q4_K_M mix'];
     expect(landmarks.map((l) => l.label)).toEqual(expect.arrayContaining([...request.choices, ...mixes]));
     ENGINE_CALLS.close.result.parse(await connection.sendRequest('close', { model }));
