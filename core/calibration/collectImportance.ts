@@ -5,7 +5,10 @@ import { cutSequences } from '../evaluation/sequences.ts';
 import type { Decoder, RunProgress } from '../forward/decoder.ts';
 
 export interface MeasuredImportance {
-  /** Mean of x² per column, by tensor index. */
+  /**
+   * Mean of x² per column, by tensor index; a tensor that holds all experts has the columns of each, one after the
+   * other, all 1 for an expert that no token reached (as llama.cpp takes them: nothing weighs its columns).
+   */
   readonly columns: ReadonlyMap<number, Float32Array>;
   readonly tokens: number;
   readonly sequences: number;
@@ -24,11 +27,19 @@ export async function collectImportance(
   options: CollectOptions,
 ): Promise<MeasuredImportance> {
   const { sequences } = cutSequences(ids, { ...options, score: 'all' });
-  const { sums, tokens } = await decoder.secondMoments(sequences, options);
+  const { sums, rows, tokens } = await decoder.secondMoments(sequences, options);
   const columns = new Map(
-    [...sums].map(([tensor, sum]) => [tensor, Float32Array.from(sum, (square) => square / tokens)]),
+    [...sums].map(([tensor, sum]) => [tensor, meanSquares(sum, rows.get(tensor) ?? Float64Array.of(tokens))]),
   );
   return { columns, tokens, sequences: sequences.length };
+}
+
+function meanSquares(sums: Float64Array, rows: Float64Array): Float32Array {
+  const columns = sums.length / rows.length;
+  return Float32Array.from(sums, (square, at) => {
+    const reached = rows[Math.floor(at / columns)] ?? 0;
+    return reached === 0 ? 1 : square / reached;
+  });
 }
 
 /** Names of llama.cpp for the measured tensors; the tensor's own where it has no other. */

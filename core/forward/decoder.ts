@@ -18,9 +18,12 @@ export interface RunProgress {
   readonly onProgress?: ((done: number, total: number, message: string) => void) | undefined;
 }
 
-/** Σx² per column over all tokens, by index of the weight whose columns multiply x. */
+/** By index of the weight whose columns multiply x; a tensor that holds all experts has them one after the other. */
 export interface SecondMoments {
+  /** Σx², [experts ·] columns. */
   readonly sums: ReadonlyMap<number, Float64Array>;
+  /** Summed up: tokens, or those that reached each expert. */
+  readonly rows: ReadonlyMap<number, Float64Array>;
   readonly tokens: number;
 }
 
@@ -90,12 +93,21 @@ export class Decoder {
     });
     const { weights, network } = this.parts;
     const sums = new Map<number, Float64Array>();
-    for (const { layer, module, sum } of observer.sums()) {
+    const rows = new Map<number, Float64Array>();
+    for (const found of observer.sums()) {
+      const { layer, module, sum } = found;
       // Inputs are rows of a matrix stored the other way around: nothing weighs its columns.
       if (network.block(layer).weights.get(module)?.transposed === true) continue;
-      const tensor = weights.find(layer, module);
-      if (tensor !== null) sums.set(tensor.index, sum);
+      const place = weights.place(layer, module);
+      if (place === null) continue;
+      const { tensor, part, parts } = place;
+      const all = sums.get(tensor.index) ?? new Float64Array(parts * sum.length);
+      const counts = rows.get(tensor.index) ?? new Float64Array(parts);
+      all.set(sum, part * sum.length);
+      counts[part] = found.rows;
+      sums.set(tensor.index, all);
+      rows.set(tensor.index, counts);
     }
-    return { sums, tokens: hidden.sequences * hidden.tokens };
+    return { sums, rows, tokens: hidden.sequences * hidden.tokens };
   }
 }

@@ -8,37 +8,54 @@ interface ModuleSum {
   readonly module: string;
   /** Σx² over all rows, one per column. */
   readonly sum: Float64Array;
+  /** Tokens, or those that reached an expert. */
+  readonly rows: number;
+}
+
+interface TapSum {
+  readonly layer: number;
+  readonly tap: Tap;
+  readonly sum: Float64Array;
+  rows: number;
 }
 
 export class SquareSums implements Observer {
-  readonly #sums = new Map<string, { layer: number; tap: Tap; sum: Float64Array }>();
+  readonly #sums = new Map<string, TapSum>();
 
   outputs({ graph, taps }: BlockGraph): string[] {
-    return taps.map(({ name, value, columns }) => {
+    return taps.flatMap(({ name, value, columns, reached }) => {
       const squares = graph.op('ReduceSumSquare', [value, graph.integers([0])], { keepdims: 0 });
-      graph.output(outputOf(name), squares, [columns]);
-      return outputOf(name);
+      graph.output(squaresOf(name), squares, [columns]);
+      if (reached === undefined) return [squaresOf(name)];
+      graph.output(rowsOf(name), reached, [1]);
+      return [squaresOf(name), rowsOf(name)];
     });
   }
 
-  receive(layer: number, found: Readonly<Record<string, Float32Array>>, { block }: ObservedBatch): void {
-    for (const tap of block.taps) {
+  receive(layer: number, found: Readonly<Record<string, Float32Array>>, batch: ObservedBatch): void {
+    for (const tap of batch.block.taps) {
       const key = `${layer}/${tap.name}`;
-      const { sum } = this.#sums.get(key) ?? { sum: new Float64Array(tap.columns) };
-      found[outputOf(tap.name)]?.forEach((square, column) => {
+      const known = this.#sums.get(key) ?? { layer, tap, sum: new Float64Array(tap.columns), rows: 0 };
+      const { sum } = known;
+      found[squaresOf(tap.name)]?.forEach((square, column) => {
         sum[column] = (sum[column] ?? 0) + square;
       });
-      this.#sums.set(key, { layer, tap, sum });
+      known.rows += found[rowsOf(tap.name)]?.[0] ?? batch.sequences * batch.tokens;
+      this.#sums.set(key, known);
     }
   }
 
   sums(): ModuleSum[] {
-    return [...this.#sums.values()].flatMap(({ layer, tap, sum }) =>
-      tap.modules.map((module) => ({ layer, module, sum })),
+    return [...this.#sums.values()].flatMap(({ layer, tap, sum, rows }) =>
+      tap.modules.map((module) => ({ layer, module, sum, rows })),
     );
   }
 }
 
-function outputOf(tap: string): string {
+function squaresOf(tap: string): string {
   return `squares.${tap}`;
+}
+
+function rowsOf(tap: string): string {
+  return `rows.${tap}`;
 }

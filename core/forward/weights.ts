@@ -18,6 +18,9 @@ export interface WeightPlace {
   /** Its first element in the tensor. */
   readonly first: number;
   readonly elements: number;
+  /** Which of how many equal parts of the tensor. */
+  readonly part: number;
+  readonly parts: number;
 }
 
 /** How a tensor is written and read back before it is used; null for as it is. */
@@ -53,14 +56,15 @@ export class ModelWeights {
   /** @param module grid column; an expert's has its number behind it ("expert_gate.3"), however experts are stored */
   place(layer: number | null, module: string): WeightPlace | null {
     const tensor = this.#byPlace.get(`${layer ?? ''}/${module}`);
-    if (tensor !== undefined) return { tensor, shape: tensor.shape, first: 0, elements: tensor.elements };
+    if (tensor !== undefined)
+      return { tensor, shape: tensor.shape, first: 0, elements: tensor.elements, part: 0, parts: 1 };
     const [, stack = '', number = ''] = EXPERT_MODULE.exec(module) ?? [];
     const stacked = this.#byPlace.get(`${layer ?? ''}/${stack}`);
     const [experts = 0, ...shape] = stacked?.shape ?? [];
     const expert = Number(number);
     if (stacked === undefined || shape.length !== 2 || expert >= experts) return null;
     const elements = stacked.elements / experts;
-    return { tensor: stacked, shape, first: expert * elements, elements };
+    return { tensor: stacked, shape, first: expert * elements, elements, part: expert, parts: experts };
   }
 
   /** @param shape expected, row-major. @throws TENSOR_NOT_FOUND, SHAPE_INVALID, CANCELLED, FILE_TRUNCATED */

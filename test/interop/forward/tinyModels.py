@@ -121,7 +121,7 @@ MODELS = {
         "GPT2LMHead",
         {"vocab_size": VOCABULARY, "n_embd": WIDTH, "n_layer": 2, "n_head": HEADS, "n_positions": 64, "n_inner": FF},
     ),
-    "gpt-neox": ("GPTNeoX", {**WITHOUT_GROUPS, "rotary_pct": 0.5, "use_parallel_residual": True}),
+    "gpt-neox": ("GPTNeoX", {**WITHOUT_GROUPS, "rotary_pct": 0.5, "rotary_emb_base": 1000, "use_parallel_residual": True}),
     "gpt-neox-sequential": ("GPTNeoX", {**WITHOUT_GROUPS, "rotary_pct": 1.0, "use_parallel_residual": False}),
     "opt": ("OPT", OPT),
     # As OPT-350m: norms after each half, embeddings narrower than the stream.
@@ -147,6 +147,7 @@ PUBLISHED = (
     "sliding_window_pattern",
     "partial_rotary_factor",
     "rotary_pct",
+    "rotary_emb_base",
 )
 ENCODERS = ("Bert", "Roberta")
 
@@ -188,7 +189,9 @@ def published(saved, arguments):
     kept = {
         key: value for key, value in saved.items() if key not in dropped and not key.startswith("_")
     }
-    return kept | {key: arguments[key] for key in PUBLISHED if key in arguments}
+    base = saved.get("rope_parameters", {}).get("rope_theta")
+    rotary = {} if base is None or "rotary_emb_base" in arguments else {"rope_theta": base}
+    return kept | rotary | {key: arguments[key] for key in PUBLISHED if key in arguments}
 
 
 def logits(own):

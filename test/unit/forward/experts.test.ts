@@ -1,0 +1,117 @@
+// Experts: each sees the tokens routed to it, however their weights are stored.
+
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { collectImportance } from '../../../core/calibration/collectImportance.ts';
+import { openCheckpoint } from '../../../core/checkpoint/open.ts';
+import { Decoder } from '../../../core/forward/decoder.ts';
+import { createPool } from '../../../core/kernels/pool.ts';
+import { goldenModel, relativeError } from '../../fixtures/forward/goldenModels.ts';
+import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
+import { writeGguf } from '../../fixtures/writeGguf.ts';
+import { writeSafetensors } from '../../fixtures/writeSafetensors.ts';
+import { expertGguf } from './expertGguf.ts';
+import { logitsOf } from './logitsOf.ts';
+import { floatTensors, stackExperts } from './storedTensors.ts';
+
+const TOLERANCE = 1e-4;
+const folder = temporaryFolder();
+const pool = createPool(new URL('./worker.ts', import.meta.url), 1);
+afterAll(() => pool.close());
+
+/** The model with the experts of a layer in one tensor each, as GGUF files have them. */
+function stacked(name: string): string {
+  const { path } = goldenModel(name);
+  const own = join(folder, `${name}-stacked`);
+  mkdirSync(own, { recursive: true });
+  writeSafetensors(join(own, 'model.safetensors'), stackExperts(floatTensors(path)));
+  writeFileSync(join(own, 'config.json'), readFileSync(join(path, 'config.json')));
+  return own;
+}
+
+describe('logits', () => {
+  test.each(['mixtral', 'qwen2-moe', 'qwen3-moe'])('%s with experts stacked', async (name) => {
+    const { tokens, logits } = goldenModel(name);
+    expect(relativeError(await logitsOf(stacked(name), tokens, pool), logits)).toBeLessThan(TOLERANCE);
+  });
+
+  test.each(['mixtral', 'qwen2-moe', 'qwen3-moe'] as const)('%s as GGUF', async (name) => {
+    const { path, tokens, logits } = goldenModel(name);
+    const { tensors, keyValues } = expertGguf(path);
+    const file = join(folder, `${name}.gguf`);
+    writeGguf(file, tensors, keyValues);
+    // Neither llama.cpp nor we give Mixtral's GGUF files a sliding window: compared are tokens that see all before them.
+    const window = 7;
+    const first = tokens.map((ids) => ids.subarray(0, window));
+    const wanted = tokens.flatMap((ids, s) => [
+      ...logits.subarray(s * ids.length * 64, (s * ids.length + window) * 64),
+    ]);
+    expect(relativeError(await logitsOf(file, first, pool), Float32Array.from(wanted))).toBeLessThan(TOLERANCE);
+  });
+
+  test('of a single token: most experts have none', async () => {
+    const { path, tokens, logits } = goldenModel('qwen3-moe');
+    const first = tokens.map((ids) => ids.subarray(0, 1));
+    const wanted = tokens.flatMap((ids, s) => [...logits.subarray(s * ids.length * 64, (s * ids.length + 1) * 64)]);
+    expect(relativeError(await logitsOf(path, first, pool), Float32Array.from(wanted))).toBeLessThan(TOLERANCE);
+  });
+});
+
+describe('what experts take in', () => {
+  const moments = async (path: string, tokens: readonly Uint32Array[]) => {
+    const checkpoint = await openCheckpoint(path);
+    const { sums, rows } = await (await Decoder.open(checkpoint, pool)).secondMoments(tokens);
+    const named = (name: string) => {
+      const { index } = checkpoint.tensors.find((tensor) => tensor.name === name) ?? { index: -1 };
+      return { sums: sums.get(index) ?? new Float64Array(), rows: [...(rows.get(index) ?? [])] };
+    };
+    return named;
+  };
+
+  test('every token reaches as many experts as it takes', async () => {
+    const { path, tokens } = goldenModel('mixtral');
+    const named = await moments(path, tokens);
+    for (const layer of [0, 1]) {
+      const moe = `model.layers.${layer}.block_sparse_moe`;
+      const experts = [0, 1, 2, 3].map((expert) => named(`${moe}.experts.${expert}.w1.weight`));
+      expect(experts.flatMap(({ rows }) => rows).reduce((a, b) => a + b)).toBe(2 * 48);
+      named(`${moe}.gate.weight`).sums.forEach((sum, column) => {
+        const routed = experts.reduce((total, { sums }) => total + (sums[column] ?? 0), 0);
+        expect(Math.abs(routed - 2 * sum)).toBeLessThan(1e-5 * sum);
+      });
+    }
+  });
+
+  test('stacked: the same, one expert after the other', async () => {
+    const { path, tokens } = goldenModel('mixtral');
+    const single = await moments(path, tokens);
+    const joined = await moments(stacked('mixtral'), tokens);
+    for (const [stack, part] of [
+      ['gate_up_proj', 'w1'],
+      ['down_proj', 'w2'],
+    ]) {
+      const found = joined(`model.layers.1.mlp.experts.${stack}`);
+      const experts = [0, 1, 2, 3].map((n) => single(`model.layers.1.block_sparse_moe.experts.${n}.${part}.weight`));
+      expect(found.rows).toEqual(experts.flatMap(({ rows }) => rows));
+      expect([...found.sums]).toEqual(experts.flatMap(({ sums }) => [...sums]));
+    }
+  });
+
+  test('importance is the mean over tokens that reached the expert, 1 where none did', async () => {
+    const { path } = goldenModel('mixtral');
+    const checkpoint = await openCheckpoint(path);
+    const decoder = await Decoder.open(checkpoint, pool);
+    const ids = Uint32Array.of(5, 6);
+    const named = await moments(path, [ids.subarray(0, 1)]);
+    const { columns } = await collectImportance(decoder, ids, { context: 1, begin: null });
+    const reached = [0, 1, 2, 3].map((expert) => {
+      const name = `model.layers.0.block_sparse_moe.experts.${expert}.w1.weight`;
+      const { sums, rows } = named(name);
+      const index = checkpoint.tensors.findIndex((tensor) => tensor.name === name);
+      expect([...(columns.get(index) ?? [])]).toEqual([...(rows[0] === 0 ? sums.fill(1) : sums)]);
+      return rows[0];
+    });
+    expect(reached.toSorted()).toEqual([0, 0, 1, 1]);
+  });
+});
