@@ -1,9 +1,19 @@
 // What the faults are put to: the built engine in a folder of its own, a model, a plan, and the bytes a direct export makes.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 
 const SAMPLE = 'test/fixtures/sample-llama';
 
@@ -43,6 +53,8 @@ export async function prepareRig(): Promise<Rig> {
   writeFileSync(join(program, 'package.json'), '{"type":"module"}');
   const model = join(folder, 'model');
   cpSync(SAMPLE, model, { recursive: true });
+  // A whole second, which every file system can give back.
+  utimesSync(join(model, 'model.safetensors'), 1_700_000_000, 1_700_000_000);
   for (const name of ['state', 'cache']) {
     mkdirSync(join(folder, name));
     chmodSync(join(folder, name), 0o777);
@@ -118,8 +130,4 @@ export async function stateOf(rig: Rig, folder: string, options?: Options): Prom
   } catch {
     throw new Error(`job status: ${stderr}${stdout}`);
   }
-}
-
-export function jobFile(folder: string, name: string): string {
-  return resolve(folder, name);
 }

@@ -5,10 +5,30 @@ import { buildIfStale } from '../../scripts/buildIfStale.ts';
 import { dice, hashText } from '../fuzz/dice.ts';
 import { prepareRig } from './rig.ts';
 import type { Counts, Scenario } from './scenario.ts';
+import { cutJournal, editedJob, flippedJournal, flippedOutput, missingLastRecord } from './scenarios/damage.ts';
+import { fullDisk } from './scenarios/disk.ts';
+import { changedInput, deniedPermission, takenOutput } from './scenarios/inputs.ts';
 import { killedEngine, killedRunner } from './scenarios/kills.ts';
+import { cancelled, hostileNames, jumpingClock, secondRunner } from './scenarios/runners.ts';
 
 const SEED = 1;
-const SCENARIOS: readonly Scenario[] = [killedRunner, killedEngine];
+const SCENARIOS: readonly Scenario[] = [
+  killedRunner,
+  killedEngine,
+  cutJournal,
+  flippedJournal,
+  flippedOutput,
+  missingLastRecord,
+  editedJob,
+  changedInput,
+  takenOutput,
+  fullDisk,
+  deniedPermission,
+  secondRunner,
+  jumpingClock,
+  cancelled,
+  hostileNames,
+];
 
 buildIfStale(['kernels', 'host']);
 const wanted = process.argv.slice(2);
