@@ -139,6 +139,7 @@ function Budget(): ReactNode {
               points={pareto.points}
               landmarks={pareto.landmarks}
               bound={pareto.bound}
+              boundBasis={pareto.boundBasis}
               measured={measured}
               nats={nats}
               here={here}
@@ -265,16 +266,20 @@ function Comparison(): ReactNode {
         <thead>
           <tr>
             <th scope="col">
-              <span className="pill quiet">{words.nats ? 'predicted' : 'estimated'}</span>
+              {anyMeasured ? (
+                <span className="visually-hidden">plan</span>
+              ) : (
+                <span className="pill quiet">{words.nats ? 'predicted' : 'estimated'}</span>
+              )}
             </th>
             <th scope="col">size</th>
             <th scope="col">b/w</th>
             <th scope="col" title={`damage, ${words.meaning}`}>
-              {words.short}
+              {anyMeasured ? (words.nats ? 'predicted KL' : 'damage') : words.short}
             </th>
             {anyMeasured ? (
               <th scope="col" title="KL divergence from the original, nats per token, measured">
-                <span className="pill">KL</span>
+                <span className="pill">measured KL</span>
               </th>
             ) : null}
           </tr>

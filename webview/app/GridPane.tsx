@@ -19,7 +19,7 @@ import {
   useThreshold,
   useView,
 } from './context.ts';
-import { LENS_METRICS, metricById, showsTypes } from './metrics.ts';
+import { inWordsOf, LENS_METRICS, metricById, showsTypes } from './metrics.ts';
 import { matchNames } from './nameFilter.ts';
 import { storedText } from './storedAs.ts';
 import { TensorTableView } from './TensorTableView.tsx';
@@ -55,7 +55,11 @@ function GridToolbar(props: { figures: LensFigures }): ReactNode {
   const sensitivityType = useView((v) => v.sensitivityType);
   const importance = useImportance();
   const vectors = useModel((s) => s.table?.shapes.some((shape) => shape.length < 2) ?? false) && !importance;
-  const metrics = LENS_METRICS[lens].map((id) => ({ value: id, label: metricById(id)?.label ?? id }));
+  const methods = useModel((s) => s.scoreMethods);
+  const metrics = LENS_METRICS[lens].map((id) => {
+    const known = metricById(id);
+    return { value: id, label: known === undefined ? id : inWordsOf(known, methods).label };
+  });
   const names = useModel((s) => s.table?.names ?? NO_NAMES);
   const matching = useMemo(() => matchNames(names, filter), [names, filter]);
   return (

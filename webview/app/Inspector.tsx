@@ -1,6 +1,6 @@
 // The right column: what the lens says about the model, or the selected tensor under it.
 
-import type { ReactNode } from 'react';
+import { type ReactNode, useLayoutEffect, useRef } from 'react';
 import { ActivationsView } from '../views/activations/ActivationsView.tsx';
 import { ActivationTensor } from '../views/activations/ActivationTensor.tsx';
 import { AllocationView } from '../views/allocation/AllocationView.tsx';
@@ -35,6 +35,12 @@ export function Inspector(): ReactNode {
   const inspector = useView((v) => v.inspector);
   const importance = useImportance();
   const { title, view: View } = LENS_VIEWS[lens];
+  const body = useRef<HTMLDivElement>(null);
+  // What is shown next begins at its top; going through tensors keeps the place.
+  useLayoutEffect(() => {
+    void [lens, inspector];
+    body.current?.scrollTo(0, 0);
+  }, [lens, inspector]);
   return (
     <>
       <div className="inspector-switch">
@@ -69,6 +75,7 @@ export function Inspector(): ReactNode {
         </fieldset>
       </div>
       <div
+        ref={body}
         className="inspector-body"
         id="inspector-body"
         role="tabpanel"

@@ -1,6 +1,6 @@
 // Plans side by side: what is known of each, which measured best, and whether one beats the present plan.
 
-import type { PlanMeasure, Rival, RunSettings } from '../../core/protocol/calibration.ts';
+import type { PlanMeasure, Rival, RunSettings, ScoreId } from '../../core/protocol/calibration.ts';
 import type { Solution } from '../../core/protocol/plan.ts';
 import { type Comparison, type KeptPlan, measureOf, planKey, rivalOf, typesOf } from './keptPlans.ts';
 
@@ -22,13 +22,15 @@ export interface ComparisonSources {
   readonly rivals: readonly Rival[];
   readonly comparison: Comparison;
   readonly names: readonly string[];
+  /** What the present plan goes by. */
+  readonly score: ScoreId | null;
   /** What plans are measured on; figures of other texts are not comparable and not shown. */
   readonly settings: RunSettings;
 }
 
 /** The present plan first, then kept ones, then rivals; plans that are the same are shown once. */
 export function comparedPlans(sources: ComparisonSources): ComparedPlan[] {
-  const { solution, rivals, comparison, names, settings } = sources;
+  const { solution, rivals, comparison, names, score, settings } = sources;
   const found = new Map<string, ComparedPlan>();
   const add = (kind: ComparedPlan['kind'], plan: Rival, predicted: number, kept: KeptPlan | null): void => {
     const key = planKey(plan.types);
@@ -37,7 +39,9 @@ export function comparedPlans(sources: ComparisonSources): ComparedPlan[] {
     found.set(key, { key, kind, plan, predicted, measure, kept });
   };
   if (solution !== null) add('current', currentPlan(solution), solution.damage, null);
-  for (const kept of comparison.kept) add('kept', rivalOf(kept, names), kept.predicted, kept);
+  for (const kept of comparison.kept) {
+    add('kept', rivalOf(kept, names), kept.score === score ? kept.predicted : Number.NaN, kept);
+  }
   for (const rival of rivals) add('rival', rival, Number.NaN, null);
   return [...found.values()];
 }

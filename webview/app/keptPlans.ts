@@ -5,8 +5,10 @@ import {
   type PlanMeasure,
   type Rival,
   type RunSettings,
+  type ScoreId,
   zPlanMeasure,
   zRunSettings,
+  zScoreId,
 } from '../../core/protocol/calibration.ts';
 import { zFigure } from '../../core/protocol/objects.ts';
 import type { Solution } from '../../core/protocol/plan.ts';
@@ -25,6 +27,8 @@ export const zKeptPlan = z.object({
   bitsPerWeight: z.number(),
   /** Damage as it was predicted when the plan was kept. */
   predicted: zFigure,
+  /** The score that prediction went by: figures of two scores are not comparable. */
+  score: zScoreId.nullable(),
   /** One letter per tensor of the table; a dot where the plan leaves it as it is. */
   code: z.string().max(MAX_KEPT_CHARACTERS),
 });
@@ -60,14 +64,19 @@ export function planKey(types: Readonly<Record<string, string>>): string {
 }
 
 /** Null where the model has more tensors than a view state can remember. */
-export function keptPlan(label: string, solution: Solution, names: readonly string[]): KeptPlan | null {
+export function keptPlan(
+  label: string,
+  solution: Solution,
+  score: ScoreId | null,
+  names: readonly string[],
+): KeptPlan | null {
   if (names.length > MAX_KEPT_CHARACTERS) return null;
   const code = names.map((name) => {
     const assigned = Object.hasOwn(solution.tensors, name) ? solution.tensors[name] : undefined;
     return assigned === undefined ? NONE : (LETTERS[TARGETS.indexOf(assigned.type)] ?? NONE);
   });
   const { bytes, bitsPerWeight, damage } = solution;
-  return { label, bytes, bitsPerWeight, predicted: damage, code: code.join('') };
+  return { label, bytes, bitsPerWeight, predicted: damage, score, code: code.join('') };
 }
 
 export function rivalOf(kept: KeptPlan, names: readonly string[]): Rival {

@@ -11,9 +11,10 @@ export function useComparison(): readonly ComparedPlan[] {
   const rivals = useModel((s) => s.rivals ?? NONE);
   const names = useModel((s) => s.table?.names ?? NONE);
   const comparison = useView((v) => v.comparison);
+  const score = useModel((s) => s.solvedRequest?.score ?? null);
   const settings = useView((v) => v.measureOn);
   return useMemo(
-    () => comparedPlans({ solution, rivals, comparison, names, settings }),
-    [solution, rivals, comparison, names, settings],
+    () => comparedPlans({ solution, rivals, comparison, names, score, settings }),
+    [solution, rivals, comparison, names, score, settings],
   );
 }

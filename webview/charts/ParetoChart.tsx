@@ -29,6 +29,7 @@ export function ParetoChart(props: {
   landmarks: readonly Landmark[];
   /** What no plan can beat. */
   bound?: readonly ParetoPoint[] | undefined;
+  boundBasis?: string | undefined;
   measured?: readonly MeasuredPoint[];
   /** Damage is predicted in nats: predicted and measured share one axis. */
   nats?: boolean;
@@ -99,7 +100,7 @@ export function ParetoChart(props: {
         ))}
         {bound.length < 2 ? null : (
           <path className="bound" d={path(bound) ?? ''} data-testid="pareto-bound">
-            <title>continuous bound: no plan can lie below</title>
+            <title>{props.boundBasis ?? 'continuous bound: no plan can lie below'}</title>
           </path>
         )}
         <path className="curve" d={path(points) ?? ''} />

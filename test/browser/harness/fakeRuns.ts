@@ -9,10 +9,10 @@ import { hash } from './hash.ts';
 
 const AT = '2026-01-01T00:00:00Z';
 const TAPS = [
-  { tap: 'attn_in', modules: ['q_proj', 'k_proj', 'v_proj'], columns: 576 },
-  { tap: 'o_in', modules: ['o_proj'], columns: 576 },
-  { tap: 'ffn_in', modules: ['gate_proj', 'up_proj'], columns: 576 },
-  { tap: 'down_in', modules: ['down_proj'], columns: 1536 },
+  { tap: 'attn_in', modules: ['q', 'k', 'v'], columns: 576 },
+  { tap: 'o_in', modules: ['o'], columns: 576 },
+  { tap: 'ffn_in', modules: ['gate', 'up'], columns: 576 },
+  { tap: 'down_in', modules: ['down'], columns: 1536 },
 ];
 const SCORES: readonly (readonly [ScoreId, string, string, string, 'weights' | 'calibration' | 'text', boolean])[] = [
   ['weightError', 'weight error', '‖W − Ŵ‖² / ‖W‖²', '', 'weights', false],

@@ -26,6 +26,7 @@ export function AllocationView(): ReactNode {
     <article data-testid="allocation">
       <SelectionTools />
       <PlanScore />
+      <PlanMeasurement />
       <h3>Types the plan may use</h3>
       <div className="choice-grid">
         {TARGETS.map((type) => (
@@ -75,7 +76,6 @@ export function AllocationView(): ReactNode {
       )}
       <h3>What the plan gives</h3>
       {solution === null ? <Empty>No plan yet: it needs sensitivity first.</Empty> : <TypeShares />}
-      <PlanMeasurement />
       <div className="button-row">
         <Button testId="save-plan" disabled={solution === null} onClick={save.run}>
           Save plan…

@@ -20,6 +20,7 @@ export function PlanMeasurement(): ReactNode {
   const task = useModel((s) => s.tasks.measure);
   const settings = useView((v) => v.measureOn);
   const comparison = useView((v) => v.comparison);
+  const score = useModel((s) => s.solvedRequest?.score ?? null);
   const words = useDamageWords();
   const [kept, setKept] = useState('');
   const key = useMemo(() => (solution === null ? null : planKey(typesOf(solution))), [solution]);
@@ -32,7 +33,8 @@ export function PlanMeasurement(): ReactNode {
 
   function keepThis(): void {
     if (solution === null || names === null) return;
-    const plan = keptPlan(`${bitsPerWeight(solution.bitsPerWeight)} bpw, ${bytes(solution.bytes)}`, solution, names);
+    const label = `${bitsPerWeight(solution.bitsPerWeight)} bpw, ${bytes(solution.bytes)}`;
+    const plan = keptPlan(label, solution, score, names);
     if (plan !== null) session.view.set((v) => ({ comparison: keep(v.comparison, plan) }));
     setKept(plan === null ? 'Too many tensors to remember a plan of.' : 'Kept: see Compare.');
   }

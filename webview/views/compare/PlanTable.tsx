@@ -7,7 +7,7 @@ import { useSession } from '../../app/context.ts';
 import { unkeep } from '../../app/keptPlans.ts';
 import type { DamageWords } from '../../app/useDamageWords.ts';
 import { csvText } from '../../charts/figureRows.ts';
-import { bitsPerWeight, bytes, figure, percent } from '../../charts/numberFormat.ts';
+import { bitsPerWeight, bytes, cellFigure, figure } from '../../charts/numberFormat.ts';
 import { shownName, visibleText } from '../../charts/visibleText.ts';
 import { CopyButton } from '../../ui/CopyButton.tsx';
 import { Button } from '../../ui/toolkit.tsx';
@@ -21,6 +21,7 @@ export function PlanTable(props: {
 }): ReactNode {
   const { plans, best, words, running, onMeasure } = props;
   const session = useSession();
+  const original = plans.find(({ measure }) => measure !== null)?.measure?.originalPerplexity;
   return (
     <>
       <div className="section-head">
@@ -43,10 +44,15 @@ export function PlanTable(props: {
               <th scope="col" title={words.meaning}>
                 predicted
               </th>
-              <th scope="col" title="KL(original ‖ plan), nats per token: mean ± standard error, and 99.9 % of tokens">
-                KL, 99.9 %
+              <th scope="col" title="KL(original ‖ plan), nats per token: mean ± standard error">
+                KL
               </th>
-              <th scope="col">perplexity</th>
+              <th scope="col" title="99.9 % of tokens have a divergence below this, nats">
+                99.9 %
+              </th>
+              <th scope="col" title="perplexity ± standard error">
+                ppl
+              </th>
               <th scope="col" title="how often the likeliest token is that of the original">
                 top 1
               </th>
@@ -56,15 +62,31 @@ export function PlanTable(props: {
             </tr>
           </thead>
           <tbody>
+            {original === undefined ? null : (
+              <tr>
+                <th scope="row">the original</th>
+                <td />
+                <td />
+                <td>0</td>
+                <td>0</td>
+                <td>{original.toFixed(2)}</td>
+                <td>100 %</td>
+                <td />
+              </tr>
+            )}
             {plans.map((entry) => {
               const { key, kind, plan, predicted, measure, kept } = entry;
-              const shown = measure?.predicted ?? Number.NaN;
-              const guess = Number.isNaN(predicted) ? shown : predicted;
+              // Damage of the weights alone has another unit than what scores predict.
+              const guess = words.nats && Number.isNaN(predicted) ? (measure?.predicted ?? Number.NaN) : predicted;
               return (
                 <tr key={key} className={kind === 'current' ? 'chosen' : ''} data-testid={`plan-${kind}`}>
                   <th scope="row">
                     {shownName(plan.label, 30)}
-                    {entry === best ? <span className="pill best">best measured</span> : null}
+                    {entry === best ? (
+                      <span className="pill best" title="least KL divergence measured at no larger size">
+                        best
+                      </span>
+                    ) : null}
                     {kept === null ? null : (
                       <Button
                         appearance="icon"
@@ -78,7 +100,7 @@ export function PlanTable(props: {
                   <Pair first={bytes(plan.bytes)} second={`${bitsPerWeight(plan.bitsPerWeight)} b/w`} />
                   <Pair first={Number.isNaN(guess) ? '–' : figure(guess)} second="" />
                   {measure === null ? (
-                    <td colSpan={4} className="unmeasured">
+                    <td colSpan={5} className="unmeasured">
                       <Button
                         className="small"
                         testId={`measure-${kind}`}
@@ -92,17 +114,22 @@ export function PlanTable(props: {
                   ) : (
                     <>
                       <Pair
-                        first={`${figure(measure.divergence.mean)} ± ${figure(measure.divergence.error)}`}
-                        second={figure(measure.divergence.p999)}
+                        first={cellFigure(measure.divergence.mean)}
+                        second={`± ${cellFigure(measure.divergence.error)}`}
+                      />
+                      <Pair first={cellFigure(measure.divergence.p999)} second="" />
+                      <Pair
+                        first={measure.perplexity.toFixed(2)}
+                        second={`± ${figure(measure.perplexityError)}`}
+                        title={`of the original: ${measure.originalPerplexity.toFixed(2)}`}
                       />
                       <Pair
-                        first={`${figure(measure.perplexity)} ± ${figure(measure.perplexityError)}`}
-                        second={`from ${figure(measure.originalPerplexity)}`}
+                        first={share(measure.topAgreement)}
+                        second={`± ${(100 * measure.topAgreementError).toFixed(2)}`}
                       />
-                      <Pair first={percent(measure.topAgreement)} second={`± ${percent(measure.topAgreementError)}`} />
                       <Pair
                         first={Number.isNaN(measure.tokensPerSecond) ? '–' : figure(measure.tokensPerSecond)}
-                        second="estimated"
+                        second="est."
                         title={visibleText(measure.speedBasis)}
                       />
                     </>
@@ -129,6 +156,10 @@ function Pair(props: { first: string; second: string; title?: string }): ReactNo
       {props.second === '' ? null : <span className="hint second">{props.second}</span>}
     </td>
   );
+}
+
+function share(value: number): string {
+  return `${(100 * value).toFixed(1)} %`;
 }
 
 function speedBasis(plans: readonly ComparedPlan[]): string {
