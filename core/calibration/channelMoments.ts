@@ -2,7 +2,7 @@
 // their order.
 
 /** Rows of one sweep: each channel's sums stay in registers while its values are read. */
-const BLOCK_ROWS = 16;
+const BLOCK_ROWS = 8;
 /** Σx, Σx², Σx³, Σx⁴, Σ|x|, max|x|. */
 const SUMS = 6;
 
@@ -64,7 +64,11 @@ export class ChannelMoments {
     for (let first = 0; first < rows; first += BLOCK_ROWS) {
       const end = Math.min(rows, first + BLOCK_ROWS) * columns;
       for (let column = 0; column < columns; column++) {
-        let [t1, t2, t3, t4, magnitude] = [0, 0, 0, 0, 0];
+        let t1 = 0;
+        let t2 = 0;
+        let t3 = 0;
+        let t4 = 0;
+        let magnitude = 0;
         let most = largest[column] ?? 0;
         for (let at = first * columns + column; at < end; at += columns) {
           const x = values[at] ?? 0;

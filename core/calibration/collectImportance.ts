@@ -2,7 +2,7 @@
 
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { cutSequences } from '../evaluation/sequences.ts';
-import type { Decoder, RunProgress } from '../forward/decoder.ts';
+import type { Decoder, RunProgress, SecondMoments } from '../forward/decoder.ts';
 
 export interface MeasuredImportance {
   /**
@@ -17,6 +17,7 @@ export interface MeasuredImportance {
 export interface CollectOptions extends RunProgress {
   readonly context: number;
   readonly sequences?: number | undefined;
+  readonly seed?: number | undefined;
   readonly begin: number | null;
 }
 
@@ -27,11 +28,13 @@ export async function collectImportance(
   options: CollectOptions,
 ): Promise<MeasuredImportance> {
   const { sequences } = cutSequences(ids, { ...options, score: 'all' });
-  const { sums, rows, tokens } = await decoder.secondMoments(sequences, options);
-  const columns = new Map(
-    [...sums].map(([tensor, sum]) => [tensor, meanSquares(sum, rows.get(tensor) ?? Float64Array.of(tokens))]),
-  );
-  return { columns, tokens, sequences: sequences.length };
+  const moments = await decoder.secondMoments(sequences, options);
+  return { columns: columnsOf(moments), tokens: moments.tokens, sequences: sequences.length };
+}
+
+/** Sums of squares over the rows they are of. */
+export function columnsOf({ sums, rows }: Pick<SecondMoments, 'sums' | 'rows'>): Map<number, Float32Array> {
+  return new Map([...sums].map(([tensor, sum]) => [tensor, meanSquares(sum, rows.get(tensor) ?? new Float64Array(1))]));
 }
 
 function meanSquares(sums: Float64Array, rows: Float64Array): Float32Array {

@@ -42,10 +42,11 @@ export class HiddenExtremes implements ExtremesState {
   /** @param values [sequences · tokens, width], finite. @param first position of the first sequence among all */
   add(values: Float32Array, width: number, tokens: number, first: number): void {
     const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+    const { counts } = this;
     let least = this.#least();
     for (let at = 0; at < values.length; at++) {
       const bucket = ((bits[at] ?? 0) & 0x7fff_ffff) >>> SHIFT;
-      this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
+      counts[bucket] = (counts[bucket] ?? 0) + 1;
       const value = values[at] ?? 0;
       if (Math.abs(value) <= least) continue;
       const row = Math.floor(at / width);

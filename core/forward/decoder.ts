@@ -9,7 +9,7 @@ import { embedTokens } from './embed.ts';
 import { headLogits, type LogitRows } from './head.ts';
 import { headersOf } from './modelHeaders.ts';
 import { loadRuntime } from './runtime.ts';
-import { SquareSums } from './squareSums.ts';
+import { SquareSums, sumsByTensor } from './squareSums.ts';
 import { ModelWeights } from './weights.ts';
 
 export interface RunProgress {
@@ -91,23 +91,6 @@ export class Decoder {
       onBatch: (layer) => onProgress?.(++done, total, `layer ${layer + 1} of ${layers}`),
       observer,
     });
-    const { weights, network } = this.parts;
-    const sums = new Map<number, Float64Array>();
-    const rows = new Map<number, Float64Array>();
-    for (const found of observer.sums()) {
-      const { layer, module, sum } = found;
-      // Inputs are rows of a matrix stored the other way around: nothing weighs its columns.
-      if (network.block(layer).weights.get(module)?.transposed === true) continue;
-      const place = weights.place(layer, module);
-      if (place === null) continue;
-      const { tensor, part, parts } = place;
-      const all = sums.get(tensor.index) ?? new Float64Array(parts * sum.length);
-      const counts = rows.get(tensor.index) ?? new Float64Array(parts);
-      all.set(sum, part * sum.length);
-      counts[part] = found.rows;
-      sums.set(tensor.index, all);
-      rows.set(tensor.index, counts);
-    }
-    return { sums, rows, tokens: hidden.sequences * hidden.tokens };
+    return { ...sumsByTensor(this.parts, observer.sums()), tokens: hidden.sequences * hidden.tokens };
   }
 }

@@ -1,9 +1,9 @@
 // Observer that sums the squares of what every linear layer takes in, column by column.
 
 import type { BlockGraph, Tap } from '../model/forward/blockGraph.ts';
-import type { ObservedBatch, Observer } from './blocks.ts';
+import type { ObservedBatch, Observer, Parts } from './blocks.ts';
 
-interface ModuleSum {
+export interface ModuleSum {
   readonly layer: number;
   readonly module: string;
   /** Σx² over all rows, one per column. */
@@ -50,6 +50,32 @@ export class SquareSums implements Observer {
       tap.modules.map((module) => ({ layer, module, sum, rows })),
     );
   }
+}
+
+/**
+ * Sums of modules put to the tensors that hold their weights: a tensor of all experts has the columns of each, one after
+ * the other, and the rows that reached each.
+ */
+export function sumsByTensor(
+  { weights, network }: Parts,
+  found: Iterable<ModuleSum>,
+): { sums: Map<number, Float64Array>; rows: Map<number, Float64Array> } {
+  const sums = new Map<number, Float64Array>();
+  const rows = new Map<number, Float64Array>();
+  for (const { layer, module, sum, rows: reached } of found) {
+    // Inputs are rows of a matrix stored the other way around: nothing weighs its columns.
+    if (network.block(layer).weights.get(module)?.transposed === true) continue;
+    const place = weights.place(layer, module);
+    if (place === null) continue;
+    const { tensor, part, parts } = place;
+    const all = sums.get(tensor.index) ?? new Float64Array(parts * sum.length);
+    const counts = rows.get(tensor.index) ?? new Float64Array(parts);
+    all.set(sum, part * sum.length);
+    counts[part] = reached;
+    sums.set(tensor.index, all);
+    rows.set(tensor.index, counts);
+  }
+  return { sums, rows };
 }
 
 function squaresOf(tap: string): string {
