@@ -5,6 +5,7 @@ import { batchesOf, type Hidden, type Parts, runBlocks } from '../forward/blocks
 import type { Decoder, RunProgress } from '../forward/decoder.ts';
 import { embedTokens } from '../forward/embed.ts';
 import { headLogits } from '../forward/head.ts';
+import { requireNextTokens } from '../forward/nextTokens.ts';
 import { type Comparison, ComparisonTally } from './comparisonTally.ts';
 import { cutSequences, type ScoredSequences, type SequenceOptions } from './sequences.ts';
 
@@ -30,7 +31,8 @@ export async function compareModels(
  * One comparison per change, in order. The original's blocks run once; its logits are made once for all changes that fit
  * in memory together.
  *
- * @throws SHAPE_INVALID when the vocabularies differ, and what Decoder.logits throws
+ * @throws SHAPE_INVALID when the vocabularies differ, UNSUPPORTED_ARCHITECTURE for encoders, and what Decoder.logits
+ * throws
  */
 export async function compareChanges(
   original: Decoder,
@@ -39,6 +41,7 @@ export async function compareChanges(
   { signal, onProgress }: RunProgress = {},
 ): Promise<Comparison[]> {
   const { sequences } = scored;
+  requireNextTokens(original.parts);
   for (const { network } of changes) checkVocabularies(original.network.vocabulary, network.vocabulary);
   let done = 0;
   let total = 0;

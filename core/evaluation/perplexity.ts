@@ -1,6 +1,7 @@
 // How well a model predicts a text: mean negative log likelihood per token and its exponential, with standard errors.
 
 import type { Decoder, RunProgress } from '../forward/decoder.ts';
+import { requireNextTokens } from '../forward/nextTokens.ts';
 import { logSumExp } from './likelihood.ts';
 import { cutSequences, type SequenceOptions } from './sequences.ts';
 import { Spread } from './spread.ts';
@@ -15,12 +16,13 @@ export interface Perplexity {
   readonly sequences: number;
 }
 
-/** @throws TEXT_TOO_SHORT, and what Decoder.logits throws */
+/** @throws TEXT_TOO_SHORT, UNSUPPORTED_ARCHITECTURE for encoders, and what Decoder.logits throws */
 export async function measurePerplexity(
   decoder: Decoder,
   ids: Uint32Array,
   options: SequenceOptions & RunProgress,
 ): Promise<Perplexity> {
+  requireNextTokens(decoder.parts);
   const { sequences, from, target } = cutSequences(ids, options);
   const { vocabulary } = decoder.network;
   const losses = new Spread();

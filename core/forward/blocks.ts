@@ -121,12 +121,12 @@ export async function loadFeeds(
   replaced: Replaced,
   signal: AbortSignal | undefined,
 ): Promise<Feeds> {
-  const feeds: Record<string, Tensor> = {};
-  for (const [module, { dimensions }] of layouts) {
+  // All at once: a layer of experts has hundreds of small weights.
+  const feeds = [...layouts].map(async ([module, { dimensions }]) => {
     const values = replaced[module] ?? (await weights.load(layer, module, dimensions, signal));
-    feeds[module] = runtime.tensor(values, dimensions);
-  }
-  return feeds;
+    return [module, runtime.tensor(values, dimensions)] as const;
+  });
+  return Object.fromEntries(await Promise.all(feeds));
 }
 
 /** @param replaced may name weights of other graphs too */

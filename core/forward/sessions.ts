@@ -22,6 +22,8 @@ export class SessionsBySize<T extends Built> implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const built of this.#built.values()) await (await built).session.release();
+    // Whoever asked for a session that could not be built has been told why.
+    const built = await Promise.allSettled(this.#built.values());
+    for (const one of built) if (one.status === 'fulfilled') await one.value.session.release();
   }
 }
