@@ -2,7 +2,7 @@
 
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { readRecords, unitsIn, until } from '../journal.ts';
+import { lastOf, readRecords, unitsIn, until } from '../journal.ts';
 import { ended, type Rig, start, stateOf, wish } from '../rig.ts';
 import { type Counts, compareOutput, expect, type Scenario } from '../scenario.ts';
 
@@ -48,14 +48,14 @@ export const killedEngine: Scenario = {
     engine.kill('SIGKILL');
     await end;
     counts.injected += 1;
-    await until('the job to end', () => readRecords(folder).at(-1)?.record.type === 'succeeded');
+    await until('the job to end', () => lastOf(folder)?.type === 'succeeded');
     expect((await stateOf(rig, folder)) === 'succeeded', 'the job did not succeed');
     compareOutput(rig, counts, folder);
     return 'the runner went on';
   },
 };
 
-/** @returns false when the runner was done before */
+/** @returns false when the job was done before */
 async function runAndKill(rig: Rig, folder: string, afterMs: number, counts: Counts): Promise<boolean> {
   const runner = begin(rig, folder, counts);
   const end = ended(runner);
@@ -64,7 +64,8 @@ async function runAndKill(rig: Rig, folder: string, afterMs: number, counts: Cou
   const { signal, code, stderr } = await end;
   if (signal === 'SIGKILL') {
     counts.injected += 1;
-    return true;
+    // After its last word there is nothing to resume.
+    return lastOf(folder)?.type !== 'succeeded';
   }
   expect(code === 0, `the runner ended with ${code}: ${stderr}`);
   return false;
