@@ -2,15 +2,18 @@
 
 import { QuantscopeError } from '../base/errors.ts';
 import type { ObservedBatch, Observer } from '../forward/blocks.ts';
-import type { BatchSize, BlockGraph } from '../model/forward/blockGraph.ts';
+import type { ModuleSum } from '../forward/squareSums.ts';
+import type { BatchSize, BlockGraph, Tap } from '../model/forward/blockGraph.ts';
 import { AttentionReceived, attentionOutput } from './attentionReceived.ts';
 import { ChannelMoments } from './channelMoments.ts';
+import { type ExpertRows, emptyExpert, expertOf } from './expertRows.ts';
 import { HiddenExtremes } from './hiddenExtremes.ts';
 
 /** The residual stream after a block, beside the inputs of its linear layers. */
 export const HIDDEN = 'hidden';
 
 export interface TapStatistics {
+  /** Inputs of experts without their number: all rows of all experts together. */
   readonly name: string;
   /** Weights that multiply it, by grid column; none for the residual stream. */
   readonly modules: readonly string[];
@@ -21,6 +24,8 @@ export interface LayerStatistics {
   readonly layer: number;
   /** In the order of the graph, the residual stream last. */
   readonly taps: readonly TapStatistics[];
+  /** Inputs of single experts; none in dense layers. */
+  readonly experts: readonly ExpertRows[];
   readonly extremes: HiddenExtremes;
   readonly received: AttentionReceived;
 }
@@ -72,16 +77,33 @@ export class ActivationStatistics implements Observer {
     const width = hidden.length / (sequences * tokens);
     const statistics = this.#layers.get(layer) ?? emptyLayer(layer, batch.block, tokens, width);
     this.#layers.set(layer, statistics);
-    for (const { name, moments } of statistics.taps) {
-      const values = name === HIDDEN ? hidden : (found[outputOf(name)] ?? new Float32Array());
-      if (!moments.add(values))
-        throw new QuantscopeError(
-          'NON_FINITE',
-          `${this.#name}: layer ${layer}: ${name} holds values that are not finite`,
-        );
+    const refuse = (tap: string): never => {
+      throw new QuantscopeError('NON_FINITE', `${this.#name}: layer ${layer}: ${tap} holds values that are not finite`);
+    };
+    for (const { name } of batch.block.taps) {
+      const values = found[outputOf(name)] ?? new Float32Array();
+      const expert = statistics.experts.find((own) => own.tap === name);
+      expert?.add(values);
+      // What experts take from a tap of all tokens is counted there already.
+      if (expert?.counted === true) continue;
+      const moments = statistics.taps.find((tap) => tap.name === (expert?.all ?? name))?.moments;
+      if (moments?.add(values) !== true) refuse(name);
     }
+    if (statistics.taps.at(-1)?.moments.add(hidden) !== true) refuse(HIDDEN);
     statistics.extremes.add(hidden, width, tokens, this.#before + first);
     statistics.received.add(found);
+  }
+
+  /** Σx² of every weight's input columns: an importance matrix before it is divided by rows. */
+  squares(): ModuleSum[] {
+    return this.layers.flatMap(({ layer, taps, experts }) => [
+      ...taps.flatMap(({ modules, moments }) =>
+        modules.map((module) => ({ layer, module, sum: moments.squares(), rows: moments.rows })),
+      ),
+      ...experts.flatMap(({ modules, squares, rows }) =>
+        modules.map((module) => ({ layer, module, sum: squares, rows })),
+      ),
+    ]);
   }
 }
 
@@ -90,12 +112,19 @@ function outputOf(tap: string): string {
 }
 
 function emptyLayer(layer: number, { taps }: BlockGraph, tokens: number, width: number): LayerStatistics {
+  const found = new Map<string, TapStatistics>();
+  const open = ({ columns }: Tap, name: string, modules: readonly string[]): void => {
+    if (!found.has(name)) found.set(name, { name, modules, moments: new ChannelMoments(columns) });
+  };
+  for (const tap of taps) if (tap.reached === undefined) open(tap, tap.name, tap.modules);
+  const always = new Set(found.keys());
+  const routed = taps.filter((tap) => tap.reached !== undefined);
+  // Modules of single experts, not of all together: their weights differ.
+  for (const tap of routed) open(tap, expertOf(tap.name).all, []);
   return {
     layer,
-    taps: [
-      ...taps.map(({ name, modules, columns }) => ({ name, modules, moments: new ChannelMoments(columns) })),
-      { name: HIDDEN, modules: [], moments: new ChannelMoments(width) },
-    ],
+    taps: [...found.values(), { name: HIDDEN, modules: [], moments: new ChannelMoments(width) }],
+    experts: routed.map((tap) => emptyExpert(tap, always.has(expertOf(tap.name).all))),
     extremes: new HiddenExtremes(),
     received: new AttentionReceived(new Float64Array(tokens)),
   };

@@ -94,10 +94,9 @@ export class ChannelMoments {
     return Number.isFinite(check);
   }
 
-  /** Mean of x² per channel: the importance of the columns these values multiply. */
-  meanSquares(): Float32Array {
-    const [, s2] = this.#parts();
-    return Float32Array.from(s2, (sum) => sum / this.#rows);
+  /** Σx² per channel. */
+  squares(): Float64Array {
+    return this.#parts()[1];
   }
 
   channels(): ChannelFigures {

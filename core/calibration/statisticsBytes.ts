@@ -6,6 +6,7 @@ import * as z from 'zod';
 import { ActivationStatistics, type LayerStatistics } from './activationStatistics.ts';
 import { AttentionReceived } from './attentionReceived.ts';
 import { ChannelMoments } from './channelMoments.ts';
+import { ExpertRows } from './expertRows.ts';
 import { HiddenExtremes } from './hiddenExtremes.ts';
 
 const zHeader = z.object({
@@ -22,6 +23,15 @@ const zHeader = z.object({
           rows: z.int().nonnegative(),
         }),
       ),
+      experts: z.array(
+        z.object({
+          tap: z.string(),
+          modules: z.array(z.string()),
+          columns: z.int().positive(),
+          rows: z.int().nonnegative(),
+          counted: z.boolean(),
+        }),
+      ),
       largest: z.array(z.object({ sequence: z.int(), position: z.int(), channel: z.int(), value: z.number() })),
     }),
   ),
@@ -33,7 +43,7 @@ export function statisticsBytes(statistics: ActivationStatistics): Uint8Array {
   const { layers, sequences } = statistics;
   const header: Header = {
     sequences,
-    layers: layers.map(({ layer, taps, extremes, received }) => ({
+    layers: layers.map(({ layer, taps, experts, extremes, received }) => ({
       layer,
       positions: received.sums.length,
       taps: taps.map(({ name, modules, moments: { columns, rows } }) => ({
@@ -41,6 +51,13 @@ export function statisticsBytes(statistics: ActivationStatistics): Uint8Array {
         modules: [...modules],
         columns,
         rows,
+      })),
+      experts: experts.map(({ tap, modules, squares, rows, counted }) => ({
+        tap,
+        modules: [...modules],
+        columns: squares.length,
+        rows,
+        counted,
       })),
       largest: [...extremes.largest],
     })),
@@ -72,13 +89,16 @@ export function readStatistics(name: string, bytes: Uint8Array<ArrayBuffer>): Ac
     return numbers;
   };
   const layers = header.layers.map(
-    ({ layer, positions, taps, largest }): LayerStatistics => ({
+    ({ layer, positions, taps, experts, largest }): LayerStatistics => ({
       layer,
       taps: taps.map(({ name, modules, columns, rows }) => ({
         name,
         modules,
         moments: new ChannelMoments(columns, rows, take(ChannelMoments.size(columns))),
       })),
+      experts: experts.map(
+        ({ tap, modules, columns, rows, counted }) => new ExpertRows(tap, modules, counted, take(columns), rows),
+      ),
       extremes: new HiddenExtremes({ largest, counts: take(HiddenExtremes.buckets) }),
       received: new AttentionReceived(take(positions)),
     }),
@@ -86,12 +106,19 @@ export function readStatistics(name: string, bytes: Uint8Array<ArrayBuffer>): Ac
   return new ActivationStatistics(name, layers, header.sequences);
 }
 
-function arraysOf({ taps, extremes, received }: LayerStatistics): Float64Array[] {
-  return [...taps.map(({ moments }) => moments.sums), extremes.counts, received.sums];
+function arraysOf({ taps, experts, extremes, received }: LayerStatistics): Float64Array[] {
+  return [
+    ...taps.map(({ moments }) => moments.sums),
+    ...experts.map(({ squares }) => squares),
+    extremes.counts,
+    received.sums,
+  ];
 }
 
-function numbersOf({ taps, positions }: Header['layers'][number]): number {
-  return taps.reduce((sum, { columns }) => sum + ChannelMoments.size(columns), HiddenExtremes.buckets + positions);
+function numbersOf({ taps, experts, positions }: Header['layers'][number]): number {
+  const ofTaps = taps.reduce((sum, { columns }) => sum + ChannelMoments.size(columns), 0);
+  const ofExperts = experts.reduce((sum, { columns }) => sum + columns, 0);
+  return ofTaps + ofExperts + HiddenExtremes.buckets + positions;
 }
 
 function readHeader(bytes: Uint8Array): Header | null {

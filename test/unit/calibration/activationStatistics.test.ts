@@ -3,6 +3,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
 import { ActivationStatistics } from '../../../core/calibration/activationStatistics.ts';
 import { visibleFrom } from '../../../core/calibration/attentionReceived.ts';
+import { hitsOf } from '../../../core/calibration/expertRows.ts';
 import { readStatistics, statisticsBytes } from '../../../core/calibration/statisticsBytes.ts';
 import { createPool } from '../../../core/kernels/pool.ts';
 import { capture, observe, openSample, SEQUENCES } from './captured.ts';
@@ -53,7 +54,7 @@ describe('taps', () => {
     for (const { name, moments } of statistics.layers[layer]?.taps ?? []) {
       const all = captured.get(layer)?.get(name) ?? [];
       const found = moments.channels();
-      const squares = moments.meanSquares();
+      const squares = moments.squares();
       for (let channel = 0; channel < moments.columns; channel++) {
         const wanted = straightforward(channelOf(all, channel, moments.columns));
         expect(found.absMax[channel]).toBe(wanted.absMax);
@@ -62,7 +63,7 @@ describe('taps', () => {
         close(found.rms[channel], wanted.rms);
         // The fourth moment is a difference of sums (mean / std)⁴ larger.
         close(found.kurtosis[channel], wanted.kurtosis, 10 + (wanted.mean / wanted.std) ** 4);
-        expect(squares[channel]).toBeCloseTo(wanted.rms ** 2, 5);
+        close((squares[channel] ?? 0) / moments.rows, wanted.rms ** 2);
       }
     }
   });
@@ -175,19 +176,67 @@ test('a value that is not finite names layer and tap', () => {
   );
 });
 
-test('taps may have any number of rows, none too: rows of experts', () => {
-  const observed = new ActivationStatistics('experts');
-  const block = { taps: [{ name: 'expert_in.1', modules: [], value: '' as never, columns: 2 }] } as never;
-  const receive = (...rows: number[]): void =>
-    observed.receive(
-      0,
-      { out: new Float32Array(4), 'tap.expert_in.1': Float32Array.from(rows) },
-      { sequences: 1, tokens: 2, first: 0, block },
-    );
-  receive();
-  receive(1, 2, 3, 4);
-  receive(5, 6);
-  const [tap] = observed.layers[0]?.taps ?? [];
-  expect(tap?.moments.rows).toBe(3);
-  expect([...(tap?.moments.channels().mean ?? [])]).toEqual([3, 4]);
+describe('experts', () => {
+  const tap = (name: string, modules: string[], reached?: string) =>
+    ({ name, modules, value: name, columns: 2, ...(reached === undefined ? {} : { reached }) }) as never;
+  const block = {
+    taps: [
+      tap('ffn_in', ['router']),
+      tap('ffn_in.0', ['expert_up.0'], 'r'),
+      tap('down_in.0', ['expert_down.0'], 'r'),
+      tap('ffn_in.1', ['expert_up.1'], 'r'),
+      tap('down_in.1', ['expert_down.1'], 'r'),
+    ],
+  } as never;
+  const run = (statistics: ActivationStatistics, rows: Readonly<Record<string, readonly number[]>>): void => {
+    const found = Object.entries(rows).map(([name, values]) => [`tap.${name}`, Float32Array.from(values)]);
+    const batch = { sequences: 1, tokens: 2, first: 0, block };
+    statistics.receive(0, { out: new Float32Array(4), ...Object.fromEntries(found) }, batch);
+  };
+  const measured = (): ActivationStatistics => {
+    const statistics = new ActivationStatistics('experts');
+    run(statistics, {
+      ffn_in: [1, 2, 3, 4],
+      'ffn_in.0': [1, 2, 3, 4],
+      'down_in.0': [1, 1, 2, 2],
+      'ffn_in.1': [],
+      'down_in.1': [],
+    });
+    run(statistics, {
+      ffn_in: [5, 6, 7, 8],
+      'ffn_in.0': [],
+      'down_in.0': [],
+      'ffn_in.1': [7, 8],
+      'down_in.1': [3, -3],
+    });
+    return statistics;
+  };
+
+  test('any number of rows, none too: hits of each, all of them together as one tap', () => {
+    const [layer] = measured().layers;
+    expect(layer?.taps.map(({ name, moments }) => [name, moments.rows])).toEqual([
+      ['ffn_in', 4],
+      ['down_in', 3],
+      ['hidden', 4],
+    ]);
+    expect([...(layer?.taps[1]?.moments.channels().mean ?? [])]).toEqual([2, 0]);
+    expect(hitsOf(layer?.experts ?? [])).toEqual([2, 1]);
+  });
+
+  test('squares belong to the weights of each', () => {
+    const squares = measured().squares();
+    expect(squares.map(({ module, sum, rows }) => [module, [...sum], rows])).toEqual([
+      ['router', [84, 120], 4],
+      ['expert_up.0', [10, 20], 2],
+      ['expert_down.0', [5, 5], 2],
+      ['expert_up.1', [49, 64], 1],
+      ['expert_down.1', [9, 9], 1],
+    ]);
+  });
+
+  test('go through bytes and back', () => {
+    const bytes = Uint8Array.from(statisticsBytes(measured()));
+    const restored = readStatistics('experts', bytes);
+    expect(restored?.squares()).toEqual(measured().squares());
+  });
 });
