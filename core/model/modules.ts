@@ -220,6 +220,8 @@ const SHELL_ROWS: readonly Row[] = [
   ['token_types', 'embedding', 'token_type_embeddings', 'embeddings.token_type_embeddings'],
   ['position', 'position', 'wpe', 'embed_positions', 'position_embeddings', 'embeddings.position_embeddings'],
   ['embed_norm', 'norm', 'embeddings.LayerNorm', 'word_embeddings_layernorm'],
+  ['project_in', 'other', 'project_in'],
+  ['project_out', 'other', 'project_out'],
   [
     'norm',
     'norm',

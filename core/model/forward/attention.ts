@@ -3,12 +3,23 @@
 import type { Value } from '../graph/graphBuilder.ts';
 import { softcapped } from './activations.ts';
 import type { BlockBuilder } from './blockBuilder.ts';
+import type { Settings } from './settings.ts';
 
 export interface HeadLayout {
   readonly heads: number;
   /** Key and value heads; `heads` is a multiple. */
   readonly keyValueHeads: number;
   readonly headWidth: number;
+}
+
+/** @param heads name of their number in config.json. @throws HEADER_INVALID for groups that do not divide */
+export function readHeads(settings: Settings, width: number, name = 'num_attention_heads'): HeadLayout {
+  const heads = settings.count(name, 'attention.head_count');
+  const keyValueHeads = settings.optionalCount('num_key_value_heads', 'attention.head_count_kv') ?? heads;
+  const headWidth = settings.optionalCount('head_dim', 'attention.key_length') ?? Math.floor(width / heads);
+  if (heads % keyValueHeads !== 0) settings.refuse(`${heads} heads cannot share ${keyValueHeads} heads of keys`);
+  if (headWidth === 0) settings.refuse(`a width of ${width} is too small for ${heads} heads`);
+  return { heads, keyValueHeads, headWidth };
 }
 
 /** [rows, n · headWidth] → [sequences, n, tokens, headWidth] */

@@ -2,7 +2,7 @@
 
 import type { Value } from '../graph/graphBuilder.ts';
 import { type Activation, softcapped } from './activations.ts';
-import { type Attended, attend, type HeadLayout, type ScoreRule, splitHeads } from './attention.ts';
+import { attend, type HeadLayout, type ScoreRule, splitHeads } from './attention.ts';
 import { type BlockBuilder, WeightedGraph } from './blockBuilder.ts';
 import type { Block, Embedding, Head, ModelHeaders, WeightLayout, WeightLayouts } from './family.ts';
 
@@ -52,34 +52,63 @@ export function attentionLayouts(width: number, { heads, keyValueHeads, headWidt
   };
 }
 
-/**
- * Self-attention through the modules q, k, v and o.
- * @param x normed hidden states, [rows, width]
- * @param prepared norms and rotates [sequences, n, tokens, headWidth] of queries ("q") and keys ("k")
- * @returns what o gives, [rows, width]
- */
+/** Norms and rotates [sequences, n, tokens, headWidth] of queries ("q") and keys ("k"). */
+export type Prepared = (x: Value, n: number, module: 'q' | 'k') => Value;
+
+export interface AttentionOut {
+  /** What o gives, [rows, width]. */
+  readonly out: Value;
+  readonly attention: Value;
+}
+
+/** Self-attention through the modules q, k, v and o. @param x normed hidden states, [rows, width] */
 export function projectedAttention(
   builder: BlockBuilder,
   x: Value,
   width: number,
   layout: HeadLayout,
-  prepared: (x: Value, n: number, module: 'q' | 'k') => Value,
+  prepared: Prepared,
   rule: ScoreRule,
-): { out: Value; attention: Value } {
+): AttentionOut {
   const { heads, keyValueHeads, headWidth } = layout;
   builder.tap('attn_in', ['q', 'k', 'v'], x, width);
   const projected = (module: string, n: number): Value => splitHeads(builder, builder.linear(x, module), n, headWidth);
-  const q = prepared(projected('q', heads), heads, 'q');
-  const k = prepared(projected('k', keyValueHeads), keyValueHeads, 'k');
-  return attentionOut(builder, layout, attend(builder, layout, [q, k, projected('v', keyValueHeads)], rule));
+  const [q, k, v] = [projected('q', heads), projected('k', keyValueHeads), projected('v', keyValueHeads)];
+  return selfAttention(builder, layout, [q, k, v], prepared, rule);
 }
 
-/** The output projection o of joined heads. */
-export function attentionOut(
+/** The same where queries, keys and values are one module qkv, one after the other. */
+export function joinedAttention(
   builder: BlockBuilder,
-  { heads, headWidth }: HeadLayout,
-  { joined, attention }: Attended,
-): { out: Value; attention: Value } {
+  x: Value,
+  width: number,
+  layout: HeadLayout,
+  prepared: Prepared,
+  rule: ScoreRule,
+): AttentionOut {
+  const { heads, keyValueHeads, headWidth } = layout;
+  builder.tap('attn_in', ['qkv'], x, width);
+  const [own, shared] = [heads * headWidth, keyValueHeads * headWidth];
+  const [q, k, v] = builder.graph.split(builder.linear(x, 'qkv'), -1, [own, shared, shared]);
+  const byHead = (part: Value, n: number): Value => splitHeads(builder, part, n, headWidth);
+  const parts: Heads = [byHead(q, heads), byHead(k, keyValueHeads), byHead(v, keyValueHeads)];
+  return selfAttention(builder, layout, parts, prepared, rule);
+}
+
+/** Each [sequences, n, tokens, headWidth]. */
+export type Heads = readonly [q: Value, k: Value, v: Value];
+
+/** Attention of projected heads and the output projection o. */
+export function selfAttention(
+  builder: BlockBuilder,
+  layout: HeadLayout,
+  [q, k, v]: Heads,
+  prepared: Prepared,
+  rule: ScoreRule,
+): AttentionOut {
+  const { heads, keyValueHeads, headWidth } = layout;
+  const ready: Heads = [prepared(q, heads, 'q'), prepared(k, keyValueHeads, 'k'), v];
+  const { joined, attention } = attend(builder, layout, ready, rule);
   builder.tap('o_in', ['o'], joined, heads * headWidth);
   return { out: builder.linear(joined, 'o'), attention };
 }
@@ -102,6 +131,20 @@ export function gatedFeedForward(
   const gated = graph.op('Mul', [activation(graph, builder.linear(x, 'gate')), builder.linear(x, 'up')]);
   builder.tap('down_in', ['down'], gated, feedForward);
   return builder.linear(gated, 'down');
+}
+
+/** down(activation(up(x))) (Vaswani et al. 2017, arXiv 1706.03762, section 3.3). */
+export function plainFeedForward(
+  builder: BlockBuilder,
+  x: Value,
+  width: number,
+  feedForward: number,
+  activation: Activation,
+): Value {
+  builder.tap('ffn_in', ['up'], x, width);
+  const inner = activation(builder.graph, builder.linear(x, 'up'));
+  builder.tap('down_in', ['down'], inner, feedForward);
+  return builder.linear(inner, 'down');
 }
 
 export interface HeadRule {

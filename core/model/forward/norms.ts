@@ -8,13 +8,15 @@ export function rmsNorm(graph: GraphBuilder, x: Value, weight: Value, epsilon: n
   return graph.op('Mul', [graph.op('Div', [x, rootMeanSquare(graph, x, epsilon)]), weight]);
 }
 
-/** (x − mean) / √(variance + ε) · w + b (Ba et al. 2016, arXiv 1607.06450), weight and bias under `module`. */
+/** (x − mean) / √(variance + ε) · w + b (Ba et al. 2016, arXiv 1607.06450), with the weight and bias the network has under `module`. */
 export function layerNorm(builder: WeightedGraph, x: Value, module: string, epsilon: number): Value {
   const { graph } = builder;
   const mean = graph.op('ReduceMean', [x, graph.integers([-1])], { keepdims: 1 });
   const centred = graph.op('Sub', [x, mean]);
   const scaled = graph.op('Div', [centred, rootMeanSquare(graph, centred, epsilon)]);
-  return graph.op('Add', [graph.op('Mul', [scaled, builder.weight(module)]), builder.weight(`${module}.bias`)]);
+  const [weight, bias] = [builder.weights.get(module), builder.weights.get(`${module}.bias`)];
+  const weighted = weight === undefined ? scaled : graph.op('Mul', [scaled, weight]);
+  return bias === undefined ? weighted : graph.op('Add', [weighted, bias]);
 }
 
 function rootMeanSquare(graph: GraphBuilder, x: Value, epsilon: number): Value {

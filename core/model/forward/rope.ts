@@ -1,6 +1,6 @@
 // Rotary positions: which elements of a head rotate and how fast, their cosines and sines, and the rotation as a graph.
 
-import { numberAt } from '../../base/jsonObject.ts';
+import { type JsonObject, numberAt } from '../../base/jsonObject.ts';
 import type { Value } from '../graph/graphBuilder.ts';
 import type { BlockBuilder } from './blockBuilder.ts';
 import type { Constant, ModelHeaders } from './family.ts';
@@ -17,24 +17,28 @@ export interface Rope {
   readonly order: 'halves' | 'pairs';
 }
 
-/** config.json's names where a family has its own. */
-export interface RopeNames {
+/** What a family has of its own. */
+export interface RopeHabits {
+  /** In place of config.json's `rope_parameters` or `rope_scaling`. */
+  readonly parameters?: JsonObject | null;
+  /** Key of config.json, and the value where it says nothing. */
   readonly base?: string;
+  readonly usualBase?: number;
   /** Share of a head that rotates. */
   readonly share?: string;
   readonly usualShare?: number;
 }
 
 /** @throws HEADER_INVALID for widths that do not pair, UNSUPPORTED_ARCHITECTURE for unknown scalings */
-export function readRope(settings: Settings, headers: ModelHeaders, headWidth: number, names: RopeNames = {}): Rope {
+export function readRope(settings: Settings, headers: ModelHeaders, headWidth: number, habits: RopeHabits = {}): Rope {
   // transformers ≥ 5 moved all rotary settings into rope_parameters
-  const rope = settings.object('rope_parameters') ?? settings.object('rope_scaling');
-  const { base = 'rope_theta', share = 'partial_rotary_factor', usualShare = 1 } = names;
+  const rope = habits.parameters ?? settings.object('rope_parameters') ?? settings.object('rope_scaling');
+  const { base = 'rope_theta', usualBase = 10_000, share = 'partial_rotary_factor', usualShare = 1 } = habits;
   const part = (rope && numberAt(rope, 'partial_rotary_factor')) ?? settings.number(share, '') ?? usualShare;
   const width = settings.optionalCount('', 'rope.dimension_count') ?? Math.trunc(headWidth * part);
   return {
     width,
-    base: (rope && numberAt(rope, 'rope_theta')) ?? settings.number(base, 'rope.freq_base') ?? 10_000,
+    base: (rope && numberAt(rope, 'rope_theta')) ?? settings.number(base, 'rope.freq_base') ?? usualBase,
     scaling: settings.fromGguf
       ? readGgufScaling(settings, headers, pairsOf(settings, width, headWidth))
       : readRopeScaling(settings, rope, pairsOf(settings, width, headWidth)),
@@ -73,19 +77,20 @@ export function rotation(builder: BlockBuilder, rope: Rope, headWidth: number): 
   const cos = builder.constant('cos', [batch.tokens, pairs]);
   const sin = builder.constant('sin', [batch.tokens, pairs]);
   const times = (x: Value, y: Value): Value => graph.op('Mul', [x, y]);
-  const turned = ([a, b]: readonly Value[]): [Value, Value] => {
-    if (a === undefined || b === undefined) throw new RangeError('pairs rotate');
-    return [graph.op('Sub', [times(a, cos), times(b, sin)]), graph.op('Add', [times(b, cos), times(a, sin)])];
-  };
+  const turned = (a: Value, b: Value): [Value, Value] => [
+    graph.op('Sub', [times(a, cos), times(b, sin)]),
+    graph.op('Add', [times(b, cos), times(a, sin)]),
+  ];
   return (x, n) => {
     const rest = headWidth - rope.width;
     const [moving = x, ...still] = rest === 0 ? [x] : graph.split(x, -1, [rope.width, rest]);
     if (rope.order === 'halves')
-      return graph.op('Concat', [...turned(graph.split(moving, -1, [pairs, pairs])), ...still], { axis: -1 });
+      return graph.op('Concat', [...turned(...graph.split(moving, -1, [pairs, pairs])), ...still], { axis: -1 });
     const lead = [batch.sequences, n, batch.tokens];
     const last = graph.integers([-1]);
-    const paired = graph.split(graph.op('Reshape', [moving, graph.integers([...lead, pairs, 2])]), -1, [1, 1]);
-    const both = turned(paired.map((part) => graph.op('Squeeze', [part, last])));
+    const squeezed = (part: Value): Value => graph.op('Squeeze', [part, last]);
+    const [a, b] = graph.split(graph.op('Reshape', [moving, graph.integers([...lead, pairs, 2])]), -1, [1, 1]);
+    const both = turned(squeezed(a), squeezed(b));
     const joined = graph.op(
       'Concat',
       both.map((part) => graph.op('Unsqueeze', [part, last])),

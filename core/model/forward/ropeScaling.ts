@@ -47,7 +47,7 @@ export interface ScaledFrequencies {
 
 /** @param rope `rope_parameters` or `rope_scaling`. @throws HEADER_INVALID, UNSUPPORTED_ARCHITECTURE */
 export function readRopeScaling(settings: Settings, rope: JsonObject | null, pairs: number): RopeScaling {
-  const type = rope === null ? 'default' : (textAt(rope, 'rope_type') ?? textAt(rope, 'type') ?? 'default');
+  const type = typeOf(rope);
   if (rope === null || type === 'default') return { type: 'none' };
   const context = settings.count('max_position_embeddings', 'context_length');
   const original = positive(
@@ -79,10 +79,9 @@ export function readRopeScaling(settings: Settings, rope: JsonObject | null, pai
         truncate: rope.truncate !== false,
         magnitude: numberAt(rope, 'attention_factor') ?? yarnMagnitude(rope, factor),
       };
-    case 'su':
     case 'longrope':
       return {
-        type: 'longrope',
+        type,
         short: divisors(settings, rope, 'short_factor', pairs),
         long: divisors(settings, rope, 'long_factor', pairs),
         original,
@@ -93,6 +92,13 @@ export function readRopeScaling(settings: Settings, rope: JsonObject | null, pai
         `rope scaling ${shown(type)} cannot be run; default, linear, dynamic, llama3, yarn and longrope can`,
       );
   }
+}
+
+/** Phi 3's first files called LongRoPE "su" or "yarn". */
+function typeOf(rope: JsonObject | null): string {
+  if (rope === null) return 'default';
+  const type = textAt(rope, 'rope_type') ?? textAt(rope, 'type') ?? 'default';
+  return type === 'su' || (type === 'yarn' && 'short_factor' in rope) ? 'longrope' : type;
 }
 
 /** GGUF keys `rope.scaling.…`, and the tensors rope_freqs, rope_factors_short and rope_factors_long. */

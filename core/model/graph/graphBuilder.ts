@@ -21,6 +21,9 @@ export interface Node {
   readonly attributes: Readonly<Record<string, Attribute>>;
 }
 
+/** A value for every size. */
+export type Split<Sizes extends readonly number[]> = { -readonly [At in keyof Sizes]: Value };
+
 const IR_VERSION = 10;
 const OPSET = 21;
 
@@ -88,8 +91,9 @@ export class GraphBuilder {
     return outputs;
   }
 
-  split(value: Value, axis: number, sizes: readonly number[]): Value[] {
-    return this.several('Split', [value, this.integers(sizes)], sizes.length, { axis });
+  split<const Sizes extends readonly number[]>(value: Value, axis: number, sizes: Sizes): Split<Sizes> {
+    // As many outputs as sizes.
+    return this.several('Split', [value, this.integers(sizes)], sizes.length, { axis }) as Split<Sizes>;
   }
 
   /** The serialized ModelProto. */

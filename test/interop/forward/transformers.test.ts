@@ -9,7 +9,6 @@ import {
   GOLDEN_FOLDER,
   goldenModel,
   goldenNames,
-  NOT_YET,
   readLogits,
   relativeError,
 } from '../../fixtures/forward/goldenModels.ts';
@@ -46,7 +45,7 @@ describe.skipIf('reason' in found)('transformers', () => {
   it('agrees with us on other weights and tokens', async () => {
     const other = join(folder, 'other');
     run('make', other, 'other');
-    for (const name of goldenNames().filter((name) => !NOT_YET.has(name))) {
+    for (const name of goldenNames()) {
       const { path, tokens, logits } = goldenModel(name, other);
       expect(relativeError(await logitsOf(path, tokens, pool), logits), name).toBeLessThan(TOLERANCE);
     }

@@ -2,7 +2,7 @@
 
 import { afterAll, describe, expect, test } from 'vitest';
 import { createPool } from '../../../core/kernels/pool.ts';
-import { goldenModel, goldenNames, NOT_YET, relativeError } from '../../fixtures/forward/goldenModels.ts';
+import { goldenModel, goldenNames, relativeError } from '../../fixtures/forward/goldenModels.ts';
 import { logitsOf } from './logitsOf.ts';
 
 /** Float32 against float64; measured: below 6e-5. */
@@ -13,7 +13,7 @@ afterAll(() => pool.close());
 describe('golden logits', () => {
   test('of every family', () => expect(goldenNames()).toHaveLength(21));
 
-  test.each(goldenNames().filter((name) => !NOT_YET.has(name)))('%s', async (name) => {
+  test.each(goldenNames())('%s', async (name) => {
     const { path, tokens, logits } = goldenModel(name);
     const error = relativeError(await logitsOf(path, tokens, pool), logits);
     if (process.env.QUANTSCOPE_SHOW) console.log(name, error.toExponential(1));

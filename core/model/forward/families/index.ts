@@ -5,9 +5,14 @@ import { arrayAt, shown, textAt } from '../../../base/jsonObject.ts';
 import type { Family, ModelHeaders, Network } from '../family.ts';
 import { Settings } from '../settings.ts';
 import { BERT } from './bert.ts';
+import { GEMMA } from './gemma.ts';
+import { GPT2 } from './gpt2.ts';
+import { GPT_NEOX } from './gptNeox.ts';
 import { LLAMA } from './llama.ts';
+import { OPT } from './opt.ts';
+import { PHI3 } from './phi3.ts';
 
-export const FAMILIES: readonly Family[] = [LLAMA, BERT];
+export const FAMILIES: readonly Family[] = [LLAMA, GEMMA, PHI3, GPT2, GPT_NEOX, OPT, BERT];
 
 /** Names a message shows of those without a place. */
 const SHOWN_NAMES = 3;

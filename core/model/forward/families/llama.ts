@@ -4,7 +4,7 @@
 
 import type { Value } from '../../graph/graphBuilder.ts';
 import { type Activation, activationOf, silu } from '../activations.ts';
-import type { HeadLayout } from '../attention.ts';
+import { type HeadLayout, readHeads } from '../attention.ts';
 import { BlockBuilder } from '../blockBuilder.ts';
 import type { BatchSize, BlockGraph } from '../blockGraph.ts';
 import {
@@ -81,18 +81,17 @@ function network(settings: Settings, headers: ModelHeaders): Network {
 
 function readShape(settings: Settings, headers: ModelHeaders, layer: number): Shape {
   const width = settings.count('hidden_size', 'embedding_length');
-  const heads = settings.count('num_attention_heads', 'attention.head_count');
-  const keyValueHeads = settings.optionalCount('num_key_value_heads', 'attention.head_count_kv') ?? heads;
-  const headWidth = settings.optionalCount('head_dim', 'attention.key_length') ?? Math.floor(width / heads);
   const feedForward = settings.count('intermediate_size', 'feed_forward_length');
-  const layout = { heads, keyValueHeads, headWidth };
-  const rope = readRope(settings, headers, headWidth);
+  const layout = readHeads(settings, width);
+  const { headWidth } = layout;
+  const mixtral = settings.architecture === 'mixtral';
+  const rope = readRope(settings, headers, headWidth, { usualBase: mixtral ? 1e6 : 1e4 });
   const experts = readExperts(settings, headers, layer, width);
   return {
     ...layout,
     width,
     feedForward,
-    normEpsilon: settings.number('rms_norm_eps', 'attention.layer_norm_rms_epsilon') ?? 1e-6,
+    normEpsilon: settings.number('rms_norm_eps', 'attention.layer_norm_rms_epsilon') ?? (mixtral ? 1e-5 : 1e-6),
     activation: activationOf(settings, 'hidden_act', silu),
     // llama.cpp permutes q and k of its Llama graph so that neighbours rotate together.
     rope: settings.fromGguf && settings.architecture === 'llama' ? { ...rope, order: 'pairs' } : rope,
