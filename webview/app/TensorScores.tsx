@@ -2,7 +2,7 @@
 
 import { type ReactNode, useMemo } from 'react';
 import type { ScoreId } from '../../core/protocol/calibration.ts';
-import { DepthCurve, type DepthPoint } from '../charts/DepthCurve.tsx';
+import { DepthCurve, depthPoints } from '../charts/DepthCurve.tsx';
 import { figure } from '../charts/numberFormat.ts';
 import { visibleText } from '../charts/visibleText.ts';
 import { ChartWithTable } from './ChartWithTable.tsx';
@@ -80,9 +80,4 @@ export function TensorScores(props: { tensor: number }): ReactNode {
       )}
     </section>
   );
-}
-
-/** The first figure is that of the tensor's own block; tensors before all blocks begin at the first. */
-export function depthPoints(curve: readonly number[], layer: number): DepthPoint[] {
-  return curve.map((value, i) => ({ layer: Math.max(0, layer) + i, value }));
 }

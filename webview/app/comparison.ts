@@ -3,6 +3,8 @@
 import type { PlanMeasure, Rival, RunSettings, ScoreId } from '../../core/protocol/calibration.ts';
 import type { Solution } from '../../core/protocol/plan.ts';
 import { type Comparison, type KeptPlan, measureOf, planKey, rivalOf, typesOf } from './keptPlans.ts';
+import { TARGETS, type Target } from './tensorFigures.ts';
+import type { ViewState } from './viewState.ts';
 
 /** Files of one plan differ by padding; more than this is another size. */
 const SAME_SIZE = 1.001;
@@ -78,4 +80,12 @@ export function defeat(plans: readonly ComparedPlan[]): Defeat | null {
   const by = ours.mean - theirs.mean;
   if (!(by > 0)) return null;
   return { winner, by, sure: by > 2 * Math.hypot(ours.error, theirs.error) };
+}
+
+/** Every tensor of the plan pinned to its type, under a budget that fits it. Pins stay sorted by name. */
+export function takenOver(state: ViewState, plan: Rival): Partial<ViewState> {
+  const isTarget = (type: string): type is Target => (TARGETS as readonly string[]).includes(type);
+  const pins = Object.entries(plan.types).flatMap(([name, type]) => (isTarget(type) ? [{ name, type }] : []));
+  pins.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return { pins, targetBytes: Math.max(state.targetBytes ?? 0, plan.bytes) };
 }

@@ -78,3 +78,8 @@ function steps(low: number, high: number): number[] {
   }
   return found.filter((tick) => tick >= low && tick <= high);
 }
+
+/** The first figure is that of the tensor's own block; tensors before all blocks begin at the first. */
+export function depthPoints(curve: readonly number[], layer: number): DepthPoint[] {
+  return curve.map((value, i) => ({ layer: Math.max(0, layer) + i, value }));
+}

@@ -3,10 +3,13 @@ import { renderToStaticMarkup } from 'react-dom/server';
 import { describe, expect, it } from 'vitest';
 import type { Tile } from '../../../core/protocol/objects.ts';
 import { envelope } from '../../../webview/charts/ChannelProfile.tsx';
+import { depthPoints } from '../../../webview/charts/DepthCurve.tsx';
 import { around, panBy, tileSides, wholeTensor, zoomAbout } from '../../../webview/charts/heatWindow.ts';
 import { MixBar } from '../../../webview/charts/MixBar.tsx';
 import { placeLabels } from '../../../webview/charts/placeLabels.ts';
+import { rarePosition, rowTile } from '../../../webview/charts/RowMap.tsx';
 import { extreme, keyWindow, pointAt } from '../../../webview/charts/TensorHeatmap.tsx';
+import { sideBySide } from '../../../webview/views/kurtosis/kurtosisRows.ts';
 
 const limit = wholeTensor(1000, 4000);
 
@@ -71,6 +74,53 @@ describe('tile points', () => {
   it('finds the largest magnitude, and a NaN before it', () => {
     expect(extreme(tile)).toMatchObject({ row: 20, column: 77 });
     expect(extreme({ ...tile, values: Float32Array.of(1, -9, Number.NaN, 4) })).toMatchObject({ row: 70 });
+  });
+});
+
+describe('maps with named rows', () => {
+  const map = {
+    values: Float32Array.of(1, 2, -900, 4, 0.5, 3),
+    channels: Uint32Array.of(3, 11, 400, 9, 60, 512),
+    width: 3,
+    columns: 576,
+  };
+
+  it('read the exact channel of a cell, whatever its width', () => {
+    const tile = rowTile(map, 2);
+    const whole = wholeTensor(2, 576);
+    expect(pointAt(tile, whole, 0.99, 0.1)).toMatchObject({ row: 0, column: 400, value: -900, elements: 192 });
+    expect(pointAt(tile, whole, 0.5, 0.9)).toMatchObject({ row: 1, column: 60, value: 0.5 });
+    expect(extreme(tile)).toMatchObject({ row: 0, column: 400 });
+  });
+
+  it('show values a thousand times apart side by side', () => {
+    const position = rarePosition(Float32Array.from({ length: 1000 }, (_, i) => (i === 7 ? 5000 : 1 + (i % 3))));
+    expect(position(-5000)).toBe(1);
+    expect(position(1)).toBeGreaterThan(0.03);
+    expect(position(6)).toBeGreaterThan(position(2));
+    expect(rarePosition(new Float32Array(4))(0)).toBe(0);
+    expect(rarePosition(Float32Array.of(0, 0, 0, 9))(9)).toBe(1);
+  });
+});
+
+describe('depth', () => {
+  it('weights and activations stand in one table by layer', () => {
+    const rows = (name: string, layers: readonly number[]) => ({
+      columns: [{ label: 'layer' }, { label: name }],
+      rows: layers.map((layer) => ({ key: layer, cells: [layer, 10 * layer] })),
+    });
+    const both = sideBySide(rows('q', [0, 1]), rows('attn_in', [1, 2]));
+    expect(both.columns.map(({ label }) => label)).toEqual(['layer', 'W q', 'x attn_in']);
+    expect(both.rows.map(({ cells }) => cells)).toEqual([
+      [0, 0, Number.NaN],
+      [1, 10, 10],
+      [2, Number.NaN, 20],
+    ]);
+  });
+
+  it('a curve begins at the block of its tensor', () => {
+    expect(depthPoints([0.1, 0.2], 3).map(({ layer }) => layer)).toEqual([3, 4]);
+    expect(depthPoints([0.1], -1)[0]?.layer).toBe(0);
   });
 });
 

@@ -53,6 +53,25 @@ describe('view state', () => {
     expect(steered(state, { view: '__proto__', tensor: 5 }, subject)).toEqual({});
   });
 
+  it('is steered to the calibration of weights, never of an importance matrix', () => {
+    const wanted = { view: 'calibration', tensor: null };
+    expect(steered(INITIAL_VIEW_STATE, wanted, subject)).toEqual({ inspector: 'calibration' });
+    expect(steered(INITIAL_VIEW_STATE, wanted, { ...subject, lenses: IMPORTANCE_LENSES })).toEqual({});
+  });
+
+  it('forgets what was measured of another file', () => {
+    const comparison = { ...INITIAL_VIEW_STATE.comparison, fingerprint: 'f', kept: [] };
+    const state = { ...INITIAL_VIEW_STATE, comparison };
+    expect(fitViewState(state, subject).comparison).toBe(comparison);
+    expect(fitViewState(state, { ...subject, fingerprint: 'g' }).comparison).toEqual({
+      ...{ fingerprint: 'g', kept: [], measures: [] },
+    });
+  });
+
+  it('calibrates and measures on different sequences at first', () => {
+    expect(INITIAL_VIEW_STATE.calibrateOn).not.toEqual(INITIAL_VIEW_STATE.measureOn);
+  });
+
   it('drops tensors that no longer exist', () => {
     const state = { ...INITIAL_VIEW_STATE, selected: 9, marked: [1, 9], channel: { axis: 'row' as const, index: 2 } };
     expect(fitViewState(state, subject)).toMatchObject({ selected: null, marked: [1], channel: null });

@@ -166,4 +166,15 @@ describe('rows behind charts', () => {
     expect(taken).toEqual([10, 30]);
     expect(landmarkName('uniform Q8_0')).toBe('uniform Q8_0');
   });
+
+  it('the curve: what was measured has a column of its own, and nothing is invented for it', () => {
+    const point = (bytes: number) => ({ bytes, bitsPerWeight: bytes / 10, damage: 1 / bytes });
+    const measured = [{ label: 'this plan', bytes: 20, divergence: 0.03, error: 0.001 }];
+    const curve = { points: [point(10)], landmarks: [], bound: [point(5)] };
+    const { columns, rows } = paretoRows(curve, null, measured, () => undefined);
+    expect(columns.map(({ label }) => label)).toEqual(['plan', 'size', 'bits/weight', 'damage', 'measured KL']);
+    expect(rows.map(({ cells }) => cells[0])).toEqual(['bound', 'best plan', 'this plan, measured']);
+    expect(rows[2]?.cells.slice(2)).toEqual([Number.NaN, Number.NaN, 0.03]);
+    expect(columns[3]?.text?.(Number.NaN)).toBe('–');
+  });
 });

@@ -5,11 +5,10 @@ import { firstFed } from '../../app/activationFigures.ts';
 import { ChartWithTable } from '../../app/ChartWithTable.tsx';
 import { useLayout, useModel, useSession } from '../../app/context.ts';
 import { select } from '../../app/viewState.ts';
-import type { FigureRows } from '../../charts/figureRows.ts';
 import { LayerLines, type LayerSeries } from '../../charts/LayerLines.tsx';
 import { layerSeries } from '../../charts/layerSeries.ts';
 import { cellFigure } from '../../charts/numberFormat.ts';
-import { layerRows } from '../kurtosis/kurtosisRows.ts';
+import { layerRows, sideBySide } from '../kurtosis/kurtosisRows.ts';
 
 export function InputKurtosis(): ReactNode {
   const session = useSession();
@@ -56,20 +55,4 @@ export function InputKurtosis(): ReactNode {
       </div>
     </ChartWithTable>
   );
-}
-
-/** One table of both: the layers of either, weights first. */
-export function sideBySide(weights: FigureRows, inputs: FigureRows): FigureRows {
-  const layers = [...new Set([...weights.rows, ...inputs.rows].map((row) => Number(row.key)))].sort((a, b) => a - b);
-  const cellsOf = (from: FigureRows, layer: number): readonly (string | number)[] =>
-    from.rows.find((row) => row.key === layer)?.cells.slice(1) ?? from.columns.slice(1).map(() => Number.NaN);
-  const headed = (what: string, { columns }: FigureRows) =>
-    columns.slice(1).map(({ label }) => ({ label: `${what} ${label}` }));
-  return {
-    columns: [{ label: 'layer', text: String }, ...headed('W', weights), ...headed('x', inputs)],
-    rows: layers.map((layer) => ({
-      key: layer,
-      cells: [layer, ...cellsOf(weights, layer), ...cellsOf(inputs, layer)],
-    })),
-  };
 }

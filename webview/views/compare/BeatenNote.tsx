@@ -1,11 +1,8 @@
 // A plan of the same size did less harm than ours: said plainly, with the way to take it over.
 
 import type { ReactNode } from 'react';
-import type { Rival } from '../../../core/protocol/calibration.ts';
-import type { Defeat } from '../../app/comparison.ts';
+import { type Defeat, takenOver } from '../../app/comparison.ts';
 import { useSession } from '../../app/context.ts';
-import { TARGETS, type Target } from '../../app/tensorFigures.ts';
-import type { ViewState } from '../../app/viewState.ts';
 import { figure, percent } from '../../charts/numberFormat.ts';
 import { shownName } from '../../charts/visibleText.ts';
 import { WarningIcon } from '../../ui/icons.tsx';
@@ -35,12 +32,4 @@ export function BeatenNote(props: { defeat: Defeat }): ReactNode {
       ) : null}
     </div>
   );
-}
-
-/** Every tensor of the plan pinned to its type, under a budget that fits it. Pins stay sorted by name. */
-export function takenOver(state: ViewState, plan: Rival): Partial<ViewState> {
-  const isTarget = (type: string): type is Target => (TARGETS as readonly string[]).includes(type);
-  const pins = Object.entries(plan.types).flatMap(([name, type]) => (isTarget(type) ? [{ name, type }] : []));
-  pins.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  return { pins, targetBytes: Math.max(state.targetBytes ?? 0, plan.bytes) };
 }

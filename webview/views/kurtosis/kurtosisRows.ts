@@ -34,3 +34,19 @@ export function scatterRows(points: readonly ScatterPoint[], open: (tensor: numb
       })),
   };
 }
+
+/** One table of both: the layers of either, weights first. */
+export function sideBySide(weights: FigureRows, inputs: FigureRows): FigureRows {
+  const layers = [...new Set([...weights.rows, ...inputs.rows].map((row) => Number(row.key)))].sort((a, b) => a - b);
+  const cellsOf = (from: FigureRows, layer: number): readonly (string | number)[] =>
+    from.rows.find((row) => row.key === layer)?.cells.slice(1) ?? from.columns.slice(1).map(() => Number.NaN);
+  const headed = (what: string, { columns }: FigureRows) =>
+    columns.slice(1).map(({ label }) => ({ label: `${what} ${label}` }));
+  return {
+    columns: [{ label: 'layer', text: String }, ...headed('W', weights), ...headed('x', inputs)],
+    rows: layers.map((layer) => ({
+      key: layer,
+      cells: [layer, ...cellsOf(weights, layer), ...cellsOf(inputs, layer)],
+    })),
+  };
+}
