@@ -10,6 +10,7 @@ import { readTile } from '../stats/tile.ts';
 import { exportModel, preflightExport } from './exporting.ts';
 import { paretoOf, previewFor, solveFor } from './planning.ts';
 import { progressReporter } from './progress.ts';
+import { answerScore, answerScoreMethods } from './scoring.ts';
 import { scanModelSensitivity } from './sensitivityCall.ts';
 import type { OpenModel, Session } from './session.ts';
 import { modelSummary, tensorTable } from './summary.ts';
@@ -130,8 +131,8 @@ export const HANDLERS: Handlers = {
   activations: notYet,
   activationMap: notYet,
   tokenMap: notYet,
-  scoreMethods: notYet,
-  score: notYet,
+  scoreMethods: answerScoreMethods,
+  score: answerScore,
   rivals: notYet,
   measurePlans: notYet,
 

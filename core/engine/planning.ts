@@ -17,6 +17,7 @@ import { ggufSize } from '../export/gguf/layout.ts';
 import type { Result } from '../protocol/calls.ts';
 import type { PlanRequest, Preview, Solved } from '../protocol/plan.ts';
 import { isQuantizable } from '../quant/ggufTypes.ts';
+import { scoreKey, weightedRows } from './planWeights.ts';
 import { previewPlan } from './preview.ts';
 import type { OpenModel } from './session.ts';
 
@@ -70,7 +71,7 @@ export async function paretoOf(model: OpenModel, request: PlanRequest): Promise<
   };
 }
 
-interface Prepared {
+export interface Prepared {
   /** What the items depend on, and what the problem depends on besides its budget, as text. */
   readonly choices: string;
   readonly rules: string;
@@ -82,7 +83,7 @@ interface Prepared {
 const prepared = new WeakMap<OpenModel, Prepared>();
 
 /** A drag changes nothing but the target, a lock nothing but rules: items, problem and hulls are kept between calls. */
-async function prepare(model: OpenModel, { targetBytes, ...rules }: PlanRequest): Promise<Prepared> {
+export async function prepare(model: OpenModel, { targetBytes, ...rules }: PlanRequest): Promise<Prepared> {
   const { checkpoint, sensitivity } = model;
   refuseImatrix(checkpoint);
   const needed = checkpoint.tensors.filter(isQuantizable).length;
@@ -97,7 +98,9 @@ async function prepare(model: OpenModel, { targetBytes, ...rules }: PlanRequest)
       'PLAN_INVALID',
       `${name}: sensitivity is known for ${sensitivity.size} of ${needed} tensors; run it first`,
     );
-  const keys = { choices: JSON.stringify(rules.choices), rules: JSON.stringify(rules) };
+  const weighted = weightedRows(model, rules.score);
+  const score = scoreKey(model, rules.score);
+  const keys = { choices: JSON.stringify([rules.choices, score]), rules: JSON.stringify([rules, score]) };
   const known = prepared.get(model);
   if (known?.rules === keys.rules) return known;
   const size = await sizeOf(model);
@@ -105,8 +108,8 @@ async function prepare(model: OpenModel, { targetBytes, ...rules }: PlanRequest)
   const items =
     known?.choices === keys.choices
       ? known.items
-      : measureItems(tensors.filter(isQuantizable), sensitivity.values(), size, rules.choices);
-  const problem = buildProblem(tensors, sensitivity.values(), size, { targetBytes, ...rules }, items);
+      : measureItems(tensors.filter(isQuantizable), weighted, size, rules.choices);
+  const problem = buildProblem(tensors, weighted, size, { targetBytes, ...rules }, items);
   const fresh = { ...keys, items, problem, frontier: frontierOf(problem.items) };
   prepared.set(model, fresh);
   return fresh;

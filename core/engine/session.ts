@@ -4,8 +4,10 @@ import { QuantscopeError } from '../base/errors.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { openCheckpoint } from '../checkpoint/open.ts';
 import { createPool, type Pool } from '../kernels/pool.ts';
+import type { ScoreId } from '../protocol/calibration.ts';
 import type { Event, EventName } from '../protocol/calls.ts';
 import type { SensitivityRow } from '../protocol/objects.ts';
+import type { ScoreTable } from '../sensitivity/measureScore.ts';
 
 export interface OpenModel {
   readonly id: number;
@@ -13,6 +15,8 @@ export interface OpenModel {
   readonly openMs: number;
   /** Damage per choice, by tensor index, as far as it has been computed. */
   readonly sensitivity: Map<number, SensitivityRow>;
+  /** Scores that were measured on it. */
+  readonly scores: Map<ScoreId, ScoreTable>;
 }
 
 export type Emit = <E extends EventName>(event: E, payload: Event<E>) => void;
@@ -50,6 +54,7 @@ export class Session {
       checkpoint,
       openMs: performance.now() - began,
       sensitivity: new Map<number, SensitivityRow>(),
+      scores: new Map<ScoreId, ScoreTable>(),
     };
     this.#models.set(model.id, model);
     return model;

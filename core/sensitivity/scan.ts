@@ -11,7 +11,6 @@ import type { Importance } from '../quant/importance.ts';
 import { openErrorCache } from './cache.ts';
 import { damagesOf, relativeError, typesToMeasure } from './damage.ts';
 import { sampleRows } from './rowSample.ts';
-import type { ScoreOptions, ScoreResult } from './score.ts';
 import type { WeightErrorInput, WeightErrorOutput } from './weightErrorTask.ts';
 
 /** Some seconds per tensor and thread: K-quant searches run at tens of millions of elements a second. */
@@ -39,6 +38,29 @@ const SLOWEST_FIRST: readonly GgufTarget[] = [
   'F32',
 ];
 
+export interface ScanOptions {
+  /** Types asked for; all exportable ones by default. Rows hold one damage per type, in this order. */
+  readonly types?: readonly GgufTarget[] | undefined;
+  /** Larger tensors are estimated from evenly spaced rows; Infinity measures every element. */
+  readonly maxElementsPerTensor?: number | undefined;
+  /** Weighs columns, in the quantizers and in the error; plain squares where a tensor has none. */
+  readonly importance?: Importance | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Receives each tensor once, cached ones first. */
+  readonly onRow: (row: SensitivityRow) => void;
+  /** done and total in elements × types. */
+  readonly onProgress?: ((done: number, total: number, message: string) => void) | undefined;
+  /** False neither reads nor writes results on disk. */
+  readonly cache?: boolean | undefined;
+}
+
+export interface ScanResult {
+  readonly tensors: number;
+  /** How many of them came from the cache. */
+  readonly cached: number;
+  readonly provenance: Provenance;
+}
+
 /**
  * One row per quantizable tensor. Values do not depend on threads or order; the order of rows does.
  *
@@ -47,8 +69,8 @@ const SLOWEST_FIRST: readonly GgufTarget[] = [
 export async function scanSensitivity(
   checkpoint: Checkpoint,
   pool: Pool,
-  { types = GGUF_TARGETS, maxElementsPerTensor, importance, signal, onRow, onProgress, cache = true }: ScoreOptions,
-): Promise<ScoreResult> {
+  { types = GGUF_TARGETS, maxElementsPerTensor, importance, signal, onRow, onProgress, cache = true }: ScanOptions,
+): Promise<ScanResult> {
   const maxElements = maxElementsPerTensor ?? DEFAULT_MAX_ELEMENTS;
   const tensors = checkpoint.tensors.filter(isQuantizable);
   const settings = importance === undefined ? `${maxElements}` : `${maxElements}-${importance.id}`;

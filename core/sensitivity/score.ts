@@ -1,38 +1,66 @@
-// What every sensitivity score offers: a name, its formula, and a run that yields the damage of each type per tensor.
+// What every sensitivity score offers: what it means, what it costs, and a run that yields a value per tensor.
 
-import type { Checkpoint } from '../checkpoint/checkpoint.ts';
-import type { Pool } from '../kernels/pool.ts';
-import type { Provenance, SensitivityRow } from '../protocol/objects.ts';
+import type { Parts } from '../forward/blocks.ts';
+import type { ScoreId, ScoreRow } from '../protocol/calibration.ts';
 import type { GgufTarget } from '../quant/ggufTypes.ts';
-import type { Importance } from '../quant/importance.ts';
+import type { RoundTripSource } from './roundTrip.ts';
+import type { Work } from './work.ts';
 
-export interface ScoreOptions {
-  /** Types asked for; all exportable ones by default. Rows hold one damage per type, in this order. */
-  readonly types?: readonly GgufTarget[] | undefined;
-  /** Larger tensors are estimated from evenly spaced rows; Infinity measures every element. */
-  readonly maxElementsPerTensor?: number | undefined;
-  /** Weighs columns, in the quantizers and in the error; plain squares where a tensor has none. */
-  readonly importance?: Importance | undefined;
+/** A model and its text, ready to run; the importance also shapes the probes. */
+export interface TextRun extends RoundTripSource {
+  readonly parts: Parts;
+  /** Token ids, equally long. */
+  readonly sequences: readonly Uint32Array[];
+}
+
+export interface ScoredTensor extends ScoreRow {
+  /** What the tensor was quantized to. */
+  readonly probe: GgufTarget;
+  /** ‖W − Ŵ‖² / ‖W‖² of the probe. */
+  readonly relativeError: number;
+}
+
+/** Scores that come from the same runs arrive together. */
+export type ScoreRows = Readonly<Partial<Record<ScoreId, readonly ScoredTensor[]>>>;
+
+export interface MeasureOptions {
+  /** True for tensors whose score is there already: what only they need is not run. */
+  readonly known: (tensor: number) => boolean;
+  /** Receives each tensor once, some at a time; awaited, so that rows are saved before the next are measured. */
+  readonly onRows: (rows: ScoreRows) => Promise<void>;
   readonly signal?: AbortSignal | undefined;
-  /** Receives each tensor once, cached ones first. */
-  readonly onRow: (row: SensitivityRow) => void;
-  /** done and total in elements × types. */
   readonly onProgress?: ((done: number, total: number, message: string) => void) | undefined;
-  /** False neither reads nor writes results on disk. */
-  readonly cache?: boolean | undefined;
 }
 
-export interface ScoreResult {
-  readonly tensors: number;
-  /** How many of them came from the cache. */
-  readonly cached: number;
-  readonly provenance: Provenance;
-}
-
-export interface Score {
-  readonly id: string;
+interface Facts {
+  readonly id: ScoreId;
   readonly name: string;
+  /** W a weight, Ŵ its probe, x, y what goes into and comes out of where it is. */
   readonly formula: string;
-  /** @throws CANCELLED, FILE_TRUNCATED, FILE_UNREADABLE, FILE_NOT_FOUND */
-  run(checkpoint: Checkpoint, pool: Pool, options: ScoreOptions): Promise<ScoreResult>;
+  /** Of `value`. */
+  readonly unit: string;
+  /** How a plan's weights come from it; null where it says too little about predictions to plan by. */
+  readonly plans: 'nats' | 'proportional' | null;
+  /** Raise when the numbers change: older ones on disk are then never read. */
+  readonly version: number;
 }
+
+/** Needs no running model. */
+export interface WeightScore extends Facts {
+  readonly needs: 'weights';
+  /** Counted, not run. */
+  work(source: RoundTripSource, known: MeasureOptions['known']): Work;
+  /** @throws CANCELLED, FILE_TRUNCATED, FILE_UNREADABLE, FILE_NOT_FOUND */
+  measure(source: RoundTripSource, options: MeasureOptions): Promise<void>;
+}
+
+/** Runs the model on a text. */
+export interface TextScore extends Facts {
+  readonly needs: 'text';
+  /** Counted, not run. */
+  work(run: Pick<TextRun, 'parts' | 'sequences'>, known: MeasureOptions['known']): Work;
+  /** @throws NON_FINITE, MEMORY_LIMIT, CANCELLED, TENSOR_NOT_FOUND, SHAPE_INVALID, FILE_TRUNCATED, FILE_UNREADABLE */
+  measure(run: TextRun, options: MeasureOptions): Promise<void>;
+}
+
+export type Score = WeightScore | TextScore;

@@ -9,27 +9,25 @@ import { inputsOf } from '../../export/inputsOf.ts';
 import { checkOutputIsNew, checkOutputIsNotInput } from '../../io/outputPath.ts';
 import { writeTextFile } from '../../io/textFile.ts';
 import { ROLES, type Role } from '../../model/places.ts';
+import type { ScoreId } from '../../protocol/calibration.ts';
 import type { AgreementKind, PlanRequest } from '../../protocol/plan.ts';
 import { DEFAULT_CHOICES, GGUF_TARGETS, type GgufTarget, isGgufTarget } from '../../quant/ggufTypes.ts';
 import type { Importance } from '../../quant/importance.ts';
 import { importanceFor } from '../importanceFile.ts';
-import { measureWeights } from '../measurement.ts';
 import { numberOption } from '../numberOption.ts';
 import { feasibleFor, solveFor } from '../planning.ts';
+import { measureModelScore } from '../scoring.ts';
 import { scanModelSensitivity } from '../sensitivityCall.ts';
 import type { Command, OptionValues } from './command.ts';
-import { readText, runLength } from './evaluationOptions.ts';
+import { estimateNote, runSettings, SCORE_OPTIONS, scoreName, scoreOption } from './scoreOptions.ts';
 import { figureText, printable, table } from './text.ts';
-
-/** Some thousand tokens tell tensors apart; more cost as many forward passes again. */
-const DEFAULT_SEQUENCES = 8;
 
 export const plan: Command = {
   name: 'plan',
   summary: 'choose a type for every tensor under a size budget',
   positionals: ['FILE|DIR|INDEX.json'],
   usage:
-    ' (--target-bpw X | --target-bytes N) [--choices TYPE,…] [--lock REGEX=TYPE]… [--min ROLE=TYPE]… [--agree KIND,…] [--exact] [--imatrix FILE] [--measure TEXT [--context N] [--sequences N]] -o NAME.quantplan.json',
+    ' (--target-bpw X | --target-bytes N) [--choices TYPE,…] [--lock REGEX=TYPE]… [--min ROLE=TYPE]… [--agree KIND,…] [--exact] [--imatrix FILE] [--measure TEXT | --score ID (--text FILE | --sample)] [--context N] [--sequences N] [--seed N] -o NAME.quantplan.json',
   options: {
     'target-bpw': { type: 'string' },
     'target-bytes': { type: 'string' },
@@ -40,8 +38,7 @@ export const plan: Command = {
     exact: { type: 'boolean' },
     imatrix: { type: 'string' },
     measure: { type: 'string' },
-    context: { type: 'string' },
-    sequences: { type: 'string' },
+    ...SCORE_OPTIONS,
     output: { type: 'string', short: 'o' },
   },
   async run({ session, positionals: [path = ''], values, signal, note }) {
@@ -54,16 +51,15 @@ export const plan: Command = {
     await checkPlanOutput(output, checkpoint);
     const targetBytes =
       target.bytes ?? bytesForBitsPerWeight(target.bitsPerWeight, countParameters(checkpoint.tensors));
-    const request: PlanRequest = { targetBytes, ...rules, pins: [] };
+    const score = readScore(values);
+    const request: PlanRequest = { targetBytes, ...rules, pins: [], ...(score && { score }) };
     const feasible = await feasibleFor(model, request);
     note(`feasible: ${bytesText(feasible.minBytes)} to ${bytesText(feasible.maxBytes)}`);
     const importance = await importanceFor(session, model, values.imatrix, signal);
     await scanModelSensitivity(session, model, signal, undefined, importance);
-    if (typeof values.measure === 'string') {
-      const { text } = await readText({ text: values.measure }, 'plan');
-      const context = (longest: number): number => runLength(values, longest).context;
-      const { sequences = DEFAULT_SEQUENCES } = runLength(values, 1);
-      await measureWeights(session, model, { text, context, sequences, importance, signal });
+    if (score !== undefined) {
+      const settings = await runSettings(session, model, score, textValues(values), 'plan');
+      await measureModelScore(session, model, score, { settings, importance, signal }, estimateNote(note, score));
     }
     const { solveMs, ...solution } = await solveFor(model, request);
     await writeTextFile(output, serializePlan(makePlan(checkpoint, request, solution)));
@@ -92,9 +88,21 @@ export const plan: Command = {
   },
 };
 
+/** `--measure TEXT` is the short form of `--score measuredDivergence --text TEXT`. @throws USAGE */
+function readScore(values: OptionValues): ScoreId | undefined {
+  if (values.measure === undefined) return scoreOption(values.score, 'plan');
+  if (values.score === undefined) return 'measuredDivergence';
+  throw new QuantscopeError('USAGE', 'plan: --measure and --score exclude each other');
+}
+
+function textValues(values: OptionValues): OptionValues {
+  return values.measure === undefined ? values : { ...values, text: values.measure };
+}
+
 /** What the damage is made of. */
 function basisOf(values: OptionValues, importance: Importance | undefined): string {
-  if (typeof values.measure === 'string') return 'nats of KL divergence, predicted from measurements';
+  const score = readScore(values);
+  if (score !== undefined) return `nats of KL divergence, predicted from ${scoreName(score)}`;
   return `estimated from ${importance === undefined ? 'the weights alone' : `weights and ${printable(importance.name)}`}`;
 }
 

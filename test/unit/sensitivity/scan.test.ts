@@ -7,8 +7,7 @@ import { createPool } from '../../../core/kernels/pool.ts';
 import { REFERENCE_QUANTIZERS } from '../../../core/kernels/reference/quantizers.ts';
 import type { SensitivityRow } from '../../../core/protocol/objects.ts';
 import { GGUF_TARGETS, type GgufTarget, storedType } from '../../../core/quant/ggufTypes.ts';
-import { scanSensitivity } from '../../../core/sensitivity/scan.ts';
-import type { ScoreOptions } from '../../../core/sensitivity/score.ts';
+import { type ScanOptions, scanSensitivity } from '../../../core/sensitivity/scan.ts';
 import { sharedData } from '../../fixtures/sharedData.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
 import { type FixtureTensor, writeSafetensors } from '../../fixtures/writeSafetensors.ts';
@@ -32,7 +31,7 @@ const name = (layer: number, part = 'mlp.up_proj'): string => `model.layers.${la
 
 async function scan(
   tensors: readonly FixtureTensor[],
-  options: Partial<ScoreOptions> = {},
+  options: Partial<ScanOptions> = {},
   file = `m${caches}.safetensors`,
 ) {
   const path = join(folder, file);

@@ -1,0 +1,107 @@
+// What a run will take, counted in the few things that cost time, and their price on this machine.
+
+import type { TensorInfo } from '../checkpoint/checkpoint.ts';
+import { type Hidden, runBlocks } from '../forward/blocks.ts';
+import { matrixElements } from './placed.ts';
+import { comparePredictions } from './predictions.ts';
+import { probeOf, probeType } from './probe.ts';
+import type { RoundTripSource } from './roundTrip.ts';
+import type { TextRun } from './score.ts';
+import { compareStates } from './states.ts';
+
+/** Counted over a whole run. */
+export interface Work {
+  /** Elements quantized and decoded again. */
+  readonly quantized: number;
+  /** Elements of blocks decoded for running them. */
+  readonly loaded: number;
+  /** Elements of blocks × states of all sequences that go through them. */
+  readonly multiplied: number;
+  /** States of all sequences compared by their predictions. */
+  readonly compared: number;
+}
+
+/** Seconds per unit of each. */
+export type Prices = { readonly [Unit in keyof Work]: number };
+
+export const NO_WORK: Work = { quantized: 0, loaded: 0, multiplied: 0, compared: 0 };
+
+export function secondsFor(work: Work, prices: Prices): number {
+  const units = Object.keys(NO_WORK) as (keyof Work)[]; // its own keys
+  return units.reduce((sum, unit) => sum + work[unit] * prices[unit], 0);
+}
+
+/** Tokens of a trial: a batch of a block, a few runs of the head. */
+const TRIAL_TOKENS = 1024;
+/** Timed repetitions; the fastest counts, since others only wait longer for the machine. */
+const TRIALS = 3;
+
+/**
+ * Times one block and one comparison of predictions of this model on this machine.
+ * @throws what running throws
+ */
+export async function pricesOf(run: TextRun, signal: AbortSignal | undefined): Promise<Prices> {
+  const { parts, sequences } = run;
+  const { network } = parts;
+  const tokens = sequences[0]?.length ?? 1;
+  const trial = Math.min(sequences.length, Math.max(1, Math.floor(TRIAL_TOKENS / tokens)));
+  const share = sequences.length / trial;
+  const elements = matrixElements(network.block(0).weights);
+  const state = (): Hidden => unevenState(trial, tokens, network.width);
+  const [a, b] = [state(), state()];
+
+  const blocks = (states: readonly Hidden[]) => runBlocks(parts, states, { layers: [0, 1], signal });
+  const heads = (states: readonly Hidden[]) => {
+    const changed = states.map((hidden) => ({ hidden }));
+    return comparePredictions(parts, [{ hidden: a }, ...changed], signal);
+  };
+  await blocks([state()]); // the first of everything is slow
+  await heads([b]);
+  const [blockOnce, block] = await onceAndEach((count) => blocks(Array.from({ length: count }, state)));
+  const [, head] = await onceAndEach((count) => heads(Array.from({ length: count }, () => b)));
+  const comparing = await fastest(async () => compareStates(a, b));
+  return {
+    quantized: await quantizingPrice(run, signal),
+    loaded: blockOnce / elements,
+    multiplied: ((block + comparing) * share) / elements,
+    compared: head * share,
+  };
+}
+
+/** Seconds per element, timed on one tensor; 0 where there is none. */
+export async function quantizingPrice(source: RoundTripSource, signal: AbortSignal | undefined): Promise<number> {
+  const tensor = source.checkpoint.tensors
+    .filter((candidate) => probeType(candidate) !== null && candidate.elements <= MAX_TRIAL_ELEMENTS)
+    .reduce<TensorInfo | null>((a, b) => (a !== null && a.elements >= b.elements ? a : b), null);
+  if (tensor === null) return 0;
+  await probeOf(source, tensor, signal);
+  return (await fastest(() => probeOf(source, tensor, signal))) / tensor.elements;
+}
+
+/** A tensor that is quantized in a second, if there is one. */
+const MAX_TRIAL_ELEMENTS = 1 << 24;
+
+/** What a run costs before its first state, and what each state adds. */
+async function onceAndEach(run: (states: number) => Promise<unknown>): Promise<[once: number, each: number]> {
+  const one = await fastest(() => run(1));
+  const more = await fastest(() => run(1 + TRIALS));
+  const each = Math.max(0, more - one) / TRIALS;
+  return [Math.max(0, one - each), each];
+}
+
+/** Something a block can take without its norms dividing by zero. */
+function unevenState(sequences: number, tokens: number, width: number): Hidden {
+  const values = new Float32Array(sequences * tokens * width).map((_, i) => Math.sin(i * 0.37));
+  return { values, sequences, tokens };
+}
+
+/** Seconds. */
+async function fastest(work: () => Promise<unknown>): Promise<number> {
+  let best = Number.POSITIVE_INFINITY;
+  for (let trial = 0; trial < TRIALS; trial++) {
+    const began = performance.now();
+    await work();
+    best = Math.min(best, performance.now() - began);
+  }
+  return best / 1000;
+}
