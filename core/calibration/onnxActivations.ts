@@ -52,7 +52,7 @@ function add(
   { value, channelAxis, weights }: LinearInput,
   found: OnnxValue,
 ): void {
-  const { dimensions, values } = found;
+  const { dimensions } = found;
   const axis = channelAxis < 0 ? dimensions.length + channelAxis : channelAxis;
   const channels = dimensions[axis] ?? 1;
   const own = moments.get(value) ?? new ChannelMoments(channels);
