@@ -2,6 +2,7 @@
 
 import type * as Ort from 'onnxruntime-node';
 import { QuantscopeError } from '../base/errors.ts';
+import { chooseDevice, type Device, deviceChoice } from './device.ts';
 
 export type Tensor = Ort.Tensor;
 
@@ -9,6 +10,8 @@ export type Tensor = Ort.Tensor;
 export type Feeds = Readonly<Record<string, Tensor>>;
 
 export interface Runtime {
+  /** Where sessions run, for people. */
+  readonly device: string;
   tensor(data: Float32Array | BigInt64Array, dimensions: readonly number[]): Tensor;
   /** Builds a session of a graph made by graphBuilder.ts. @throws INTERNAL when the runtime refuses it */
   session(graph: Uint8Array): Promise<Session>;
@@ -22,25 +25,43 @@ export interface Session {
 
 /** @throws RUNTIME_MISSING on platforms without a build of onnxruntime */
 export async function loadOnnxRuntime(): Promise<typeof Ort> {
-  return import('onnxruntime-node').catch((error: unknown) => {
+  const ort = await import('onnxruntime-node').catch((error: unknown) => {
     const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
     throw new QuantscopeError('RUNTIME_MISSING', `onnxruntime cannot be loaded on this machine: ${reason}`, {
       cause: error,
     });
   });
+  // Its own log goes to stderr past us; failures are thrown, too.
+  ort.env.logLevel = 'fatal';
+  // TensorFloat-32 products have 10 bits of mantissa, too few to tell a quantized weight from its original.
+  process.env.NVIDIA_TF32_OVERRIDE ??= '0';
+  return ort;
 }
 
-/** @throws RUNTIME_MISSING */
+const devices = new Map<string, Promise<Device>>();
+
+/** Tried once per process. @throws USAGE for a choice that does not exist */
+function deviceOf(ort: typeof Ort, threads: number): Promise<Device> {
+  const choice = deviceChoice();
+  const key = `${choice} ${threads}`;
+  const device = devices.get(key) ?? chooseDevice(ort, choice, threads);
+  devices.set(key, device);
+  return device;
+}
+
+/** @throws RUNTIME_MISSING; USAGE for a `QUANTSCOPE_DEVICE` that does not exist */
 export async function loadRuntime(threads: number): Promise<Runtime> {
   const ort = await loadOnnxRuntime();
+  const { provider, text } = await deviceOf(ort, threads);
   return {
+    device: text,
     tensor: (data, dimensions) =>
       data instanceof Float32Array
         ? new ort.Tensor('float32', data, dimensions)
         : new ort.Tensor('int64', data, dimensions),
     async session(graph) {
       const session = await ort.InferenceSession.create(graph, {
-        executionProviders: ['cpu'],
+        executionProviders: provider === 'cpu' ? ['cpu'] : [provider, 'cpu'],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         graphOptimizationLevel: 'all',
