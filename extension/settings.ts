@@ -21,6 +21,7 @@ export function engineEnvironment(): Record<string, string | undefined> {
   };
   return {
     QUANTSCOPE_THREADS: count('engine.threads'),
+    QUANTSCOPE_DEVICE: settings.get<string>('engine.device', 'auto'),
     QUANTSCOPE_SENSITIVITY_ELEMENTS: count('sensitivity.maxElements'),
     QUANTSCOPE_CACHE: settings.get<string>('cacheFolder', '').trim() || process.env.QUANTSCOPE_CACHE,
   };
