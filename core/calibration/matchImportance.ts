@@ -6,7 +6,7 @@ import type { Checkpoint, TensorInfo } from '../checkpoint/checkpoint.ts';
 import { tensorSource } from '../checkpoint/tensorSource.ts';
 import type { ValuesInput } from '../forward/loadValues.ts';
 import type { Pool } from '../kernels/pool.ts';
-import type { Importance } from '../quant/importance.ts';
+import type { Importance, ImportanceSource } from '../quant/importance.ts';
 
 /**
  * Names differ between formats, places do not: `blk.3.attn_q` is `model.layers.3.self_attn.q_proj`. Stacked experts
@@ -40,11 +40,22 @@ export async function matchImportance(
       'TENSOR_NOT_FOUND',
       `${matrix.name}: none of its ${matrix.tensors.length} entries is a weight of ${model.name}`,
     );
+  const { datasets, chunks } = matrix.imatrix;
+  return importanceOf(found, matrix.name, { file: matrix.name, dataset: datasets[0] ?? null, chunks });
+}
+
+/** @param columns one value per column, by tensor index */
+export function importanceOf(
+  columns: ReadonlyMap<number, Float32Array>,
+  name: string,
+  source: ImportanceSource,
+): Importance {
   return {
-    id: idOf(found),
-    name: matrix.name,
-    columns: (tensor) => found.get(tensor) ?? null,
-    tensors: found.size,
+    id: idOf(columns),
+    name,
+    columns: (tensor) => columns.get(tensor) ?? null,
+    tensors: columns.size,
+    source,
   };
 }
 

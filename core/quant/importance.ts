@@ -9,4 +9,16 @@ export interface Importance {
   columns(tensor: number): Float32Array | null;
   /** Tensors that have values. */
   readonly tensors: number;
+  /** What exports write down of it. */
+  readonly source?: ImportanceSource;
+}
+
+/** As llama.cpp's quantize notes it in the files it makes. */
+export interface ImportanceSource {
+  /** File name of the matrix; null for one that was measured here. */
+  readonly file: string | null;
+  /** Name of the text. */
+  readonly dataset: string | null;
+  /** Calls of the network it was summed over. */
+  readonly chunks: number | null;
 }
