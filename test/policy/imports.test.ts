@@ -15,6 +15,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   stats: ['decode', 'kernels', 'checkpoint', 'model', 'io', 'tensor', 'base', 'protocol'],
   quant: ['kernels', 'model', 'tensor', 'base'],
   sensitivity: [
+    'gradients',
     'evaluation',
     'forward',
     'decode',
@@ -57,6 +58,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'base',
     'protocol',
   ],
+  gradients: ['evaluation', 'forward', 'kernels', 'checkpoint', 'model', 'base'],
   evaluation: ['forward', 'quant', 'tokenizer', 'checkpoint', 'model', 'base'],
   jobs: [
     'export',
