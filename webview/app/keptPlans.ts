@@ -49,18 +49,31 @@ export function typesOf(solution: Solution): Record<string, string> {
   return Object.fromEntries(Object.entries(solution.tensors).map(([name, { type }]) => [name, type]));
 }
 
-/** The same types have the same key, whatever plan they came from (FNV-1a, 2 × 32 bits). */
+const keys = new WeakMap<object, string>();
+
+/**
+ * The same types have the same key, whatever plan they came from: the sum over tensors of two 32-bit hashes (FNV-1a and
+ * one that mixes its upper bits down), which asks for no order.
+ */
 export function planKey(types: Readonly<Record<string, string>>): string {
-  let [a, b] = [0x811c9dc5, 0x1b873593];
-  for (const name of Object.keys(types).sort()) {
-    const text = `${name}\0${types[name]}\n`;
+  const known = keys.get(types);
+  if (known !== undefined) return known;
+  let [first, second] = [0, 0];
+  for (const name of Object.keys(types)) {
+    const text = `${name}\0${types[name]}`;
+    let [a, b] = [0x811c9dc5, 0x1b873593];
     for (let i = 0; i < text.length; i++) {
       const code = text.charCodeAt(i);
       a = Math.imul(a ^ code, 0x01000193);
-      b = Math.imul(b ^ (code + 0x9e), 0x01000193) ^ (b >>> 13);
+      b = Math.imul(b ^ code, 0x85ebca6b);
+      b ^= b >>> 13;
     }
+    first = (first + a) | 0;
+    second = (second + b) | 0;
   }
-  return (a >>> 0).toString(16).padStart(8, '0') + (b >>> 0).toString(16).padStart(8, '0');
+  const key = [first, second].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('');
+  keys.set(types, key);
+  return key;
 }
 
 /** Null where the model has more tensors than a view state can remember. */
@@ -79,7 +92,16 @@ export function keptPlan(
   return { label, bytes, bitsPerWeight, predicted: damage, score, code: code.join('') };
 }
 
+const rivals = new WeakMap<KeptPlan, Rival>();
+
+/** One object per kept plan, so that its key is worked out once. */
 export function rivalOf(kept: KeptPlan, names: readonly string[]): Rival {
+  const known = rivals.get(kept) ?? unpacked(kept, names);
+  rivals.set(kept, known);
+  return known;
+}
+
+function unpacked(kept: KeptPlan, names: readonly string[]): Rival {
   const types: [string, string][] = [];
   names.forEach((name, t) => {
     const type = TARGETS[LETTERS.indexOf(kept.code[t] ?? NONE)];

@@ -3,11 +3,17 @@
 import { useMemo } from 'react';
 import { type ComparedPlan, comparedPlans } from './comparison.ts';
 import { useModel, useView } from './context.ts';
+import { useRested } from './useRested.ts';
 
+/** A drag over many tensors comes first; who is compared follows a moment later. */
+const REST_MS = 150;
 const NONE: readonly never[] = [];
 
 export function useComparison(): readonly ComparedPlan[] {
-  const solution = useModel((s) => s.solution);
+  const solution = useRested(
+    useModel((s) => s.solution),
+    REST_MS,
+  );
   const rivals = useModel((s) => s.rivals ?? NONE);
   const names = useModel((s) => s.table?.names ?? NONE);
   const comparison = useView((v) => v.comparison);

@@ -76,17 +76,15 @@ export function fakeRuns(model: FakeModel, emit: Emit, scanMs: number): Handler 
           channelRatio: 4 + 90 * hash(layer, t, 6),
         })),
       ),
-      massive: layers
-        .slice(2, 14)
-        .map((layer) => ({
-          layer,
-          sequence: 0,
-          position: 0,
-          token: '<s>',
-          channel: 133,
-          value: 812 + layer,
-          ratio: 2100,
-        })),
+      massive: layers.slice(2, 14).map((layer) => ({
+        layer,
+        sequence: 0,
+        position: 0,
+        token: '<s>',
+        channel: 133,
+        value: 812 + layer,
+        ratio: 2100,
+      })),
       sinks: layers.map((layer) => ({ layer, position: 0, token: '<s>', share: 0.3 + 0.5 * hash(layer, 2, 2) })),
       expertHits: layers.slice(0, 2).map((layer) => ({
         layer,
@@ -115,7 +113,7 @@ export function fakeRuns(model: FakeModel, emit: Emit, scanMs: number): Handler 
   }
 
   function measure({ label, bytes, bitsPerWeight }: Rival): PlanMeasure {
-    const mean = 0.4 * 2 ** (-1.7 * bitsPerWeight) * (label === 'this plan' ? 1 : 0.8 + hash(label.length, 1, 1));
+    const mean = 0.4 * 2 ** (-1.7 * bitsPerWeight) * (label.startsWith('Q4_K_M') ? 0.5 : 1 + hash(label.length, 1, 1));
     return {
       label,
       bytes,

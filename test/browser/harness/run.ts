@@ -6,6 +6,7 @@ import { launchBrowser } from '../../../scripts/workbench/browser.ts';
 import { seriousViolations } from '../accessibility.ts';
 import type { Checks } from '../checks.ts';
 import { formatChecks } from './formats.ts';
+import { runChecks } from './runs.ts';
 import { THEMES } from './themes.ts';
 import { check, settled, type View, WORK_MS } from './view.ts';
 
@@ -22,6 +23,7 @@ export async function runHarness(checks: Checks): Promise<void> {
       check(browser, 'commands steer lens and tensor; what does not exist changes nothing', { fake: 'llama' }, steer),
       check(browser, 'every chart has a table, and neither breaks accessibility', { fake: 'llama' }, tables),
       check(browser, 'a drag over 50,000 tensors ends on the last target', { fake: 'huge', scanMs: 200 }, drag),
+      ...runChecks(browser),
       ...formatChecks(browser),
     ]);
   } finally {

@@ -8,10 +8,14 @@ import { keep, keptPlan, planKey, sameSettings, typesOf } from '../../app/keptPl
 import { ProvenanceNote } from '../../app/ProvenanceNote.tsx';
 import { RunSettingsForm } from '../../app/RunSettingsForm.tsx';
 import { useDamageWords } from '../../app/useDamageWords.ts';
+import { useRested } from '../../app/useRested.ts';
 import { bitsPerWeight, bytes, figure, percent } from '../../charts/numberFormat.ts';
 import { Failed, TaskBar } from '../../ui/states.tsx';
 import { Button } from '../../ui/toolkit.tsx';
 import { SameTextNote } from '../compare/SameTextNote.tsx';
+
+/** As long as the budget moves, the plan shown is compared a moment later. */
+const REST_MS = 150;
 
 export function PlanMeasurement(): ReactNode {
   const session = useSession();
@@ -23,7 +27,8 @@ export function PlanMeasurement(): ReactNode {
   const score = useModel((s) => s.solvedRequest?.score ?? null);
   const words = useDamageWords();
   const [kept, setKept] = useState('');
-  const key = useMemo(() => (solution === null ? null : planKey(typesOf(solution))), [solution]);
+  const rested = useRested(solution, REST_MS);
+  const key = useMemo(() => (rested === null ? null : planKey(typesOf(rested))), [rested]);
   if (solution === null || names === null) return null;
   const running = task.status === 'running';
   const onThese = comparison.measures.filter((entry) => sameSettings(entry.settings, settings));

@@ -1,9 +1,10 @@
 // What running the model on a text would take: asked for whenever the settings rest, shown before anything runs.
 
-import { type ReactNode, useEffect, useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import type { RunCost, RunSettings } from '../../../core/protocol/calibration.ts';
 import { useModel } from '../../app/context.ts';
 import { type Answer, useCall } from '../../app/useCall.ts';
+import { useRested } from '../../app/useRested.ts';
 import { bytes, count, grouped, seconds } from '../../charts/numberFormat.ts';
 import { visibleText } from '../../charts/visibleText.ts';
 import { WarningIcon } from '../../ui/icons.tsx';
@@ -15,11 +16,7 @@ const REST_MS = 400;
 /** @param wanted  false asks nothing, and keeps the last answer */
 export function useRunCost(settings: RunSettings, wanted: boolean): Answer<RunCost> {
   const model = useModel((s) => s.summary?.model ?? null);
-  const [rested, setRested] = useState(settings);
-  useEffect(() => {
-    const timer = setTimeout(() => setRested(settings), REST_MS);
-    return () => clearTimeout(timer);
-  }, [settings]);
+  const rested = useRested(settings, REST_MS);
   const [asked, setAsked] = useState(rested);
   if (wanted && asked !== rested) setAsked(rested);
   const answer = useCall('runCost', model === null ? null : { model, settings: asked }, model);
