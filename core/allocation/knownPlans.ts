@@ -11,6 +11,7 @@ import { type MixTensor, mixTypes, type StandardMix } from './standardMixes.ts';
 export interface KnownPlan {
   /** "Q4_K" everywhere, or "Q4_K_M mix". */
   readonly label: string;
+  readonly kind: 'uniform' | 'mix';
   /** What each quantizable tensor is stored in, in the tensors' order. */
   readonly types: readonly GgufTarget[];
 }
@@ -42,11 +43,11 @@ export function knownPlans(
 ): KnownPlan[] {
   const columns = tensors.filter(isQuantizable).map((tensor) => matrixShape(tensor).columns);
   const uniform = [...new Set(types)].map((type) => {
-    return { label: type, types: columns.map((width) => storedType(type, width)) };
+    return { label: type, kind: 'uniform' as const, types: columns.map((width) => storedType(type, width)) };
   });
   if (facts === null) return uniform;
   const mixes = KNOWN_MIXES.map((mix) => {
-    return { label: `${mix} mix`, types: mixTypes(mix, tensors, facts, imatrix) };
+    return { label: `${mix} mix`, kind: 'mix' as const, types: mixTypes(mix, tensors, facts, imatrix) };
   });
   return [...uniform, ...mixes];
 }

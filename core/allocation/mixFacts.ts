@@ -1,4 +1,4 @@
-// What llama.cpp's mixes ask of a model besides its tensors: heads per key head, experts, layers.
+// What llama.cpp's mixes ask of a model besides its tensors: heads per key head, experts, layers. Headers only.
 
 import { isObject } from '../base/jsonObject.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
@@ -11,6 +11,8 @@ export interface MixFacts {
   readonly queriesPerKey: number;
   /** `n_expert`; 0 for dense models. */
   readonly experts: number;
+  /** Experts each token is routed to; all where the file does not say. */
+  readonly expertsUsed: number;
   /** `LLM_TYPE_70B`: 80 layers of a Llama or Qwen 2, keys shared. */
   readonly is70B: boolean;
 }
@@ -19,6 +21,8 @@ export interface MixFacts {
 const HEADS = ['attention.head_count', 'num_attention_heads', 'n_head', 'num_heads'];
 const KEY_HEADS = ['attention.head_count_kv', 'num_key_value_heads', 'num_kv_heads', 'n_head_kv'];
 const EXPERTS = ['expert_count', 'num_local_experts', 'num_experts', 'n_routed_experts'];
+
+const EXPERTS_USED = ['expert_used_count', 'num_experts_per_tok', 'num_experts_per_token', 'moe_topk'];
 
 /** @returns null where the file says too little: then no mix is known */
 export function mixFactsOf({ config, metadata, gguf, model }: Checkpoint): MixFacts | null {
@@ -35,12 +39,14 @@ export function mixFactsOf({ config, metadata, gguf, model }: Checkpoint): MixFa
   const heads = read(HEADS);
   if (heads === null || model.layers === 0) return null;
   const queriesPerKey = heads / Math.max(1, read(KEY_HEADS) ?? heads);
+  const experts = read(EXPERTS) ?? 0;
   const large = model.layers === 80;
   return {
     architecture,
     layers: model.layers,
     queriesPerKey,
-    experts: read(EXPERTS) ?? 0,
+    experts,
+    expertsUsed: read(EXPERTS_USED) ?? experts,
     is70B: large && ((['llama', 'mistral'].includes(architecture) && queriesPerKey > 1) || architecture === 'qwen2'),
   };
 }

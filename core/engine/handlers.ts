@@ -7,6 +7,7 @@ import { readChannel } from '../stats/channel.ts';
 import { tensorProfile } from '../stats/profile.ts';
 import { scanStatistics } from '../stats/scan.ts';
 import { readTile } from '../stats/tile.ts';
+import { measurePlans, rivalsOf } from './evaluatingPlans.ts';
 import { exportModel, preflightExport } from './exporting.ts';
 import { paretoOf, previewFor, solveFor } from './planning.ts';
 import { progressReporter } from './progress.ts';
@@ -133,8 +134,13 @@ export const HANDLERS: Handlers = {
   tokenMap: notYet,
   scoreMethods: answerScoreMethods,
   score: answerScore,
-  rivals: notYet,
-  measurePlans: notYet,
+  async rivals(session, { model, request }) {
+    return { rivals: await rivalsOf(session.model(model), request, false) };
+  },
+
+  async measurePlans(session, { model, ...wanted }, signal) {
+    return measurePlans(session, session.model(model), wanted, undefined, signal);
+  },
 
   async verify(session, { original, exported }, signal) {
     return verifyFiles(session, original, exported, signal);

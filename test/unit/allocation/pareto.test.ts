@@ -50,7 +50,7 @@ describe('paretoCurve', () => {
   it('puts known plans on or above the curve', () => {
     const planned = tensors.filter(isQuantizable);
     const items = measureItems(planned, rows, size, request.choices);
-    const facts = { architecture: 'llama', layers: 6, queriesPerKey: 1, experts: 0, is70B: false };
+    const facts = { architecture: 'llama', layers: 6, queriesPerKey: 1, experts: 0, expertsUsed: 0, is70B: false };
     const plans = knownPlans(tensors, request.choices, facts, false);
     const landmarks = plans.map((plan) => landmarkOf(problem, items, plan));
     expect(landmarks.map(({ label }) => label)).toEqual([
