@@ -100,6 +100,24 @@ export async function passageLosses(models: readonly string[], passages: readonl
   return losses;
 }
 
+/** p(every token of the vocabulary | those before and including) for every token of a sequence: [tokens][vocabulary]. */
+export async function nextProbabilities(model: string, tokens: readonly number[]): Promise<Float64Array[]> {
+  const { llama } = await startLlama();
+  try {
+    const loaded = await llama.loadModel({ modelPath: model });
+    const exact = { flashAttention: false, experimentalKvCacheKeyType: 'F32', experimentalKvCacheValueType: 'F32' };
+    const context = await loaded.createContext({ contextSize: 256, sequences: 1, threads: 2, ...exact });
+    const input = tokens.map((token) => [token, { generateNext: { probabilities: true } }] as const);
+    const outputs = await context.getSequence().controlledEvaluate(input);
+    return outputs.map((output) => {
+      const found = output?.next.probabilities ?? new Map<number, number>();
+      return Float64Array.from({ length: found.size }, (_, token) => found.get(token) ?? Number.NaN);
+    });
+  } finally {
+    await llama.dispose();
+  }
+}
+
 async function startLlama(): Promise<{ llama: Llama; LlamaCompletion: NodeLlamaCpp['LlamaCompletion'] }> {
   const path = llamaModule();
   if (path === null) throw new Error('node-llama-cpp is not installed');
