@@ -14,6 +14,7 @@ import {
 } from '../core/protocol/calls.ts';
 import { type Failure, QuantscopeError, toFailure } from '../core/protocol/failures.ts';
 import { spellFigures } from '../core/protocol/figures.ts';
+import { JOB_CALLS } from '../core/protocol/jobCalls.ts';
 import type { ExportResult, ModelSummary, TensorTable } from '../core/protocol/objects.ts';
 import { type HostMessage, zWebviewMessage } from '../core/protocol/webviewMessages.ts';
 import { isLongCall, type RunningCalls } from './calls.ts';
@@ -186,6 +187,7 @@ export class WebviewBridge {
   /** A webview draws file content that others wrote: it may touch its own model, chosen inputs and agreed outputs only. */
   async #permit(call: EngineCall, params: Params<EngineCall>): Promise<void> {
     const { host } = this.#options;
+    if (Object.hasOwn(JOB_CALLS, call)) throw new QuantscopeError('PROTOCOL', `${call}: not a view's to ask`);
     if ('model' in params && !this.#models.has(params.model)) {
       throw new QuantscopeError('PROTOCOL', `${call}: model ${params.model} is not open in this view`);
     }

@@ -9,6 +9,7 @@ import { scanStatistics } from '../stats/scan.ts';
 import { readTile } from '../stats/tile.ts';
 import { measurePlans, rivalsOf } from './evaluatingPlans.ts';
 import { exportModel, preflightExport } from './exporting.ts';
+import { JOB_HANDLERS } from './jobCalls.ts';
 import { paretoOf, previewFor, solveFor } from './planning.ts';
 import { progressReporter } from './progress.ts';
 import { answerScore, answerScoreMethods } from './scoring.ts';
@@ -145,6 +146,8 @@ export const HANDLERS: Handlers = {
   async verify(session, { original, exported }, signal) {
     return verifyFiles(session, original, exported, signal);
   },
+
+  ...JOB_HANDLERS,
 };
 
 export function provenance(model: OpenModel, kind: Provenance['kind'], method: string): Provenance {

@@ -15,6 +15,7 @@ import {
   zScoreRow,
   zTokenMap,
 } from './calibration.ts';
+import { JOB_CALLS } from './jobCalls.ts';
 import {
   zCheck,
   zExportFormat,
@@ -133,6 +134,7 @@ export const ENGINE_CALLS = {
     result: z.object({ measures: z.array(zPlanMeasure) }),
   },
   verify: { params: z.object({ original: z.string(), exported: z.string() }), result: zVerifyReport },
+  ...JOB_CALLS,
 } as const;
 
 /** Sent by the engine while a call runs. */

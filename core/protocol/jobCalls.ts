@@ -1,0 +1,27 @@
+// The engine's calls about jobs: asked by the extension on a user's word, never by a view, which draws what others wrote.
+
+import * as z from 'zod';
+import { zJobLog, zJobStatus, zJobWish } from './jobs.ts';
+import { zCheck } from './objects.ts';
+
+const byFolder = z.object({ folder: z.string() });
+
+export const JOB_CALLS = {
+  /** Every job of this user that is there, newest first. Cheap enough for once a second. */
+  jobs: { params: z.object({}), result: z.object({ jobs: z.array(zJobStatus) }) },
+  jobStatus: { params: byFolder, result: zJobStatus },
+  /** Every check a job must pass; nothing is made. */
+  jobPreflight: {
+    params: z.object({ wish: zJobWish }),
+    result: z.object({ checks: z.array(zCheck), ok: z.boolean(), bytes: z.number() }),
+  },
+  /** Makes the job and has its launcher start it; it outlives engine and window. */
+  jobStart: { params: z.object({ wish: zJobWish }), result: zJobStatus },
+  /** Resolves when the runner has stopped, or did not answer in time: the state says which. */
+  jobCancel: { params: byFolder, result: zJobStatus },
+  jobResume: { params: byFolder, result: zJobStatus },
+  /** From record `from` on; `next` of the answer gives what is new the next time. */
+  jobLog: { params: byFolder.extend({ from: z.int().nonnegative() }), result: zJobLog },
+  /** Leaves it out of the list; the folder stays as it is. */
+  jobForget: { params: byFolder, result: z.object({}) },
+} as const;
