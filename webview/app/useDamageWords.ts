@@ -15,16 +15,12 @@ export function useDamageWords(): DamageWords {
   const score = useModel((s) => s.solvedRequest?.score ?? null);
   const method = useModel((s) => s.scoreMethods?.find(({ id }) => id === score) ?? null);
   const name = method?.name ?? (score === null ? null : (metricById(scoreMetricId(score))?.label ?? score));
-  return damageWords(name, method?.unit ?? '');
+  return damageWords(name);
 }
 
-/** @param score  null where the plan goes by the weights alone */
-export function damageWords(score: string | null, unit: string): DamageWords {
+/** @param score  null where the plan goes by the weights alone; every other score is brought to nats by the engine */
+export function damageWords(score: string | null): DamageWords {
   if (score === null) return { short: 'damage', meaning: DAMAGE_MEANING, nats: false };
-  const nats = /^nats\b/.test(unit);
-  return {
-    short: nats ? 'KL' : 'damage',
-    meaning: `predicted from ${score}: the sum over tensors of score × relative error${nats ? ', nats per token' : ''}`,
-    nats,
-  };
+  const meaning = `KL divergence predicted from ${score}: score × relative error summed over tensors, nats per token`;
+  return { short: 'KL', meaning, nats: true };
 }

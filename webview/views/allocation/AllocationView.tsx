@@ -151,7 +151,7 @@ function TypeShares(): ReactNode {
           ))}
         </tbody>
       </table>
-      <p className="hint">Damage is {meaning}.</p>
+      <p className="hint">Damage: {meaning}.</p>
     </>
   );
 }
