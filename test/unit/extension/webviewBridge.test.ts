@@ -117,6 +117,12 @@ describe('webview bridge', () => {
     expect(engine.asked).toEqual([]);
   });
 
+  it('lets no view ask about jobs: it draws what others wrote', async () => {
+    const asked = { jobs: {}, jobCancel: { folder: '/jobs/a' }, jobLog: { folder: '/jobs/a', from: 0 } };
+    for (const [name, params] of Object.entries(asked)) expect(failureCode(await call(name, params))).toBe('PROTOCOL');
+    expect(engine.asked).toEqual([]);
+  });
+
   it('exports only where the user chose, and not at all in a restricted workspace', async () => {
     await call('open', { path: PATH });
     const wish = { model: 7, plan, format: 'gguf', overwrite: true };
