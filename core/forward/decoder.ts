@@ -5,6 +5,7 @@ import type { Pool } from '../kernels/pool.ts';
 import { describeNetwork } from '../model/forward/families/index.ts';
 import type { Network } from '../model/forward/family.ts';
 import { batchesOf, type Parts, runBlocks } from './blocks.ts';
+import { checkWeights } from './checkWeights.ts';
 import { embedTokens } from './embed.ts';
 import { headLogits, type LogitRows } from './head.ts';
 import { headersOf } from './modelHeaders.ts';
@@ -30,10 +31,11 @@ export interface SecondMoments {
 export class Decoder {
   readonly parts: Parts;
 
-  /** @throws UNSUPPORTED_ARCHITECTURE, HEADER_INVALID, TENSOR_NOT_FOUND, RUNTIME_MISSING */
+  /** @throws UNSUPPORTED_ARCHITECTURE, HEADER_INVALID, TENSOR_NOT_FOUND, SHAPE_INVALID, RUNTIME_MISSING */
   static async open(checkpoint: Checkpoint, pool: Pool): Promise<Decoder> {
     const weights = new ModelWeights(checkpoint, pool);
     const network = describeNetwork(await headersOf(checkpoint, weights));
+    checkWeights(network, weights);
     return new Decoder({ network, weights, runtime: await loadRuntime(pool.threads) });
   }
 

@@ -74,7 +74,7 @@ export class ModelWeights {
     shape: readonly number[],
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
-    const { tensor, elements, first } = this.#needed(layer, module, shape);
+    const { tensor, elements, first } = this.needed(layer, module, shape);
     const source = tensorSource(this.checkpoint, tensor.index);
     const storedAs = this.#storing(tensor) ?? undefined;
     const values = new Float32Array(elements);
@@ -97,13 +97,14 @@ export class ModelWeights {
     rows: Uint32Array,
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
-    const { tensor } = this.#needed(null, module, shape);
+    const { tensor } = this.needed(null, module, shape);
     const source = tensorSource(this.checkpoint, tensor.index);
     const input: ValuesInput = { source, wanted: { rows }, storedAs: this.#storing(tensor) ?? undefined };
     return this.#pool.run<Float32Array>('loadValues', input, { signal });
   }
 
-  #needed(layer: number | null, module: string, shape: readonly number[]): WeightPlace {
+  /** @param shape expected, row-major. @throws TENSOR_NOT_FOUND, SHAPE_INVALID */
+  needed(layer: number | null, module: string, shape: readonly number[]): WeightPlace {
     const place = this.place(layer, module);
     const where = layer === null ? 'outside the layers' : `in layer ${layer}`;
     if (place === null)

@@ -206,26 +206,36 @@ describe('what stops a run', () => {
       void _;
   };
 
-  test('an unknown architecture', async () => {
-    const path = save(model({}).tensors, { architectures: ['T5ForConditionalGeneration'], model_type: 't5' });
-    await expect(open(path)).rejects.toMatchObject({
-      code: 'UNSUPPORTED_ARCHITECTURE',
-      message: expect.stringContaining('T5ForConditionalGeneration'),
-    });
-  });
-
-  test('a weight that is not there, or of another shape', async () => {
-    const { tensors } = model({});
-    const without = save(
-      tensors.filter(({ name }) => name !== 'model.layers.1.mlp.up_proj.weight'),
-      { architectures: ['LlamaForCausalLM'] },
-    );
-    await expect(all(await open(without))).rejects.toMatchObject({
+  test('a weight that is not there', async () => {
+    const tensors = model({}).tensors.filter(({ name }) => name !== 'model.layers.1.mlp.up_proj.weight');
+    await expect(open(save(tensors, { architectures: ['LlamaForCausalLM'] }))).rejects.toMatchObject({
       code: 'TENSOR_NOT_FOUND',
       message: expect.stringContaining('no up weight in layer 1'),
     });
-    const wrong = save(tensors, { architectures: ['LlamaForCausalLM'], intermediate_size: FF + 1 });
-    await expect(all(await open(wrong))).rejects.toMatchObject({ code: 'SHAPE_INVALID' });
+  });
+
+  test.each([
+    ['widths', { intermediate_size: FF + 1 }, 'mlp.gate_proj.weight is [20, 16], the configuration says [21, 16]'],
+    ['fewer layers', { num_hidden_layers: LAYERS - 1 }, 'layers.1.input_layernorm.weight belongs to layer 1'],
+    [
+      'a width of its own',
+      { hidden_size: WIDTH * 2 },
+      'embed_tokens.weight is [11, 16], the configuration says [11, 32]',
+    ],
+  ])('a configuration with other %s', async (_what, config, sentence) => {
+    const path = save(model({}).tensors, { architectures: ['LlamaForCausalLM'], ...config });
+    await expect(open(path)).rejects.toMatchObject({
+      code: 'SHAPE_INVALID',
+      message: expect.stringContaining(sentence),
+    });
+  });
+
+  test('a configuration with more layers', async () => {
+    const path = save(model({}).tensors, { architectures: ['LlamaForCausalLM'], num_hidden_layers: 4_000_000_000 });
+    await expect(open(path)).rejects.toMatchObject({
+      code: 'TENSOR_NOT_FOUND',
+      message: expect.stringContaining(`in layer ${LAYERS}`),
+    });
   });
 
   test('NaN weights name the layer', async () => {
