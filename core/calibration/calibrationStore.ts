@@ -7,7 +7,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { type CacheFolder, openCacheFolder } from '../io/cacheFolder.ts';
 import { zCalibration } from '../protocol/calibration.ts';
 import type { ActivationStatistics } from './activationStatistics.ts';
-import { readLarge, removeLarge, writeLarge } from './largeEntry.ts';
+import { readLarge, writeLarge } from './largeEntry.ts';
 import { readStatistics, statisticsBytes } from './statisticsBytes.ts';
 
 const zRecord = zCalibration.omit({ stale: true }).extend({
@@ -31,7 +31,7 @@ export class CalibrationStore {
     return new CalibrationStore(await openCacheFolder('calibration').catch(() => null));
   }
 
-  /** The calibration of this model, wherever its file lies; else the one of the file that was under its path. */
+  /** The calibration of this very file; else the one of whatever was under its path before. */
   async current(checkpoint: Checkpoint): Promise<CalibrationRecord | null> {
     for (const key of keysOf(checkpoint)) {
       const record = await this.#record(key);
@@ -40,9 +40,15 @@ export class CalibrationStore {
     return null;
   }
 
+  /** The record of a run that was finished before. */
+  finished(id: string): Promise<CalibrationRecord | null> {
+    return this.#record(`run-${id}`);
+  }
+
   async setCurrent(checkpoint: Checkpoint, record: CalibrationRecord): Promise<void> {
     const bytes = new TextEncoder().encode(JSON.stringify(record));
-    for (const key of keysOf(checkpoint)) await this.#folder?.write(key, bytes).catch(() => undefined);
+    for (const key of [`run-${record.id}`, ...keysOf(checkpoint)])
+      await this.#folder?.write(key, bytes).catch(() => undefined);
   }
 
   async columns(id: string): Promise<Map<number, Float32Array> | null> {
@@ -61,19 +67,9 @@ export class CalibrationStore {
     return bytes === null ? null : readStatistics(name, bytes);
   }
 
-  /** @returns false when nothing is kept */
-  async saveStatistics(id: string, statistics: ActivationStatistics): Promise<boolean> {
-    if (this.#folder === null) return false;
-    const saved = writeLarge(this.#folder, `${id}-statistics`, statisticsBytes(statistics));
-    return saved.then(
-      () => true,
-      () => false,
-    );
-  }
-
-  /** Forgets what was measured: the next run starts anew. */
-  async removeStatistics(id: string): Promise<void> {
-    if (this.#folder !== null) await removeLarge(this.#folder, `${id}-statistics`);
+  async saveStatistics(id: string, statistics: ActivationStatistics): Promise<void> {
+    if (this.#folder !== null)
+      await writeLarge(this.#folder, `${id}-statistics`, statisticsBytes(statistics)).catch(() => undefined);
   }
 
   async #record(key: string): Promise<CalibrationRecord | null> {

@@ -47,7 +47,7 @@ function meanSquares(sums: Float64Array, rows: Float64Array): Float32Array {
 
 /** Names of llama.cpp for the measured tensors; the tensor's own where it has no other. */
 export function importanceEntries(
-  { columns }: MeasuredImportance,
+  { columns }: Pick<MeasuredImportance, 'columns'>,
   { tensors }: Checkpoint,
   ggufNameOf: (name: string) => string | null,
 ): { name: string; columns: Float32Array }[] {

@@ -43,12 +43,6 @@ export async function readLarge(folder: CacheFolder, key: string): Promise<Uint8
   return createHash('sha256').update(bytes).digest('hex') === manifest.sha256 ? bytes : null;
 }
 
-export async function removeLarge(folder: CacheFolder, key: string): Promise<void> {
-  const manifest = await readManifest(folder, key);
-  await folder.remove(key);
-  for (const part of manifest?.parts ?? []) await folder.remove(part);
-}
-
 async function readManifest(folder: CacheFolder, key: string): Promise<z.infer<typeof zManifest> | null> {
   try {
     const bytes = await folder.read(key);

@@ -7,6 +7,9 @@ import { readChannel } from '../stats/channel.ts';
 import { tensorProfile } from '../stats/profile.ts';
 import { scanStatistics } from '../stats/scan.ts';
 import { readTile } from '../stats/tile.ts';
+import { calibrate, exportImatrix, importImatrix, runCost } from './calibrating.ts';
+import { shownCalibration } from './calibratingState.ts';
+import { activations, mapOfActivations, tokenMap } from './calibratingViews.ts';
 import { measurePlans, rivalsOf } from './evaluatingPlans.ts';
 import { exportModel, preflightExport } from './exporting.ts';
 import { JOB_HANDLERS } from './jobCalls.ts';
@@ -27,10 +30,6 @@ type Handlers = {
 /** Rows per event: few enough messages for 50,000 tensors, small enough to draw as they come. */
 const ROWS_PER_EVENT = 256;
 const MAX_EVENT_DELAY_MS = 100;
-
-async function notYet(): Promise<never> {
-  throw new QuantscopeError('PROTOCOL', 'this engine does not answer that call');
-}
 
 export const HANDLERS: Handlers = {
   async handshake(_session, { protocol }) {
@@ -125,14 +124,16 @@ export const HANDLERS: Handlers = {
     return exportModel(session, session.model(model), wanted, signal);
   },
 
-  runCost: notYet,
-  calibrate: notYet,
-  calibration: notYet,
-  importImatrix: notYet,
-  exportImatrix: notYet,
-  activations: notYet,
-  activationMap: notYet,
-  tokenMap: notYet,
+  runCost: (session, { model, settings }, signal) => runCost(session, session.model(model), settings, signal),
+  calibrate: (session, { model, settings }, signal) => calibrate(session, session.model(model), settings, signal),
+  async calibration(session, { model }) {
+    return { calibration: await shownCalibration(session.model(model)) };
+  },
+  importImatrix: (session, { model, path }, signal) => importImatrix(session, session.model(model), path, signal),
+  exportImatrix: (session, { model, ...wish }) => exportImatrix(session.model(model), wish),
+  activations: (session, { model }) => activations(session, session.model(model)),
+  activationMap: (session, { model, ...wish }) => mapOfActivations(session.model(model), wish),
+  tokenMap: (session, { model, ...wish }, signal) => tokenMap(session, session.model(model), wish, signal),
   scoreMethods: answerScoreMethods,
   score: answerScore,
   async rivals(session, { model, request }) {
