@@ -134,6 +134,18 @@ MODELS = {
     "qwen3-moe": ("Qwen3Moe", {**SHAPE, **MOE, "head_dim": 12, "decoder_sparse_step": 2, "norm_topk_prob": True}),
     "qwen3-moe-stacked": ("Qwen3Moe", {**SHAPE, **MOE, "intermediate_size": 16, "norm_topk_prob": False}),
     "bert": ("Bert", {**WITHOUT_GROUPS, "type_vocab_size": 2, "pad_token_id": 0}),
+    "distilbert": (
+        "DistilBert",
+        {
+            "vocab_size": VOCABULARY,
+            "dim": WIDTH,
+            "n_layers": 1,
+            "n_heads": HEADS,
+            "hidden_dim": FF,
+            "max_position_embeddings": 64,
+            "pad_token_id": 0,
+        },
+    ),
     "roberta": ("Roberta", {**WITHOUT_GROUPS, "type_vocab_size": 1, "pad_token_id": 1, "bos_token_id": 0}),
 }
 # Spelled as transformers 5 spells them; the others as published.
@@ -149,7 +161,7 @@ PUBLISHED = (
     "rotary_pct",
     "rotary_emb_base",
 )
-ENCODERS = ("Bert", "Roberta")
+ENCODERS = ("Bert", "DistilBert", "Roberta")
 
 
 def make(folder, seed):

@@ -11,7 +11,7 @@ const pool = createPool(new URL('./worker.ts', import.meta.url), 1);
 afterAll(() => pool.close());
 
 describe('golden logits', () => {
-  test('of every family', () => expect(goldenNames()).toHaveLength(21));
+  test('of every family', () => expect(goldenNames()).toHaveLength(22));
 
   test.each(goldenNames())('%s', async (name) => {
     const { path, tokens, logits } = goldenModel(name);
