@@ -15,10 +15,11 @@ import { weightsOf } from './sinks.ts';
 import { GradientSum, type Weight } from './weight.ts';
 
 /**
- * Step of the central difference, in root mean squares of each weight. The difference is off by its third derivative,
- * h²/6 · ∂³, and by what float32 leaves of gradients, some 1e-6 / h: the sum is smallest near h = 1e-2.
+ * Step of the central difference, in root mean squares of each weight. It is off by h²/6 of a third derivative of the
+ * gradients, and by what float32 leaves of them, some 1e-7 / h. Against float64 Hessians of a small model: 0.5 % at
+ * 2⁻⁷, 0.03 % at 2⁻⁹, and growing again from 2⁻¹¹ on.
  */
-const STEP = 2 ** -7;
+const STEP = 2 ** -9;
 
 /** Two passes run side by side. */
 const TRAIL_BYTES = 2 ** 29;
