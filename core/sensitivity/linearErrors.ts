@@ -39,9 +39,7 @@ export async function measureLinearErrors(run: TextRun, options: MeasureOptions)
     onProgress?.(done, total, `layer ${layer + 1} of ${layers}`);
   };
   const trunk = new Trunk(run, signal, (layer) => step(layer, 1));
-  const [embedding, ...later] = stagesOf(parts);
-  // A tied embedding multiplies what comes out of the last block.
-  for (const stage of [...later, ...(embedding === undefined ? [] : [embedding])]) {
+  for (const stage of stageOrder(parts)) {
     const waiting = placedIn(parts, stage).filter(({ tensor }) => !known(tensor.index));
     if (waiting.length === 0) continue;
     const probed: Probed[] = [];
@@ -150,7 +148,7 @@ async function runHead(
 export function linearWork({ parts }: Pick<TextRun, 'parts'>, known: MeasureOptions['known']): Work {
   const work = { quantized: 0, loaded: 0, multiplied: 0, compared: 0 };
   let at = 0;
-  for (const stage of stagesOf(parts)) {
+  for (const stage of stageOrder(parts)) {
     const waiting = placedIn(parts, stage).filter(({ tensor }) => !known(tensor.index));
     if (waiting.length === 0) continue;
     for (const { tensor } of waiting) work.quantized += tensor.elements;
@@ -167,6 +165,12 @@ export function linearWork({ parts }: Pick<TextRun, 'parts'>, known: MeasureOpti
     } else if (needsHead(parts, stage)) work.compared += 2;
   }
   return work;
+}
+
+/** A tied embedding multiplies what comes out of the last block. */
+function stageOrder(parts: Parts): Stage[] {
+  const [embedding, ...later] = stagesOf(parts);
+  return embedding === undefined ? later : [...later, embedding];
 }
 
 function needsHead({ network }: Parts, stage: Stage): boolean {
