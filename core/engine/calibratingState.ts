@@ -43,16 +43,31 @@ export async function shownCalibration(model: Model): Promise<Calibration | null
   return { ...calibration, stale: await isStale(model, found) };
 }
 
+const chosen = new WeakMap<Checkpoint, Importance | null>();
+
+/** Takes the place of the calibration in this process, as a command line asks; null for none at all. */
+export function chooseImportance({ checkpoint }: Model, importance: Importance | null): void {
+  chosen.set(checkpoint, importance);
+}
+
 /** What quantizers and scores weigh columns with; undefined without a calibration, or when the files changed since. */
 export async function importanceInUse(model: Model): Promise<Importance | undefined> {
+  const explicit = chosen.get(model.checkpoint);
+  if (explicit !== undefined) return explicit ?? undefined;
   const found = await calibrationInUse(model);
   if (found === null || (await isStale(model, found))) return undefined;
-  const { source, kind, chunks } = found.record;
-  return importanceOf(found.columns, source, {
-    file: kind === 'imported' ? source : null,
-    dataset: kind === 'measured' ? source : null,
-    chunks,
-  });
+  const importance = importances.get(found) ?? importanceFrom(found);
+  importances.set(found, importance);
+  return importance;
+}
+
+/** Its id is a hash of all values: made once. */
+const importances = new WeakMap<CalibrationInUse, Importance>();
+
+function importanceFrom({ record: { source, kind, chunks }, columns }: CalibrationInUse): Importance {
+  const file = kind === 'imported' ? source : null;
+  const dataset = kind === 'measured' ? source : null;
+  return importanceOf(columns, source, { file, dataset, chunks });
 }
 
 export async function isStale({ checkpoint }: Model, { record }: CalibrationInUse): Promise<boolean> {

@@ -8,7 +8,7 @@ import { tensorProfile } from '../stats/profile.ts';
 import { scanStatistics } from '../stats/scan.ts';
 import { readTile } from '../stats/tile.ts';
 import { calibrate, exportImatrix, importImatrix, runCost } from './calibrating.ts';
-import { shownCalibration } from './calibratingState.ts';
+import { importanceInUse, shownCalibration } from './calibratingState.ts';
 import { activations, mapOfActivations, tokenMap } from './calibratingViews.ts';
 import { measurePlans, rivalsOf } from './evaluatingPlans.ts';
 import { exportModel, preflightExport } from './exporting.ts';
@@ -101,7 +101,8 @@ export const HANDLERS: Handlers = {
   async sensitivity(session, { model: id }, signal) {
     const model = session.model(id);
     const rows = batched<SensitivityRow>((batch) => session.emit('sensitivity', { model: id, rows: batch }));
-    return scanModelSensitivity(session, model, signal, rows.add).finally(() => rows.flush());
+    const importance = await importanceInUse(model);
+    return scanModelSensitivity(session, model, signal, rows.add, importance).finally(() => rows.flush());
   },
 
   async solve(session, { model, request }) {
@@ -116,12 +117,15 @@ export const HANDLERS: Handlers = {
     return paretoOf(session.model(model), request);
   },
 
-  async preflight(session, { model, plan, format, output }) {
-    return preflightExport(session, session.model(model), { plan, format, output, overwrite: false });
+  async preflight(session, { model: id, plan, format, output }) {
+    const model = session.model(id);
+    const importance = await importanceInUse(model);
+    return preflightExport(session, model, { plan, format, output, overwrite: false, importance });
   },
 
-  async export(session, { model, ...wanted }, signal) {
-    return exportModel(session, session.model(model), wanted, signal);
+  async export(session, { model: id, ...wanted }, signal) {
+    const model = session.model(id);
+    return exportModel(session, model, { ...wanted, importance: await importanceInUse(model) }, signal);
   },
 
   runCost: (session, { model, settings }, signal) => runCost(session, session.model(model), settings, signal),
@@ -136,12 +140,14 @@ export const HANDLERS: Handlers = {
   tokenMap: (session, { model, ...wish }, signal) => tokenMap(session, session.model(model), wish, signal),
   scoreMethods: answerScoreMethods,
   score: answerScore,
-  async rivals(session, { model, request }) {
-    return { rivals: await rivalsOf(session.model(model), request, false) };
+  async rivals(session, { model: id, request }) {
+    const model = session.model(id);
+    return { rivals: await rivalsOf(model, request, (await importanceInUse(model)) !== undefined) };
   },
 
-  async measurePlans(session, { model, ...wanted }, signal) {
-    return measurePlans(session, session.model(model), wanted, undefined, signal);
+  async measurePlans(session, { model: id, ...wanted }, signal) {
+    const model = session.model(id);
+    return measurePlans(session, model, wanted, await importanceInUse(model), signal);
   },
 
   async verify(session, { original, exported }, signal) {

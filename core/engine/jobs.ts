@@ -16,7 +16,7 @@ import type { RunnerCommand } from '../jobs/launchers/launcher.ts';
 import { runJob } from '../jobs/runJob.ts';
 import type { JobLog, JobStatus, JobWish, Versions } from '../protocol/jobs.ts';
 import type { Check, ExportResult } from '../protocol/objects.ts';
-import { importanceFor } from './importanceFile.ts';
+import { importanceOfFile } from './importanceFile.ts';
 import { Session } from './session.ts';
 import { engineVersion } from './version.ts';
 
@@ -122,7 +122,9 @@ function versions(): Versions {
 
 async function newJob(session: Session, { model, ...wish }: JobWish, signal: AbortSignal) {
   const checkpoint = await openCheckpoint(model, { signal });
-  const importance = await importanceFor(session, { checkpoint }, wish.importance ?? undefined, signal);
-  const inputs: JobInputs = importance === undefined ? { checkpoint } : { checkpoint, importance };
+  const inputs: JobInputs =
+    wish.importance === null
+      ? { checkpoint }
+      : { checkpoint, importance: await importanceOfFile(session, { checkpoint }, wish.importance, signal) };
   return { ...wish, inputs, workers: wish.threads ?? session.options.threads ?? availableParallelism() };
 }

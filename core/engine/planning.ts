@@ -17,8 +17,10 @@ import { ggufSize } from '../export/gguf/layout.ts';
 import type { Result } from '../protocol/calls.ts';
 import type { PlanRequest, Preview, Solved } from '../protocol/plan.ts';
 import { isQuantizable } from '../quant/ggufTypes.ts';
+import { importanceInUse } from './calibratingState.ts';
 import { scoreKey, weightedRows } from './planWeights.ts';
 import { previewPlan } from './preview.ts';
+import { scanOf } from './sensitivityCall.ts';
 import type { OpenModel } from './session.ts';
 
 /**
@@ -99,8 +101,8 @@ export async function prepare(model: OpenModel, { targetBytes, ...rules }: PlanR
       `${name}: sensitivity is known for ${sensitivity.size} of ${needed} tensors; run it first`,
     );
   const weighted = weightedRows(model, rules.score);
-  const score = scoreKey(model, rules.score);
-  const keys = { choices: JSON.stringify([rules.choices, score]), rules: JSON.stringify([rules, score]) };
+  const basis = [scoreKey(model, rules.score), scanOf(model), (await importanceInUse(model))?.id];
+  const keys = { choices: JSON.stringify([rules.choices, basis]), rules: JSON.stringify([rules, basis]) };
   const known = prepared.get(model);
   if (known?.rules === keys.rules) return known;
   const size = await sizeOf(model);
@@ -115,15 +117,15 @@ export async function prepare(model: OpenModel, { targetBytes, ...rules }: PlanR
   return fresh;
 }
 
-const sizes = new WeakMap<OpenModel, Promise<SizeModel>>();
+const sizes = new WeakMap<OpenModel, { readonly importance: string | undefined; readonly size: Promise<SizeModel> }>();
 
-/** Laying out the metadata reads tokenizer and configuration: once per model. */
-export function sizeOf(model: OpenModel): Promise<SizeModel> {
-  let size = sizes.get(model);
-  if (size === undefined) {
-    size = ggufSize(model.checkpoint);
-    size.catch(() => sizes.delete(model));
-    sizes.set(model, size);
-  }
+/** Laying out the metadata reads tokenizer and configuration: once per model and importance, which the file names. */
+export async function sizeOf(model: OpenModel): Promise<SizeModel> {
+  const importance = await importanceInUse(model);
+  const known = sizes.get(model);
+  if (known !== undefined && known.importance === importance?.id) return known.size;
+  const size = ggufSize(model.checkpoint, importance);
+  sizes.set(model, { importance: importance?.id, size });
+  size.catch(() => sizes.delete(model));
   return size;
 }

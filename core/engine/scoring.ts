@@ -14,6 +14,7 @@ import { SCORES, scoreOf } from '../sensitivity/registry.ts';
 import type { RoundTripSource } from '../sensitivity/roundTrip.ts';
 import { NO_WORK, type Prices, pricesOf, quantizingPrice, secondsFor } from '../sensitivity/work.ts';
 import { openTokenizer } from '../tokenizer/textTokenizer.ts';
+import { importanceInUse } from './calibratingState.ts';
 import { progressReporter } from './progress.ts';
 import type { OpenModel, Session } from './session.ts';
 import { onUnchanged } from './unchanged.ts';
@@ -28,18 +29,21 @@ export interface ScoreRequest {
 
 export async function answerScoreMethods(
   session: Session,
-  { model, settings }: Params<'scoreMethods'>,
+  { model: id, settings }: Params<'scoreMethods'>,
   signal: AbortSignal,
 ): Promise<Result<'scoreMethods'>> {
-  return { methods: await scoreMethods(session, session.model(model), { settings, signal }) };
+  const model = session.model(id);
+  const importance = await importanceInUse(model);
+  return { methods: await scoreMethods(session, model, { settings, importance, signal }) };
 }
 
 export async function answerScore(
   session: Session,
-  { model, score, settings }: Params<'score'>,
+  { model: id, score, settings }: Params<'score'>,
   signal: AbortSignal,
 ): Promise<Result<'score'>> {
-  return measureModelScore(session, session.model(model), score, { settings, signal });
+  const model = session.model(id);
+  return measureModelScore(session, model, score, { settings, importance: await importanceInUse(model), signal });
 }
 
 /** Cheapest first. @throws UNSUPPORTED_ARCHITECTURE for importance matrices, CANCELLED */

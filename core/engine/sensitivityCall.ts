@@ -9,6 +9,13 @@ import { progressReporter } from './progress.ts';
 import type { OpenModel, Session } from './session.ts';
 import { onUnchanged } from './unchanged.ts';
 
+const scans = new WeakMap<OpenModel, string>();
+
+/** What the model's damages were last scanned with: plans made of other damages are out of date. */
+export function scanOf(model: OpenModel): string | undefined {
+  return scans.get(model);
+}
+
 /** @throws UNSUPPORTED_ARCHITECTURE for importance matrices, and what scanning throws */
 export async function scanModelSensitivity(
   session: Session,
@@ -31,5 +38,6 @@ export async function scanModelSensitivity(
       onProgress: progressReporter(model.id, 'sensitivity', (event) => session.emit('progress', event)),
     }),
   );
+  scans.set(model, importance?.id ?? 'plain');
   return { ...scanned, seconds: (performance.now() - began) / 1000 };
 }

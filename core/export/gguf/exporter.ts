@@ -19,7 +19,7 @@ export const ggufExporter: Exporter = {
     return [{ name: 'Format', ok: blocker === null, message, code: 'UNSUPPORTED_ARCHITECTURE' }];
   },
 
-  async draft({ checkpoint, plan }: ExportInput): Promise<ExportDraft> {
+  async draft({ checkpoint, plan, importance }: ExportInput): Promise<ExportDraft> {
     const types = plannedTypes(checkpoint, plan);
     const typeOf = (tensor: GgufTensor): DType => {
       if (tensor.fixedType !== null) return tensor.fixedType;
@@ -30,7 +30,7 @@ export const ggufExporter: Exporter = {
       const type = types.get(name);
       return type === undefined ? [] : [{ type, elements }];
     });
-    const contents = await contentsOf(checkpoint, fileType(weights));
+    const contents = await contentsOf(checkpoint, fileType(weights), importance);
     const layout = layOut(contents, typeOf);
     return {
       totalBytes: layout.totalBytes,

@@ -4,11 +4,13 @@ import { isQuantscopeError, type QuantscopeError } from '../../base/errors.ts';
 import type { Checkpoint } from '../../checkpoint/checkpoint.ts';
 import { imatrixBlocker } from '../../checkpoint/imatrixDetails.ts';
 import { type GgufTarget, storedType, targetBytes } from '../../quant/ggufTypes.ts';
+import type { Importance } from '../../quant/importance.ts';
 import { dataOffset, padded, tensorBytes } from './container.ts';
 import type { GgufContents } from './contents.ts';
 import { contentsFromGguf } from './fromGguf.ts';
 import { contentsFromHuggingFace, huggingFaceBlocker, QUANTIZATION_VERSION } from './fromHuggingFace.ts';
-import { text, u32 } from './keyValues.ts';
+import { importanceKeyValues } from './importanceKeyValues.ts';
+import { text, u32, withKeyValues } from './keyValues.ts';
 import { fixedType, keptType } from './storedTypes.ts';
 
 export interface GgufSize {
@@ -21,9 +23,11 @@ export interface GgufSize {
 /**
  * The file's size is `fixedBytes` + Σ `paddedBytes` over quantizable tensors, to the byte. A checkpoint that cannot
  * become a GGUF gets the size of a container with its tensors and no tokenizer, so that it can still be planned.
+ *
+ * @param importance what the export will be made with: the file names it
  */
-export async function ggufSize(checkpoint: Checkpoint): Promise<GgufSize> {
-  const contents = await contentsOf(checkpoint, 0).catch((error: unknown) => {
+export async function ggufSize(checkpoint: Checkpoint, importance?: Importance): Promise<GgufSize> {
+  const contents = await contentsOf(checkpoint, 0, importance).catch((error: unknown) => {
     if (isQuantscopeError(error) && EXPECTED.has(error.code)) return bareContents(checkpoint);
     throw error;
   });
@@ -46,10 +50,15 @@ export function ggufBlocker(checkpoint: Checkpoint): string | null {
 }
 
 /** @throws UNSUPPORTED_ARCHITECTURE, TOKENIZER_UNSUPPORTED, HEADER_INVALID, SHAPE_INVALID, TENSOR_NOT_FOUND */
-export function contentsOf(checkpoint: Checkpoint, fileType: number): Promise<GgufContents> {
-  return checkpoint.format === 'gguf'
+export async function contentsOf(
+  checkpoint: Checkpoint,
+  fileType: number,
+  importance?: Importance,
+): Promise<GgufContents> {
+  const contents = await (checkpoint.format === 'gguf'
     ? contentsFromGguf(checkpoint, fileType)
-    : contentsFromHuggingFace(checkpoint, fileType);
+    : contentsFromHuggingFace(checkpoint, fileType));
+  return { ...contents, keyValues: withKeyValues(contents.keyValues, importanceKeyValues(importance)) };
 }
 
 const EXPECTED: ReadonlySet<QuantscopeError['code']> = new Set([

@@ -9,6 +9,8 @@ import { matchImportance } from '../../../core/calibration/matchImportance.ts';
 import type { Checkpoint } from '../../../core/checkpoint/checkpoint.ts';
 import { openCheckpoint } from '../../../core/checkpoint/open.ts';
 import { imatrixBytes } from '../../../core/export/gguf/imatrixFile.ts';
+import { importanceKeyValues } from '../../../core/export/gguf/importanceKeyValues.ts';
+import { ggufSize } from '../../../core/export/gguf/layout.ts';
 import { runExport } from '../../../core/export/runExport.ts';
 import { Decoder } from '../../../core/forward/decoder.ts';
 import { createPool } from '../../../core/kernels/pool.ts';
@@ -157,10 +159,37 @@ describe('use', () => {
       await runExport('gguf', { checkpoint, plan, output, overwrite: false, importance }, { pool });
       return readFileSync(output);
     };
+    const headerOf = async (name: string) => {
+      const { metadata, tensors } = await openCheckpoint(join(folder, name));
+      return { metadata, dataStart: Math.min(...tensors.map(({ offset }) => offset)) };
+    };
     const plain = await export_('plain.gguf', undefined);
     const weighted = await export_('weighted.gguf', lopsided);
-    expect(weighted).toHaveLength(plain.length);
-    expect(weighted.equals(plain)).toBe(false);
+    const named = (await ggufSize(checkpoint, lopsided)).fixedBytes - (await ggufSize(checkpoint)).fixedBytes;
+    expect(weighted).toHaveLength(plain.length + named);
+    const { metadata, dataStart } = await headerOf('weighted.gguf');
+    expect(metadata).toMatchObject({
+      'quantize.imatrix.file': 'lopsided',
+      'quantize.imatrix.entries_count': 1,
+    });
+    expect(weighted.subarray(dataStart).equals(plain.subarray((await headerOf('plain.gguf')).dataStart))).toBe(false);
     expect((await export_('again.gguf', lopsided)).equals(weighted)).toBe(true);
+  });
+
+  test('files name it as llama.cpp does: texts of 127 bytes, no count that is not known', () => {
+    const source = { file: `${'ä'.repeat(100)}.gguf`, dataset: 'wiki.txt', chunks: 12 };
+    const entries = importanceKeyValues({ ...lopsided, tensors: 42, source });
+    expect(entries.map(({ key }) => key)).toEqual([
+      'quantize.imatrix.file',
+      'quantize.imatrix.dataset',
+      'quantize.imatrix.entries_count',
+      'quantize.imatrix.chunks_count',
+    ]);
+    // key length and key, type, value length, then 63 letters of two bytes
+    expect(entries[0]?.bytes.length).toBe(8 + 'quantize.imatrix.file'.length + 4 + 8 + 126);
+    const measured = importanceKeyValues({ ...lopsided, source: { file: null, dataset: null, chunks: null } });
+    expect(measured.map(({ key }) => key)).toEqual(['quantize.imatrix.file', 'quantize.imatrix.entries_count']);
+    expect(Buffer.from(measured[0]?.bytes ?? []).toString()).toContain('measured by Quantscope');
+    expect(importanceKeyValues(undefined)).toEqual([]);
   });
 });
