@@ -13,12 +13,14 @@ import type { ScoreId } from '../../protocol/calibration.ts';
 import type { AgreementKind, PlanRequest } from '../../protocol/plan.ts';
 import { DEFAULT_CHOICES, GGUF_TARGETS, type GgufTarget, isGgufTarget } from '../../quant/ggufTypes.ts';
 import type { Importance } from '../../quant/importance.ts';
+import { checkedPlan } from '../checkedPlan.ts';
 import { importanceFor } from '../importanceFile.ts';
 import { numberOption } from '../numberOption.ts';
 import { feasibleFor, solveFor } from '../planning.ts';
 import { measureModelScore } from '../scoring.ts';
 import { scanModelSensitivity } from '../sensitivityCall.ts';
 import type { Command, OptionValues } from './command.ts';
+import { checkJson, checkSettings, checkTable } from './planCheck.ts';
 import { estimateNote, runSettings, SCORE_OPTIONS, scoreName, scoreOption } from './scoreOptions.ts';
 import { figureText, printable, table } from './text.ts';
 
@@ -27,7 +29,7 @@ export const plan: Command = {
   summary: 'choose a type for every tensor under a size budget',
   positionals: ['FILE|DIR|INDEX.json'],
   usage:
-    ' (--target-bpw X | --target-bytes N) [--choices TYPE,…] [--lock REGEX=TYPE]… [--min ROLE=TYPE]… [--agree KIND,…] [--exact] [--imatrix FILE] [--measure TEXT | --score ID (--text FILE | --sample)] [--context N] [--sequences N] [--seed N] -o NAME.quantplan.json',
+    ' (--target-bpw X | --target-bytes N) [--choices TYPE,…] [--lock REGEX=TYPE]… [--min ROLE=TYPE]… [--agree KIND,…] [--exact] [--imatrix FILE] [--measure TEXT | --score ID (--text FILE | --sample)] [--context N] [--sequences N] [--seed N] [--check [--held-out TEXT]] -o NAME.quantplan.json',
   options: {
     'target-bpw': { type: 'string' },
     'target-bytes': { type: 'string' },
@@ -39,6 +41,8 @@ export const plan: Command = {
     imatrix: { type: 'string' },
     measure: { type: 'string' },
     ...SCORE_OPTIONS,
+    check: { type: 'boolean' },
+    'held-out': { type: 'string' },
     output: { type: 'string', short: 'o' },
   },
   async run({ session, positionals: [path = ''], values, signal, note }) {
@@ -46,6 +50,7 @@ export const plan: Command = {
     if (typeof output !== 'string') throw new QuantscopeError('USAGE', 'plan: -o NAME.quantplan.json is missing');
     const rules = readRules(values);
     const target = readTarget(values);
+    const checking = values.check === true || values['held-out'] !== undefined ? textValues(values) : null;
     const model = await session.open(path, signal);
     const { checkpoint } = model;
     await checkPlanOutput(output, checkpoint);
@@ -61,12 +66,20 @@ export const plan: Command = {
       const settings = await runSettings(session, model, score, textValues(values), 'plan');
       await measureModelScore(session, model, score, { settings, importance, signal }, estimateNote(note, score));
     }
-    const { solveMs, ...solution } = await solveFor(model, request);
+    const checked =
+      checking === null
+        ? null
+        : await checkedPlan(session, model, request, {
+            settings: await checkSettings(session, model, checking),
+            importance,
+            signal,
+          });
+    const { solveMs, ...solution } = checked?.solution ?? (await solveFor(model, request));
     await writeTextFile(output, serializePlan(makePlan(checkpoint, request, solution)));
     const tensors = Object.entries(solution.tensors).map(([name, assignment]) => ({ name, ...assignment }));
     return {
       ok: true,
-      json: { output, request, solveMs, ...solution, tensors },
+      json: { output, request, solveMs, ...solution, tensors, ...(checked && { check: checkJson(checked) }) },
       text: () => {
         const { minBytes, maxBytes } = solution.feasible;
         const head = [
@@ -82,7 +95,8 @@ export const plan: Command = {
           figureText(t.relativeError),
           printable(t.why),
         ]);
-        return `${head.join('\n')}\n\n${table(['tensor', 'type', 'bytes', 'error', 'why'], rows)}`;
+        const check = checked === null ? '' : `\n${printable(checked.statement)}\n\n${checkTable(checked)}\n`;
+        return `${head.join('\n')}\n${check}\n${table(['tensor', 'type', 'bytes', 'error', 'why'], rows)}`;
       },
     };
   },

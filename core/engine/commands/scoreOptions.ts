@@ -36,10 +36,19 @@ export async function runSettings(
   values: OptionValues,
   command: string,
 ): Promise<RunSettings | null> {
-  if (scoreOf(score)?.needs !== 'text') return null;
+  return scoreOf(score)?.needs === 'text' ? textSettings(session, model, values, command) : null;
+}
+
+/** @throws USAGE */
+export async function textSettings(
+  session: Session,
+  model: OpenModel,
+  values: OptionValues,
+  command: string,
+): Promise<RunSettings> {
   const { text, sample, seed } = values;
   if ((typeof text === 'string') === (sample === true))
-    throw new QuantscopeError('USAGE', `${command}: a score needs either --text FILE or --sample`);
+    throw new QuantscopeError('USAGE', `${command}: running the model needs either --text FILE or --sample`);
   const { context, sequences = DEFAULT_SEQUENCES } = runLength(values, await contextOf(session, model));
   const settings = zRunSettings.safeParse({
     text: typeof text === 'string' ? { kind: 'file', path: text } : { kind: 'sample' },
