@@ -4,6 +4,8 @@ import type { ScoreId } from '../protocol/calibration.ts';
 import type { Score } from './score.ts';
 import { activationError } from './scores/activationError.ts';
 import { blockOutputError } from './scores/blockOutputError.ts';
+import { fisher } from './scores/fisher.ts';
+import { gradientTimesError } from './scores/gradientTimesError.ts';
 import { hessianTrace } from './scores/hessianTrace.ts';
 import { measuredDivergence } from './scores/measuredDivergence.ts';
 import { propagatedError } from './scores/propagatedError.ts';
@@ -13,6 +15,8 @@ export const SCORES: readonly Score[] = [
   weightError,
   activationError,
   hessianTrace,
+  gradientTimesError,
+  fisher,
   blockOutputError,
   propagatedError,
   measuredDivergence,
