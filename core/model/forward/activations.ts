@@ -22,7 +22,7 @@ export const geluTanh: Activation = (graph, x) => {
   return half(graph, x, graph.op('Tanh', [graph.op('Mul', [inner, graph.scalar(Math.sqrt(2 / Math.PI))])]));
 };
 
-const relu: Activation = (graph, x) => graph.op('Relu', [x]);
+export const relu: Activation = (graph, x) => graph.op('Relu', [x]);
 
 /** cap · tanh(x / cap): nearly x where small, never beyond the cap (Gemma 2, arXiv 2408.00118, section 2). */
 export function softcapped(graph: GraphBuilder, x: Value, cap: number): Value {

@@ -3,6 +3,7 @@
 import type { Value } from '../graph/graphBuilder.ts';
 import { softcapped } from './activations.ts';
 import type { BlockBuilder } from './blockBuilder.ts';
+import { stored } from './layouts.ts';
 import type { Settings } from './settings.ts';
 
 export interface HeadLayout {
@@ -20,6 +21,16 @@ export function readHeads(settings: Settings, width: number, name = 'num_attenti
   if (heads % keyValueHeads !== 0) settings.refuse(`${heads} heads cannot share ${keyValueHeads} heads of keys`);
   if (headWidth === 0) settings.refuse(`a width of ${width} is too small for ${heads} heads`);
   return { heads, keyValueHeads, headWidth };
+}
+
+/** Modules q, k, v, o of grouped attention. */
+export function attentionLayouts(width: number, { heads, keyValueHeads, headWidth }: HeadLayout) {
+  return {
+    q: stored(heads * headWidth, width),
+    k: stored(keyValueHeads * headWidth, width),
+    v: stored(keyValueHeads * headWidth, width),
+    o: stored(width, heads * headWidth),
+  };
 }
 
 /** [rows, n · headWidth] → [sequences, n, tokens, headWidth] */
@@ -72,4 +83,65 @@ export function attend(
   const mixed = graph.op('MatMul', [reshape(attention, sequences, keyValueHeads, group * tokens, tokens), v]);
   const byToken = graph.op('Transpose', [reshape(mixed, sequences, heads, tokens, headWidth)], { perm: [0, 2, 1, 3] });
   return { joined: reshape(byToken, rows, heads * headWidth), attention };
+}
+
+/** Norms and rotates [sequences, n, tokens, headWidth] of queries ("q") and keys ("k"). */
+export type Prepared = (x: Value, n: number, module: 'q' | 'k') => Value;
+
+export interface AttentionOut {
+  /** What o gives, [rows, width]. */
+  readonly out: Value;
+  readonly attention: Value;
+}
+
+/** Self-attention through the modules q, k, v and o. @param x normed hidden states, [rows, width] */
+export function projectedAttention(
+  builder: BlockBuilder,
+  x: Value,
+  width: number,
+  layout: HeadLayout,
+  prepared: Prepared,
+  rule: ScoreRule,
+): AttentionOut {
+  const { heads, keyValueHeads, headWidth } = layout;
+  builder.tap('attn_in', ['q', 'k', 'v'], x, width);
+  const projected = (module: string, n: number): Value => splitHeads(builder, builder.linear(x, module), n, headWidth);
+  const [q, k, v] = [projected('q', heads), projected('k', keyValueHeads), projected('v', keyValueHeads)];
+  return selfAttention(builder, layout, [q, k, v], prepared, rule);
+}
+
+/** The same where queries, keys and values are one module qkv, one after the other. */
+export function joinedAttention(
+  builder: BlockBuilder,
+  x: Value,
+  width: number,
+  layout: HeadLayout,
+  prepared: Prepared,
+  rule: ScoreRule,
+): AttentionOut {
+  const { heads, keyValueHeads, headWidth } = layout;
+  builder.tap('attn_in', ['qkv'], x, width);
+  const [own, shared] = [heads * headWidth, keyValueHeads * headWidth];
+  const [q, k, v] = builder.graph.split(builder.linear(x, 'qkv'), -1, [own, shared, shared]);
+  const byHead = (part: Value, n: number): Value => splitHeads(builder, part, n, headWidth);
+  const parts: Heads = [byHead(q, heads), byHead(k, keyValueHeads), byHead(v, keyValueHeads)];
+  return selfAttention(builder, layout, parts, prepared, rule);
+}
+
+/** Each [sequences, n, tokens, headWidth]. */
+export type Heads = readonly [q: Value, k: Value, v: Value];
+
+/** Attention of projected heads and the output projection o. */
+export function selfAttention(
+  builder: BlockBuilder,
+  layout: HeadLayout,
+  [q, k, v]: Heads,
+  prepared: Prepared,
+  rule: ScoreRule,
+): AttentionOut {
+  const { heads, keyValueHeads, headWidth } = layout;
+  const ready: Heads = [prepared(q, heads, 'q'), prepared(k, keyValueHeads, 'k'), v];
+  const { joined, attention } = attend(builder, layout, ready, rule);
+  builder.tap('o_in', ['o'], joined, heads * headWidth);
+  return { out: builder.linear(joined, 'o'), attention };
 }

@@ -2,7 +2,7 @@
 
 import { GraphBuilder, type Value } from '../graph/graphBuilder.ts';
 import type { BatchSize, BlockGraph, Tap } from './blockGraph.ts';
-import type { WeightLayouts } from './family.ts';
+import type { Block, WeightLayouts } from './family.ts';
 
 /** A graph whose inputs include stored weights. */
 export class WeightedGraph {
@@ -62,4 +62,15 @@ export class BlockBuilder extends WeightedGraph {
     const { graph, hidden, weights } = this;
     return { graph, hidden, out, weights, taps: this.#taps, attention };
   }
+}
+
+/** Layers with the same key share a block. @param make of the first layer that has the key */
+export function blockKinds(keyOf: (layer: number) => string, make: (layer: number) => Block): (layer: number) => Block {
+  const blocks = new Map<string, Block>();
+  return (layer) => {
+    const key = keyOf(layer);
+    const block = blocks.get(key) ?? make(layer);
+    blocks.set(key, block);
+    return block;
+  };
 }

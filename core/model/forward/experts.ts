@@ -4,8 +4,8 @@
 import type { Value } from '../graph/graphBuilder.ts';
 import type { Activation } from './activations.ts';
 import type { BlockBuilder } from './blockBuilder.ts';
-import { stored } from './decoderParts.ts';
 import type { WeightLayout } from './family.ts';
+import { stored } from './layouts.ts';
 
 /** ONNX TensorProto.DataType FLOAT. */
 const FLOAT = 1;

@@ -1,9 +1,9 @@
 // The numbers of a layer's experts, by the names Mixtral and Qwen give them.
 
 import { MAX_EXPERTS } from '../../base/limits.ts';
-import { stored } from './decoderParts.ts';
 import type { Experts, SharedExpert } from './experts.ts';
 import type { ModelHeaders } from './family.ts';
+import { stored } from './layouts.ts';
 import type { Settings } from './settings.ts';
 
 /** Whose shares add up to one where no setting says so (transformers' and llama.cpp's graphs). */

@@ -4,13 +4,15 @@
 
 import type { Value } from '../../graph/graphBuilder.ts';
 import { type Activation, activationOf, gelu } from '../activations.ts';
-import type { HeadLayout } from '../attention.ts';
+import { attentionLayouts, type HeadLayout, projectedAttention } from '../attention.ts';
 import { BlockBuilder, WeightedGraph } from '../blockBuilder.ts';
 import type { BatchSize, BlockGraph, EmbeddingGraph } from '../blockGraph.ts';
-import { attentionLayouts, outputHead, projectedAttention, stored, withBiases } from '../decoderParts.ts';
+import { addPositions, type PositionTable } from '../embeddings.ts';
 import type { Block, Embedding, Family, ModelHeaders, Network, WeightLayouts } from '../family.ts';
+import { plainFeedForward } from '../feedForward.ts';
+import { outputHead } from '../head.ts';
+import { stored, withBiases } from '../layouts.ts';
 import { layerNorm } from '../norms.ts';
-import { addPositions, type PositionTable } from '../positions.ts';
 import type { Settings } from '../settings.ts';
 
 export const BERT: Family = {
@@ -140,9 +142,7 @@ function blockGraph(shape: Shape, batch: BatchSize): BlockGraph {
   const same = (x: Value): Value => x;
   const attended = projectedAttention(builder, hidden, width, shape, same, { mask: null });
   const middle = layerNorm(builder, graph.op('Add', [hidden, attended.out]), 'attn_out_norm', normEpsilon);
-  builder.tap('ffn_in', ['up'], middle, width);
-  const inner = activation(graph, builder.linear(middle, 'up'));
-  builder.tap('down_in', ['down'], inner, feedForward);
-  const out = graph.op('Add', [middle, builder.linear(inner, 'down')]);
+  const fed = plainFeedForward(builder, middle, width, feedForward, activation);
+  const out = graph.op('Add', [middle, fed]);
   return builder.finish(layerNorm(builder, out, 'ffn_out_norm', normEpsilon), attended.attention);
 }

@@ -5,20 +5,13 @@
 import { objectAt } from '../../../base/jsonObject.ts';
 import type { GraphBuilder, Value } from '../../graph/graphBuilder.ts';
 import { type Activation, activationOf, geluTanh } from '../activations.ts';
-import { type HeadLayout, readHeads } from '../attention.ts';
-import { BlockBuilder, WeightedGraph } from '../blockBuilder.ts';
+import { attentionLayouts, type HeadLayout, projectedAttention, readHeads } from '../attention.ts';
+import { BlockBuilder, blockKinds, WeightedGraph } from '../blockBuilder.ts';
 import type { BatchSize, BlockGraph } from '../blockGraph.ts';
-import {
-  attentionLayouts,
-  blockKinds,
-  gatedFeedForward,
-  gatedLayouts,
-  outputHead,
-  projectedAttention,
-  stored,
-  withBiases,
-} from '../decoderParts.ts';
 import type { Block, Embedding, Family, ModelHeaders, Network, WeightLayouts } from '../family.ts';
+import { gatedFeedForward, gatedLayouts } from '../feedForward.ts';
+import { outputHead } from '../head.ts';
+import { stored, withBiases } from '../layouts.ts';
 import { causalMask, layerWindows } from '../masks.ts';
 import { rmsNorm } from '../norms.ts';
 import { type Rope, readRope, rotaryTables, rotation } from '../rope.ts';

@@ -2,14 +2,16 @@
 // transformers stores its linear layers as Conv1D, [in, out]; llama.cpp's files as all others.
 
 import { type Activation, activationOf, geluTanh } from '../activations.ts';
-import { type HeadLayout, readHeads } from '../attention.ts';
-import { BlockBuilder, WeightedGraph } from '../blockBuilder.ts';
+import { type HeadLayout, joinedAttention, readHeads } from '../attention.ts';
+import { BlockBuilder, blockKinds } from '../blockBuilder.ts';
 import type { BatchSize, BlockGraph } from '../blockGraph.ts';
-import { blockKinds, joinedAttention, outputHead, plainFeedForward, stored, withBiases } from '../decoderParts.ts';
-import type { Block, Embedding, Family, ModelHeaders, Network, WeightLayout, WeightLayouts } from '../family.ts';
+import { positionedEmbedding } from '../embeddings.ts';
+import type { Block, Family, ModelHeaders, Network, WeightLayout, WeightLayouts } from '../family.ts';
+import { plainFeedForward } from '../feedForward.ts';
+import { outputHead } from '../head.ts';
+import { stored, withBiases } from '../layouts.ts';
 import { causalMask } from '../masks.ts';
 import { layerNorm } from '../norms.ts';
-import { addPositions, type PositionTable } from '../positions.ts';
 import type { Settings } from '../settings.ts';
 
 export const GPT2: Family = { name: 'GPT-2', classes: { GPT2LMHeadModel: 'gpt2' }, gguf: ['gpt2'], network };
@@ -35,7 +37,7 @@ function network(settings: Settings, headers: ModelHeaders): Network {
     vocabulary,
     context,
     causal: true,
-    embedding: embedding(headers, { rows: context, first: 0, width }),
+    embedding: positionedEmbedding(headers, width, { rows: context, first: 0, width }),
     block: blockKinds(
       (layer) => (byLayer ? `${layer}` : ''),
       (layer) => blockOf(shape, byLayer ? usualScale / (layer + 1) : usualScale),
@@ -70,21 +72,6 @@ function readShape(settings: Settings, headers: ModelHeaders): Shape {
       up: linear(feedForward, width),
       down: linear(width, feedForward),
     }),
-  };
-}
-
-function embedding(headers: ModelHeaders, table: PositionTable): Embedding {
-  const { rows: positions, width } = table;
-  const weights = withBiases(headers, null, { position: stored(positions, width) });
-  return {
-    columns: width,
-    weights,
-    graph(batch) {
-      const builder = new WeightedGraph('embedding', weights);
-      const { graph } = builder;
-      const rows = graph.input('rows', 'float32', [batch.sequences * batch.tokens, width]);
-      return { graph, rows, hidden: addPositions(builder, rows, batch, table), weights: builder.weights };
-    },
   };
 }
 

@@ -2,19 +2,14 @@
 // arXiv 2204.06745).
 
 import { type Activation, activationOf, gelu } from '../activations.ts';
-import { type HeadLayout, readHeads } from '../attention.ts';
+import { type HeadLayout, joinedAttention, readHeads, selfAttention } from '../attention.ts';
 import { BlockBuilder } from '../blockBuilder.ts';
 import type { BatchSize, BlockGraph } from '../blockGraph.ts';
-import {
-  joinedAttention,
-  outputHead,
-  plainEmbedding,
-  plainFeedForward,
-  selfAttention,
-  stored,
-  withBiases,
-} from '../decoderParts.ts';
+import { plainEmbedding } from '../embeddings.ts';
 import type { Block, Family, ModelHeaders, Network, WeightLayouts } from '../family.ts';
+import { plainFeedForward } from '../feedForward.ts';
+import { outputHead } from '../head.ts';
+import { stored, withBiases } from '../layouts.ts';
 import { causalMask } from '../masks.ts';
 import { layerNorm } from '../norms.ts';
 import { type Rope, readRope, rotaryTables, rotation } from '../rope.ts';

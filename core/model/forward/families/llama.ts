@@ -4,22 +4,15 @@
 
 import type { Value } from '../../graph/graphBuilder.ts';
 import { type Activation, activationOf, silu } from '../activations.ts';
-import { type HeadLayout, readHeads } from '../attention.ts';
-import { BlockBuilder } from '../blockBuilder.ts';
+import { attentionLayouts, type HeadLayout, projectedAttention, readHeads } from '../attention.ts';
+import { BlockBuilder, blockKinds } from '../blockBuilder.ts';
 import type { BatchSize, BlockGraph } from '../blockGraph.ts';
-import {
-  attentionLayouts,
-  blockKinds,
-  gatedFeedForward,
-  gatedLayouts,
-  outputHead,
-  plainEmbedding,
-  projectedAttention,
-  stored,
-  withBiases,
-} from '../decoderParts.ts';
+import { plainEmbedding } from '../embeddings.ts';
 import { type Experts, expertLayouts, mixtureOfExperts } from '../experts.ts';
 import type { Block, Family, ModelHeaders, Network, WeightLayouts } from '../family.ts';
+import { gatedFeedForward, gatedLayouts } from '../feedForward.ts';
+import { outputHead } from '../head.ts';
+import { stored, withBiases } from '../layouts.ts';
 import { causalMask, layerWindows } from '../masks.ts';
 import { rmsNorm } from '../norms.ts';
 import { readExperts } from '../readExperts.ts';

@@ -2,22 +2,17 @@
 // whose embeddings are also narrower than its stream (Zhang et al. 2022, arXiv 2205.01068).
 
 import type { Value } from '../../graph/graphBuilder.ts';
-import { type Activation, activationOf } from '../activations.ts';
-import { type HeadLayout, readHeads } from '../attention.ts';
-import { BlockBuilder, WeightedGraph } from '../blockBuilder.ts';
+import { type Activation, activationOf, relu } from '../activations.ts';
+import { attentionLayouts, type HeadLayout, projectedAttention, readHeads } from '../attention.ts';
+import { BlockBuilder } from '../blockBuilder.ts';
 import type { BatchSize, BlockGraph } from '../blockGraph.ts';
-import {
-  attentionLayouts,
-  outputHead,
-  plainFeedForward,
-  projectedAttention,
-  stored,
-  withBiases,
-} from '../decoderParts.ts';
-import type { Block, Embedding, Family, ModelHeaders, Network, WeightLayouts } from '../family.ts';
+import { positionedEmbedding } from '../embeddings.ts';
+import type { Block, Family, ModelHeaders, Network, WeightLayouts } from '../family.ts';
+import { plainFeedForward } from '../feedForward.ts';
+import { outputHead } from '../head.ts';
+import { stored, withBiases } from '../layouts.ts';
 import { causalMask } from '../masks.ts';
 import { layerNorm } from '../norms.ts';
-import { addPositions, type PositionTable } from '../positions.ts';
 import type { Settings } from '../settings.ts';
 
 // llama.cpp has no graph of OPT.
@@ -56,7 +51,11 @@ function network(settings: Settings, headers: ModelHeaders): Network {
     vocabulary,
     context,
     causal: true,
-    embedding: embedding(headers, columns, { rows: context + FIRST_POSITION, first: FIRST_POSITION, width }),
+    embedding: positionedEmbedding(headers, columns, {
+      rows: context + FIRST_POSITION,
+      first: FIRST_POSITION,
+      width,
+    }),
     block: () => block,
     head: outputHead(headers, {
       width,
@@ -79,7 +78,7 @@ function readShape(settings: Settings, headers: ModelHeaders): Shape {
     ...layout,
     width,
     feedForward,
-    activation: activationOf(settings, 'activation_function', (graph, x) => graph.op('Relu', [x])),
+    activation: activationOf(settings, 'activation_function', relu),
     normFirst: settings.flag('do_layer_norm_before', '') ?? true,
     weights: withBiases(headers, 0, {
       attn_norm: stored(width),
@@ -88,26 +87,6 @@ function readShape(settings: Settings, headers: ModelHeaders): Shape {
       up: stored(feedForward, width),
       down: stored(width, feedForward),
     }),
-  };
-}
-
-function embedding(headers: ModelHeaders, columns: number, table: PositionTable): Embedding {
-  const { rows: positions, width } = table;
-  const narrow = columns !== width;
-  const weights = withBiases(headers, null, {
-    ...(narrow ? { project_in: stored(width, columns) } : {}),
-    position: stored(positions, width),
-  });
-  return {
-    columns,
-    weights,
-    graph(batch) {
-      const builder = new WeightedGraph('embedding', weights);
-      const { graph } = builder;
-      const rows = graph.input('rows', 'float32', [batch.sequences * batch.tokens, columns]);
-      const wide = narrow ? builder.linear(rows, 'project_in') : rows;
-      return { graph, rows, hidden: addPositions(builder, wide, batch, table), weights: builder.weights };
-    },
   };
 }
 

@@ -3,11 +3,13 @@
 
 import type { Value } from '../../graph/graphBuilder.ts';
 import { type Activation, activationOf, silu } from '../activations.ts';
-import { type HeadLayout, readHeads } from '../attention.ts';
+import { type HeadLayout, joinedAttention, readHeads } from '../attention.ts';
 import { BlockBuilder } from '../blockBuilder.ts';
 import type { BatchSize, BlockGraph } from '../blockGraph.ts';
-import { joinedAttention, outputHead, plainEmbedding, stored, withBiases } from '../decoderParts.ts';
+import { plainEmbedding } from '../embeddings.ts';
 import type { Block, Family, ModelHeaders, Network, WeightLayouts } from '../family.ts';
+import { outputHead } from '../head.ts';
+import { stored, withBiases } from '../layouts.ts';
 import { causalMask } from '../masks.ts';
 import { rmsNorm } from '../norms.ts';
 import { type Rope, readRope, rotaryTables, rotation } from '../rope.ts';
