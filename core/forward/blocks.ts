@@ -5,6 +5,8 @@ import { QuantscopeError } from '../base/errors.ts';
 import type { BatchSize, BlockGraph } from '../model/forward/blockGraph.ts';
 import type { Network, WeightLayouts } from '../model/forward/family.ts';
 import { BlockKinds } from './blockKinds.ts';
+import { firstNonFinite } from './firstNonFinite.ts';
+import { Pieces } from './pieces.ts';
 import type { Feeds, Runtime, Tensor } from './runtime.ts';
 import type { Built } from './sessions.ts';
 import type { ModelWeights } from './weights.ts';
@@ -66,7 +68,7 @@ export function batchesOf({ sequences, tokens }: Hidden): number {
 /**
  * Replaces every state by the one after the last layer. States of equal size share each block's weights, which are
  * loaded once.
- * @throws NON_FINITE naming the layer, MEMORY_LIMIT, CANCELLED, TENSOR_NOT_FOUND, SHAPE_INVALID, FILE_TRUNCATED
+ * @throws NON_FINITE naming layer and operation; MEMORY_LIMIT when one sequence does not fit; CANCELLED, TENSOR_NOT_FOUND, SHAPE_INVALID, FILE_TRUNCATED
  */
 export async function runBlocks(
   parts: Parts,
@@ -77,6 +79,7 @@ export async function runBlocks(
   const { width } = network;
   const { sequences = 0, tokens = 0 } = states[0] ?? {};
   const step = batchSequences(tokens);
+  const pieces = new Pieces();
   await using kinds = blockKinds(parts, tokens, observer);
   for (let layer = from; layer < to; layer++) {
     const block = network.block(layer);
@@ -92,15 +95,20 @@ export async function runBlocks(
       };
       for (let first = 0; first < sequences; first += step) {
         throwIfCancelled(signal, 'running the model');
-        const count = Math.min(step, sequences - first);
-        const { session, observed, graph } = await kind.of(count);
-        const rows = values.subarray(first * tokens * width, (first + count) * tokens * width);
-        const input = runtime.tensor(rows, [count * tokens, width]);
-        const found = await session.run({ ...feeds, hidden: input }, ['out', ...observed]);
-        const out = found.out ?? new Float32Array();
-        refuseNonFinite(out, `${weights.checkpoint.name}: layer ${layer}`);
-        rows.set(out);
-        observer?.receive(layer, found, { sequences: count, tokens, first, block: graph });
+        const where = `${weights.checkpoint.name}: layer ${layer}`;
+        await pieces.run(first, Math.min(step, sequences - first), where, async (begin, count) => {
+          const { session, observed, graph } = await kind.of(count);
+          const rows = values.subarray(begin * tokens * width, (begin + count) * tokens * width);
+          const given = { ...feeds, hidden: runtime.tensor(rows, [count * tokens, width]) };
+          const found = await session.run(given, ['out', ...observed]);
+          const out = found.out ?? new Float32Array();
+          if (!sumsToFinite(out)) {
+            const origin = await firstNonFinite(runtime, block, { sequences: count, tokens }, given);
+            refuseNonFinite(out, where, origin);
+          }
+          rows.set(out);
+          observer?.receive(layer, found, { sequences: count, tokens, first: begin, block: graph });
+        });
         onBatch?.(layer);
       }
     }
@@ -154,9 +162,16 @@ function blockKinds({ network, runtime }: Parts, tokens: number, observer: Obser
   });
 }
 
-/** Sums of finite numbers are finite far below float32's limit, so one sum tells. @throws NON_FINITE */
-export function refuseNonFinite(values: Float32Array, where: string, what = 'activations'): void {
+/** Sums of finite numbers are finite far below float32's limit, so one sum tells. */
+function sumsToFinite(values: Float32Array): boolean {
   let sum = 0;
   for (const value of values) sum += value;
-  if (!Number.isFinite(sum)) throw new QuantscopeError('NON_FINITE', `${where}: ${what} are not finite`);
+  return Number.isFinite(sum);
+}
+
+/** @param origin what it began with, where that is known. @throws NON_FINITE */
+export function refuseNonFinite(values: Float32Array, where: string, origin: string | null = null): void {
+  if (sumsToFinite(values)) return;
+  const from = origin === null ? '' : `, first in ${origin}`;
+  throw new QuantscopeError('NON_FINITE', `${where}: activations are not finite${from}`);
 }
