@@ -13,6 +13,7 @@ import { Checks } from './checks.ts';
 import { formats } from './formats.ts';
 import { mainJob, OUTPUT_NAME } from './mainJob.ts';
 import { restricted } from './restricted.ts';
+import { runningModel } from './runningModel.ts';
 import { SCREENSHOT_FOLDER, screenshot } from './screenshots.ts';
 import { sideBar } from './sideBar.ts';
 import { WorkbenchPage, writeSettings } from './workbenchPage.ts';
@@ -31,6 +32,7 @@ try {
     const window = await WorkbenchPage.open(browser, workbench.url);
     const onFailure = (name: string): Promise<void> => screenshot(window.page, `failed-${name.replace(/\W+/g, '-')}`);
     await checks.chain('main job', mainJob(window, folder), onFailure);
+    await checks.chain('running model', runningModel(window), onFailure);
     await checks.chain('side bar', sideBar(window, OUTPUT_NAME), onFailure);
     await checks.each('formats', formats(window), onFailure);
     await checks.chain('broken files', brokenFiles(window), onFailure);

@@ -213,7 +213,7 @@ function useMeasuredPoints(): readonly MeasuredPoint[] {
           ? []
           : [
               {
-                label: plan.label,
+                label: landmarkName(plan.label),
                 bytes: plan.bytes,
                 divergence: measure.divergence.mean,
                 error: measure.divergence.error,
@@ -246,9 +246,11 @@ function Comparison(): ReactNode {
   const measured = plans
     .filter(({ kind, measure }) => kind !== 'current' && measure !== null)
     .map(({ plan, predicted, measure }): ComparisonRow => {
-      const { label, bytes: size, bitsPerWeight: bits } = plan;
+      const { bytes: size, bitsPerWeight: bits } = plan;
+      const label = landmarkName(plan.label);
+      const damage = words.nats && Number.isNaN(predicted) ? (measure?.predicted ?? Number.NaN) : predicted;
       const divergence = measure?.divergence.mean ?? Number.NaN;
-      return { label, bytes: size, bitsPerWeight: bits, damage: predicted, divergence, current: false };
+      return { label, bytes: size, bitsPerWeight: bits, damage, divergence, current: false };
     });
   const known = landmarks.map(
     (mark): ComparisonRow => ({ ...mark, label: landmarkName(mark.label), divergence: Number.NaN, current: false }),

@@ -4,12 +4,14 @@ import { type KeyboardEvent, type ReactNode, useEffect, useMemo } from 'react';
 import { CostScatter } from '../charts/CostScatter.tsx';
 import type { FigureRows } from '../charts/figureRows.ts';
 import { bitsPerWeight, bytes, decibels, figure } from '../charts/numberFormat.ts';
+import { visibleText } from '../charts/visibleText.ts';
 import { LockIcon } from '../ui/icons.tsx';
 import { Empty, Failed } from '../ui/states.tsx';
 import { Button } from '../ui/toolkit.tsx';
 import { ChartWithTable } from './ChartWithTable.tsx';
 import { useModel, useSession, useView } from './context.ts';
 import type { Target } from './tensorFigures.ts';
+import { useWeighted } from './useWeighted.ts';
 import { pin } from './viewState.ts';
 
 export function TensorCosts(props: { tensor: number }): ReactNode {
@@ -23,6 +25,7 @@ export function TensorCosts(props: { tensor: number }): ReactNode {
   const assigned = useModel((s) => s.solution?.tensors[name]);
   const pins = useView((v) => v.pins);
   const choices = useView((v) => v.choices);
+  const weighted = useWeighted();
   const allowed = useMemo(() => new Set<string>(choices), [choices]);
   useEffect(() => {
     if (assigned?.why === '') session.explain();
@@ -118,7 +121,10 @@ export function TensorCosts(props: { tensor: number }): ReactNode {
       )}
       {assigned === undefined ? null : <p className="hint why">{assigned.why === '' ? '…' : assigned.why}</p>}
       <p className="hint">
-        Relative squared error, estimated without data. Click a type to choose it, again to free it.
+        {weighted === null
+          ? 'Relative squared error, estimated without data.'
+          : `Relative squared error, columns weighed by ${visibleText(weighted)}.`}{' '}
+        Click a type to choose it, again to free it.
       </p>
     </section>
   );

@@ -1,8 +1,16 @@
 // Plans side by side: what is known of each, which measured best, and whether one beats the present plan.
 
-import type { PlanMeasure, Rival, RunSettings, ScoreId } from '../../core/protocol/calibration.ts';
+import type { PlanMeasure, Rival, ScoreId } from '../../core/protocol/calibration.ts';
 import type { Solution } from '../../core/protocol/plan.ts';
-import { type Comparison, type KeptPlan, measureOf, planKey, rivalOf, typesOf } from './keptPlans.ts';
+import {
+  type Comparison,
+  type KeptPlan,
+  type MeasureBasis,
+  measureOf,
+  planKey,
+  rivalOf,
+  typesOf,
+} from './keptPlans.ts';
 import { TARGETS, type Target } from './tensorFigures.ts';
 import type { ViewState } from './viewState.ts';
 
@@ -27,17 +35,17 @@ export interface ComparisonSources {
   /** What the present plan goes by. */
   readonly score: ScoreId | null;
   /** What plans are measured on; figures of other texts are not comparable and not shown. */
-  readonly settings: RunSettings;
+  readonly basis: MeasureBasis;
 }
 
 /** The present plan first, then kept ones, then rivals; plans that are the same are shown once. */
 export function comparedPlans(sources: ComparisonSources): ComparedPlan[] {
-  const { solution, rivals, comparison, names, score, settings } = sources;
+  const { solution, rivals, comparison, names, score, basis } = sources;
   const found = new Map<string, ComparedPlan>();
   const add = (kind: ComparedPlan['kind'], plan: Rival, predicted: number, kept: KeptPlan | null): void => {
     const key = planKey(plan.types);
     if (found.has(key)) return;
-    const measure = measureOf(comparison, key, settings);
+    const measure = measureOf(comparison, key, basis);
     found.set(key, { key, kind, plan, predicted, measure, kept });
   };
   if (solution !== null) add('current', currentPlan(solution), solution.damage, null);

@@ -3,7 +3,7 @@
 import { createContext, useContext, useMemo } from 'react';
 import { type ColorScale, colorScale } from '../charts/colorScale.ts';
 import { type GridLayout, gridLayout } from '../charts/gridLayout.ts';
-import { inWordsOf, lensMetric, type Metric, type MetricSources } from './metrics.ts';
+import { inWordsOf, lensMetric, type Metric, type MetricSources, weighed } from './metrics.ts';
 import type { Session } from './session.ts';
 import type { SessionState } from './sessionState.ts';
 import { useStore } from './store.ts';
@@ -70,7 +70,11 @@ export function useLensFigures(): LensFigures {
   const sensitivityType = useView((v) => v.sensitivityType);
   const scales = useView((v) => v.scales);
   const layout = useLayout();
-  const metric = useMemo(() => inWordsOf(lensMetric(lens, picked), methods), [lens, picked, methods]);
+  const calibrated = useModel((s) => s.calibration != null && !s.calibration.stale);
+  const metric = useMemo(
+    () => weighed(inWordsOf(lensMetric(lens, picked), methods), calibrated),
+    [lens, picked, methods, calibrated],
+  );
   const usesPlan = metric.source === 'plan' ? solution : null;
   return useMemo(() => {
     // Columns are filled in place; the version says when they moved.

@@ -2,6 +2,7 @@
 
 import * as z from 'zod';
 import {
+  type Calibration,
   type PlanMeasure,
   type Rival,
   type RunSettings,
@@ -37,7 +38,17 @@ export const zComparison = z.object({
   /** Of the model all this is about; another one's is dropped. */
   fingerprint: z.string(),
   kept: z.array(zKeptPlan).max(MAX_KEPT),
-  measures: z.array(z.object({ plan: z.string(), settings: zRunSettings, measure: zPlanMeasure })).max(MAX_MEASURES),
+  measures: z
+    .array(
+      z.object({
+        plan: z.string(),
+        settings: zRunSettings,
+        /** What the quantizers weighed columns with; '' for nothing. */
+        calibration: z.string(),
+        measure: zPlanMeasure,
+      }),
+    )
+    .max(MAX_MEASURES),
 });
 
 export type KeptPlan = z.infer<typeof zKeptPlan>;
@@ -127,27 +138,40 @@ export function unkeep(comparison: Comparison, plan: KeptPlan): Comparison {
   return { ...comparison, kept: comparison.kept.filter((entry) => entry !== plan) };
 }
 
+/** What a measure depends on besides the plan. */
+export interface MeasureBasis {
+  readonly settings: RunSettings;
+  readonly calibration: string;
+}
+
+/** Calibrations of a file that changed since weigh nothing. */
+export function calibrationKey(calibration: Calibration | null | undefined): string {
+  return calibration == null || calibration.stale ? '' : calibration.id;
+}
+
 export function addMeasures(
   comparison: Comparison,
   plans: readonly Rival[],
   measures: readonly PlanMeasure[],
-  settings: RunSettings,
+  { settings, calibration }: MeasureBasis,
 ): Comparison {
   const added = measures.flatMap((measure, i) => {
     const plan = plans[i];
-    return plan === undefined ? [] : [{ plan: planKey(plan.types), settings, measure }];
+    return plan === undefined ? [] : [{ plan: planKey(plan.types), settings, calibration, measure }];
   });
-  const same = (a: Comparison['measures'][number], b: Comparison['measures'][number]): boolean =>
-    a.plan === b.plan && sameSettings(a.settings, b.settings);
-  const others = comparison.measures.filter((old) => !added.some((entry) => same(entry, old)));
+  const others = comparison.measures.filter(
+    (old) => !added.some((entry) => entry.plan === old.plan && sameBasis(entry, old)),
+  );
   return { ...comparison, measures: [...added, ...others].slice(0, MAX_MEASURES) };
 }
 
-/** What was measured of a plan on these settings, or null. */
-export function measureOf(comparison: Comparison, plan: string, settings: RunSettings): PlanMeasure | null {
-  return (
-    comparison.measures.find((entry) => entry.plan === plan && sameSettings(entry.settings, settings))?.measure ?? null
-  );
+/** What was measured of a plan on this text, with these weights of columns, or null. */
+export function measureOf(comparison: Comparison, plan: string, basis: MeasureBasis): PlanMeasure | null {
+  return comparison.measures.find((entry) => entry.plan === plan && sameBasis(entry, basis))?.measure ?? null;
+}
+
+export function sameBasis(a: MeasureBasis, b: MeasureBasis): boolean {
+  return a.calibration === b.calibration && sameSettings(a.settings, b.settings);
 }
 
 export function sameSettings(a: RunSettings, b: RunSettings): boolean {

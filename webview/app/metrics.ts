@@ -13,8 +13,11 @@ import type { DamageColumns, StatisticKey, StatisticsColumns, Target } from './t
 import type { Lens, ScaleKind } from './viewState.ts';
 
 /** What the word damage means wherever a whole plan is weighed. */
-export const DAMAGE_MEANING =
-  'estimated: parameter-weighted mean of ‖W−Ŵ‖²/‖W‖², the output head at least a fifth; data-free';
+export function damageMeaning(calibration: string | null): string {
+  const error = calibration === null ? '‖W−Ŵ‖²/‖W‖²' : 'Σ E[x²]·(W−Ŵ)² / Σ E[x²]·W²';
+  const data = calibration === null ? 'data-free' : `importance from ${calibration}`;
+  return `estimated: parameter-weighted mean of ${error}, the output head at least a fifth; ${data}`;
+}
 
 export interface MetricSources {
   readonly table: TensorTable;
@@ -276,6 +279,13 @@ const SCORES: readonly Metric[] = (Object.keys(SCORE_NAMES) as ScoreId[]).map((i
   column: ({ table, scores }) => scores.get(id)?.values ?? new Float64Array(table.names.length).fill(Number.NaN),
   text: cellFigure,
 }));
+
+/** An error at a type as it is counted once columns have an importance. */
+export function weighed(metric: Metric, calibrated: boolean): Metric {
+  return calibrated && (metric.id === 'damage' || metric.id === 'chosenError')
+    ? { ...metric, formula: 'Σ E[x²]·(W − Ŵ)² / Σ E[x²]·W²' }
+    : metric;
+}
 
 /** A score's metric in the engine's words. */
 export function inWordsOf(metric: Metric, methods: readonly ScoreMethod[] | null): Metric {

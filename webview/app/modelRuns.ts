@@ -5,7 +5,7 @@ import type { PlanRequest } from '../../core/protocol/plan.ts';
 import { activationFigures } from './activationFigures.ts';
 import type { HostClient } from './hostClient.ts';
 import { failureOf, isCancelled } from './hostFailure.ts';
-import { addMeasures } from './keptPlans.ts';
+import { addMeasures, calibrationKey } from './keptPlans.ts';
 import { latestOnly } from './latestOnly.ts';
 import { addScores } from './scoreColumns.ts';
 import type { SessionState } from './sessionState.ts';
@@ -41,12 +41,14 @@ export interface ModelRunsOptions {
   readonly tasks: TaskRunner;
   /** Figures of the grid were filled in. */
   moved(): void;
+  /** Columns weigh differently now: damages known so far are those of another calibration. */
+  recalibrated(): Promise<void>;
   /** The score the plan goes by is another one now. */
   planScoreChanged(): void;
 }
 
 export function createModelRuns(options: ModelRunsOptions): ModelRuns {
-  const { client, state, view, tasks, moved, planScoreChanged } = options;
+  const { client, state, view, tasks, moved, recalibrated, planScoreChanged } = options;
   const modelId = (): number | null => state.get().summary?.model ?? null;
 
   client.on('scores', ({ model, score, rows }) => {
@@ -98,12 +100,13 @@ export function createModelRuns(options: ModelRunsOptions): ModelRuns {
     if (model === null) return;
     const finished = await tasks.run('calibration', message, async (signal) => {
       const calibration = await ask(model, signal);
-      state.set({ calibration, calibrationFailure: null });
+      state.set({ calibration, calibrationFailure: null, scores: new Map() });
       return { provenance: calibration.provenance };
     });
     if (!finished) return;
     await loadActivations();
     refreshMethods();
+    await recalibrated();
   }
 
   async function score(id: ScoreId): Promise<void> {
@@ -174,7 +177,8 @@ export function createModelRuns(options: ModelRunsOptions): ModelRuns {
       }
       view.set({ planScore: null });
       state.set({
-        notice: 'The score the plan went by is not known for this file: it goes by the weights alone again.',
+        notice:
+          'The score the plan went by is not measured with the present calibration: it goes by errors of the weights.',
       });
     },
     refreshRivals(request) {
@@ -185,12 +189,13 @@ export function createModelRuns(options: ModelRunsOptions): ModelRuns {
       const model = modelId();
       if (model === null || plans.length === 0) return;
       const settings = view.get().measureOn;
+      const basis = { settings, calibration: calibrationKey(state.get().calibration) };
       await tasks.run('measure', 'running the original', async (signal) => {
         let provenance = null;
         for (let first = 0; first < plans.length; first += MOST_PLANS) {
           const some = plans.slice(first, first + MOST_PLANS);
           const { measures } = await client.call('measurePlans', { model, plans: some, settings }, signal);
-          view.set((v) => ({ comparison: addMeasures(v.comparison, some, measures, settings) }));
+          view.set((v) => ({ comparison: addMeasures(v.comparison, some, measures, basis) }));
           provenance = measures.at(-1)?.provenance ?? provenance;
         }
         return { provenance };

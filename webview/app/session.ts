@@ -98,7 +98,16 @@ export function createSession(
     (error) => state.set({ solveFailure: failureOf(error) }),
   );
 
-  const runs = createModelRuns({ client, state, view, tasks, moved: figuresMoved, planScoreChanged: replan });
+  const runs = createModelRuns({
+    ...{ client, state, view, tasks },
+    moved: figuresMoved,
+    planScoreChanged: replan,
+    async recalibrated() {
+      // Who has not asked for damages yet does not get them now.
+      const { status } = state.get().tasks.sensitivity;
+      if (status === 'done' || status === 'running') await runSensitivity();
+    },
+  });
   const explainer = createExplainer(client, state, modelId);
   const energyReader = createEnergyReader(client, state, figuresMoved);
 

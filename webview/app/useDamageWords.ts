@@ -1,7 +1,8 @@
 // What the damage of the present plan means: that depends on the score it goes by.
 
 import { useModel } from './context.ts';
-import { DAMAGE_MEANING, metricById, scoreMetricId } from './metrics.ts';
+import { damageMeaning, metricById, scoreMetricId } from './metrics.ts';
+import { useWeighted } from './useWeighted.ts';
 
 export interface DamageWords {
   /** As part of a label: "damage", "KL". */
@@ -14,13 +15,17 @@ export interface DamageWords {
 export function useDamageWords(): DamageWords {
   const score = useModel((s) => s.solvedRequest?.score ?? null);
   const method = useModel((s) => s.scoreMethods?.find(({ id }) => id === score) ?? null);
+  const weighted = useWeighted();
   const name = method?.name ?? (score === null ? null : (metricById(scoreMetricId(score))?.label ?? score));
-  return damageWords(name);
+  return damageWords(name, weighted);
 }
 
-/** @param score  null where the plan goes by the weights alone; every other score is brought to nats by the engine */
-export function damageWords(score: string | null): DamageWords {
-  if (score === null) return { short: 'damage', meaning: DAMAGE_MEANING, nats: false };
+/**
+ * @param score  null where the plan goes by errors of the weights; every other score is brought to nats by the engine
+ * @param calibration  what those errors are weighed with, or null
+ */
+export function damageWords(score: string | null, calibration: string | null): DamageWords {
+  if (score === null) return { short: 'damage', meaning: damageMeaning(calibration), nats: false };
   const meaning = `KL divergence predicted from ${score}: score × relative error summed over tensors, nats per token`;
   return { short: 'KL', meaning, nats: true };
 }

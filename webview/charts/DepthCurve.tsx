@@ -38,7 +38,7 @@ export function DepthCurve(props: { points: readonly DepthPoint[]; label: string
   return (
     <div ref={frame} className="chart" data-testid="depth-curve">
       <svg width={width} height={HEIGHT} role="img" aria-label={label}>
-        {apart(steps(low / 1.3, high * 1.3), y, 16).map((tick) => (
+        {apart(fewTicks(y, 4), y, 14).map((tick) => (
           <g key={tick}>
             <line className="grid-line" x1={LEFT} x2={width - RIGHT} y1={y(tick)} y2={y(tick)} />
             <text className="tick" x={LEFT - 6} y={y(tick) + 3} textAnchor="end">
@@ -68,15 +68,6 @@ export function DepthCurve(props: { points: readonly DepthPoint[]; label: string
       </svg>
     </div>
   );
-}
-
-/** 1, 2 and 5 of every power of ten within the bounds. */
-function steps(low: number, high: number): number[] {
-  const found: number[] = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
-    for (const step of [1, 2, 5]) found.push(step * 10 ** power);
-  }
-  return found.filter((tick) => tick >= low && tick <= high);
 }
 
 /** The first figure is that of the tensor's own block; tensors before all blocks begin at the first. */

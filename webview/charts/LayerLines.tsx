@@ -74,7 +74,7 @@ export function LayerLines(props: {
             {s.points.map((p) => (
               // biome-ignore lint/a11y/noStaticElementInteractions: the same tensors are cells of the grid, by keyboard too.
               <circle
-                key={p.tensor}
+                key={p.layer}
                 className="layer-dot"
                 cx={x(p.layer)}
                 cy={y(p.value)}

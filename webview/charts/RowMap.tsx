@@ -82,16 +82,25 @@ export function rowTile({ values, channels, width, columns }: RowMapData, rows: 
   };
 }
 
-/**
- * log(1 + |v| / median) / log(1 + max / median): activations of a few channels are thousands of times the others', and
- * both must show.
- */
-export function rarePosition(values: Float32Array): (value: number) => number {
+/** A map without outliers stays dim: its largest value is not drawn as if it were one. */
+const LEAST_SPREAD = 8;
+
+/** Median and top of the magnitudes of a map: its scale. */
+export function mapScale(values: Float32Array): { readonly unit: number; readonly top: number } {
   const sizes = values.map(Math.abs).filter(Number.isFinite).sort();
   const most = sizes.at(-1) ?? 0;
   const middle = sizes[sizes.length >> 1] ?? 0;
   // A map that is mostly zero still has a scale.
   const unit = middle > 0 ? middle : most / 1000;
-  const span = Math.log1p(most / unit);
+  return { unit, top: Math.max(most, LEAST_SPREAD * unit) };
+}
+
+/**
+ * log(1 + |v| / median) / log(1 + top / median): activations of a few channels are thousands of times the others', and
+ * both must show.
+ */
+export function rarePosition(values: Float32Array): (value: number) => number {
+  const { unit, top } = mapScale(values);
+  const span = Math.log1p(top / unit);
   return (value) => (span > 0 ? Math.min(1, Math.log1p(Math.abs(value) / unit) / span) : 0);
 }

@@ -4,14 +4,21 @@ interface Ticking {
   ticks(count?: number): number[];
 }
 
-/** At most `most` ticks, preferring powers of ten on a logarithmic scale. */
+/** At most `most` ticks; on a logarithmic scale powers of ten before 1, 2 and 5 times them before all others. */
 export function fewTicks(scale: Ticking, most: number): number[] {
   const all = scale.ticks(most);
   if (all.length <= most + 1) return all;
-  const powers = all.filter((tick) => Math.abs(Math.log10(Math.abs(tick)) % 1) < 1e-9 || tick === 0);
-  const chosen = powers.length >= 3 ? powers : all;
+  const round = (leading: readonly number[]): number[] => all.filter((tick) => leading.includes(firstDigit(tick)));
+  const chosen = [round([0, 1]), round([0, 1, 2, 5]), all].find((ticks) => ticks.length >= 3) ?? all;
   const step = Math.max(1, Math.ceil(chosen.length / most));
   return chosen.filter((_, i) => i % step === 0);
+}
+
+/** Of ticks with one significant digit; 0 of zero. */
+function firstDigit(tick: number): number {
+  const size = Math.abs(tick);
+  const digit = size / 10 ** Math.floor(Math.log10(size));
+  return size === 0 ? 0 : Math.abs(digit - Math.round(digit)) < 1e-6 ? Math.round(digit) : Number.NaN;
 }
 
 /** Drops ticks whose labels would touch the one before; ticks are in ascending order. */

@@ -19,6 +19,7 @@ import { INITIAL_VIEW_STATE, parseViewState } from '../../../webview/app/viewSta
 
 const NAMES = ['a', 'norm', '__proto__', 'b'];
 const SETTINGS: RunSettings = { text: { kind: 'sample' }, context: 64, sequences: 2, seed: 1 };
+const BASIS = { settings: SETTINGS, calibration: 'c' };
 
 function solution(types: Record<string, 'Q4_K' | 'Q6_K'>, bytes = 1000): Solution {
   const tensors = Object.entries(types).map(
@@ -59,10 +60,10 @@ const measured = (entries: readonly (readonly [Rival, number])[], error?: number
     NOTHING_COMPARED,
     entries.map(([plan]) => plan),
     entries.map(([plan, mean]) => measure(plan.label, mean, error)),
-    SETTINGS,
+    BASIS,
   );
-const compare = (comparison: Comparison, rivals: readonly Rival[], settings = SETTINGS) =>
-  comparedPlans({ solution: ours, rivals, comparison, names: NAMES, score: null, settings });
+const compare = (comparison: Comparison, rivals: readonly Rival[], basis = BASIS) =>
+  comparedPlans({ solution: ours, rivals, comparison, names: NAMES, score: null, basis });
 
 describe('kept plans', () => {
   it('come back as they were, tensors called __proto__ included', () => {
@@ -116,7 +117,11 @@ describe('comparison', () => {
     const plans = compare(measured([[currentPlan(ours), 0.02]]), [same, mix]);
     expect(plans.map(({ kind }) => kind)).toEqual(['current', 'rival']);
     expect(plans[0]?.measure?.divergence.mean).toBe(0.02);
-    const elsewhere = compare(measured([[currentPlan(ours), 0.02]]), [mix], { ...SETTINGS, seed: 2 });
+    const elsewhere = compare(measured([[currentPlan(ours), 0.02]]), [mix], {
+      ...BASIS,
+      settings: { ...SETTINGS, seed: 2 },
+    });
+    expect(compare(measured([[mix, 0.02]]), [mix], { ...BASIS, calibration: '' })[1]?.measure).toBeNull();
     expect(elsewhere.every((plan) => plan.measure === null)).toBe(true);
   });
 
@@ -179,10 +184,13 @@ describe('comparison', () => {
 
   it('a newer measure of the same plan on the same text replaces the older', () => {
     const once = measured([[mix, 0.01]]);
-    const twice = addMeasures(once, [mix], [measure('Q4_K_M', 0.03)], SETTINGS);
+    const twice = addMeasures(once, [mix], [measure('Q4_K_M', 0.03)], BASIS);
     expect(twice.measures).toHaveLength(1);
-    expect(measureOf(twice, planKey(mix.types), SETTINGS)?.divergence.mean).toBe(0.03);
-    const elsewhere = addMeasures(once, [mix], [measure('Q4_K_M', 0.03)], { ...SETTINGS, context: 128 });
+    expect(measureOf(twice, planKey(mix.types), BASIS)?.divergence.mean).toBe(0.03);
+    const elsewhere = addMeasures(once, [mix], [measure('Q4_K_M', 0.03)], {
+      ...BASIS,
+      settings: { ...SETTINGS, context: 128 },
+    });
     expect(elsewhere.measures).toHaveLength(2);
   });
 
@@ -197,7 +205,8 @@ describe('comparison', () => {
 
 describe('words of damage', () => {
   it('predict in nats only where a measured score is gone by', () => {
-    expect(damageWords(null)).toMatchObject({ short: 'damage', nats: false });
-    expect(damageWords('measured KL')).toMatchObject({ short: 'KL', nats: true });
+    expect(damageWords(null, null)).toMatchObject({ short: 'damage', nats: false });
+    expect(damageWords(null, 'wiki.txt').meaning).toContain('importance from wiki.txt');
+    expect(damageWords('measured KL', null)).toMatchObject({ short: 'KL', nats: true });
   });
 });

@@ -11,7 +11,7 @@ import type { HostClient } from '../../../webview/app/hostClient.ts';
 import { HostFailure } from '../../../webview/app/hostFailure.ts';
 import { createModelRuns } from '../../../webview/app/modelRuns.ts';
 import { parseWhole } from '../../../webview/app/parseWhole.ts';
-import { addScores, type Scores } from '../../../webview/app/scoreColumns.ts';
+import { addScores, type Scores, scoreColumns } from '../../../webview/app/scoreColumns.ts';
 import { NOTHING, type SessionState } from '../../../webview/app/sessionState.ts';
 import { createStore } from '../../../webview/app/store.ts';
 import { createTaskRunner } from '../../../webview/app/taskRunner.ts';
@@ -80,9 +80,11 @@ function session(answers: Record<string, Answer>, patch: Partial<ViewState> = {}
   const view = createStore<ViewState>({ ...INITIAL_VIEW_STATE, ...patch });
   const tasks = createTaskRunner(state);
   let replans = 0;
+  let recalibrations = 0;
   const runs = createModelRuns({
     ...{ client, state, view, tasks },
     moved: () => undefined,
+    recalibrated: async () => void recalibrations++,
     planScoreChanged: () => replans++,
   });
   return {
@@ -93,6 +95,7 @@ function session(answers: Record<string, Answer>, patch: Partial<ViewState> = {}
     tasks,
     runs,
     replans: () => replans,
+    recalibrations: () => recalibrations,
   };
 }
 
@@ -127,7 +130,8 @@ describe('runs of the model', () => {
   it('calibrating ends done, cancelled or failed, and progress reaches it', async () => {
     let finish: (value: unknown) => void = () => undefined;
     const waits = () => new Promise((resolve) => (finish = resolve));
-    const { runs, state, tasks } = session({ calibrate: waits, activations: () => activations });
+    const { runs, state, tasks, recalibrations } = session({ calibrate: waits, activations: () => activations });
+    state.get().scores.set('fisher', scoreColumns(5));
     const run = runs.calibrate();
     const event = { task: 'calibration' as const, done: 2, total: 8, message: 'block 2', secondsLeft: 5 };
     tasks.progress(event);
@@ -136,6 +140,9 @@ describe('runs of the model', () => {
     await run;
     expect(state.get().tasks.calibration).toMatchObject({ status: 'done', provenance });
     expect(state.get().activations?.all).toEqual(activations);
+    // What was scored with other weights of columns is not shown on.
+    expect(state.get().scores.size).toBe(0);
+    expect(recalibrations()).toBe(1);
 
     const failing = session({
       calibrate: () => {
@@ -181,7 +188,7 @@ describe('runs of the model', () => {
     const unknown = session({ scoreMethods: () => ({ methods: [method(1)] }) }, { planScore: 'fisher' });
     await unknown.runs.restorePlanScore();
     expect(unknown.view.get().planScore).toBeNull();
-    expect(unknown.state.get().notice).toContain('not known');
+    expect(unknown.state.get().notice).toContain('not measured');
     expect(unknown.asked.map((call) => call.method)).toEqual(['scoreMethods']);
   });
 

@@ -11,7 +11,7 @@ import type { FigureRows } from '../../charts/figureRows.ts';
 import { HeatLegend } from '../../charts/HeatLegend.tsx';
 import { largestPoints } from '../../charts/largestPoints.ts';
 import { exactFloat, grouped } from '../../charts/numberFormat.ts';
-import { RowMap, rowTile } from '../../charts/RowMap.tsx';
+import { mapScale, RowMap, rowTile } from '../../charts/RowMap.tsx';
 import type { HeatPoint } from '../../charts/TensorHeatmap.tsx';
 import { Failed, Working } from '../../ui/states.tsx';
 import { Dropdown } from '../../ui/toolkit.tsx';
@@ -60,7 +60,7 @@ export function ChannelLayers(props: { tap: Tap }): ReactNode {
 
   const input = selected === null ? null : activationRow(activations, selected);
   const current = input === null || map === null ? -1 : map.layers.indexOf(input.layer);
-  const top = useMemo(() => largest(map?.values), [map]);
+  const top = useMemo(() => (map === null ? 0 : mapScale(map.values).top), [map]);
   return (
     <ChartWithTable
       id="channel-layers"
@@ -126,8 +126,4 @@ function mapRows(map: ActivationMap, open: (row: number) => void): FigureRows {
       pick: () => open(point.row),
     })),
   };
-}
-
-export function largest(values: Float32Array | undefined): number {
-  return (values ?? new Float32Array(0)).reduce((most, v) => (Math.abs(v) > most ? Math.abs(v) : most), 0);
 }

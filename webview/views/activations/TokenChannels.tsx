@@ -10,12 +10,11 @@ import type { FigureRows } from '../../charts/figureRows.ts';
 import { HeatLegend } from '../../charts/HeatLegend.tsx';
 import { largestPoints } from '../../charts/largestPoints.ts';
 import { exactFloat, grouped } from '../../charts/numberFormat.ts';
-import { RowMap, rowTile } from '../../charts/RowMap.tsx';
+import { mapScale, RowMap, rowTile } from '../../charts/RowMap.tsx';
 import type { HeatPoint } from '../../charts/TensorHeatmap.tsx';
 import { shownName } from '../../charts/visibleText.ts';
 import { Failed, Working } from '../../ui/states.tsx';
 import { Button, Dropdown, TextField } from '../../ui/toolkit.tsx';
-import { largest } from './ChannelLayers.tsx';
 import type { Tap } from './tapName.ts';
 
 const MOST_CELLS = 1024;
@@ -121,7 +120,7 @@ export function TokenChannels(props: { tap: Tap }): ReactNode {
                 </>
               )}
             </p>
-            <HeatLegend top={largest(map.values)} />
+            <HeatLegend top={mapScale(map.values).top} />
           </div>
         </>
       )}

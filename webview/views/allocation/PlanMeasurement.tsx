@@ -4,9 +4,10 @@ import { type ReactNode, useMemo, useState } from 'react';
 import type { PlanMeasure } from '../../../core/protocol/calibration.ts';
 import { currentPlan } from '../../app/comparison.ts';
 import { useModel, useSession, useView } from '../../app/context.ts';
-import { keep, keptPlan, planKey, sameSettings, typesOf } from '../../app/keptPlans.ts';
+import { keep, keptPlan, planKey, sameBasis, typesOf } from '../../app/keptPlans.ts';
 import { ProvenanceNote } from '../../app/ProvenanceNote.tsx';
 import { RunSettingsForm } from '../../app/RunSettingsForm.tsx';
+import { useMeasureBasis } from '../../app/useComparison.ts';
 import { useDamageWords } from '../../app/useDamageWords.ts';
 import { useRested } from '../../app/useRested.ts';
 import { bitsPerWeight, bytes, figure, percent } from '../../charts/numberFormat.ts';
@@ -22,7 +23,8 @@ export function PlanMeasurement(): ReactNode {
   const solution = useModel((s) => s.solution);
   const names = useModel((s) => s.table?.names ?? null);
   const task = useModel((s) => s.tasks.measure);
-  const settings = useView((v) => v.measureOn);
+  const basis = useMeasureBasis();
+  const { settings } = basis;
   const comparison = useView((v) => v.comparison);
   const score = useModel((s) => s.solvedRequest?.score ?? null);
   const words = useDamageWords();
@@ -31,7 +33,7 @@ export function PlanMeasurement(): ReactNode {
   const key = useMemo(() => (rested === null ? null : planKey(typesOf(rested))), [rested]);
   if (solution === null || names === null) return null;
   const running = task.status === 'running';
-  const onThese = comparison.measures.filter((entry) => sameSettings(entry.settings, settings));
+  const onThese = comparison.measures.filter((entry) => sameBasis(entry, basis));
   const fresh = onThese.find((entry) => entry.plan === key)?.measure ?? null;
   // The last plan measured still tells where this one comes from, as long as it says that it is another.
   const shown = fresh ?? onThese.find((entry) => entry.measure.label === 'this plan')?.measure ?? null;

@@ -2,6 +2,7 @@
 
 import { type ReactNode, useMemo } from 'react';
 import { useModel, useSession, useView } from '../../app/context.ts';
+import { useWeighted } from '../../app/useWeighted.ts';
 import { grouped } from '../../charts/numberFormat.ts';
 import { visibleText } from '../../charts/visibleText.ts';
 import { Dropdown, Link } from '../../ui/toolkit.tsx';
@@ -13,12 +14,13 @@ export function PlanScore(): ReactNode {
   const session = useSession();
   const methods = useModel((s) => s.scoreMethods);
   const planScore = useView((v) => v.planScore);
+  const weighted = useWeighted();
   useFreshMethods();
   const usable = useMemo(() => (methods ?? []).filter((method) => method.plans), [methods]);
   const known = usable.filter((method) => method.of > 0 && method.known === method.of);
   const chosen = methods?.find((method) => method.id === planScore) ?? null;
   const options = [
-    { value: WEIGHTS, label: 'Weights and roles alone' },
+    { value: WEIGHTS, label: weighted === null ? 'Weights and roles alone' : 'Weighted errors and roles' },
     ...known.map((method) => ({ value: method.id as string, label: visibleText(method.name) })),
     ...(planScore !== null && !known.some((method) => method.id === planScore)
       ? [{ value: planScore as string, label: visibleText(chosen?.name ?? planScore) }]
@@ -43,7 +45,7 @@ export function PlanScore(): ReactNode {
       </div>
       <p className="hint">
         {chosen === null
-          ? 'Estimated without data: a rough guide. Scores measured on the running model predict the loss of its predictions.'
+          ? 'Estimated, a rough guide. Scores measured on the running model predict what is lost of its predictions.'
           : `${visibleText(chosen.formula)} · ${visibleText(chosen.unit)}`}
       </p>
     </section>

@@ -3,6 +3,7 @@
 import type { ReactNode } from 'react';
 import { type Defeat, takenOver } from '../../app/comparison.ts';
 import { useSession } from '../../app/context.ts';
+import { landmarkName } from '../../app/paretoRows.ts';
 import { figure, percent } from '../../charts/numberFormat.ts';
 import { shownName } from '../../charts/visibleText.ts';
 import { WarningIcon } from '../../ui/icons.tsx';
@@ -21,8 +22,8 @@ export function BeatenNote(props: { defeat: Defeat }): ReactNode {
     <div className="notice warning inline" role="alert" data-testid="beaten">
       <WarningIcon />
       <span>
-        <strong>{shownName(plan.label, 40)}</strong> measured better than this plan at no larger size: {figure(by)} nats
-        per token less, {percent(share)}
+        <strong>{shownName(landmarkName(plan.label), 40)}</strong> measured better than this plan at no larger size:{' '}
+        {figure(by)} nats per token less, {percent(share)}
         {sure ? '' : ', within what the two errors leave open'}.
       </span>
       {pinnable ? (

@@ -5,6 +5,7 @@ import type { Rival } from '../../../core/protocol/calibration.ts';
 import type { ComparedPlan } from '../../app/comparison.ts';
 import { useSession } from '../../app/context.ts';
 import { unkeep } from '../../app/keptPlans.ts';
+import { landmarkName } from '../../app/paretoRows.ts';
 import type { DamageWords } from '../../app/useDamageWords.ts';
 import { csvText } from '../../charts/figureRows.ts';
 import { bitsPerWeight, bytes, cellFigure, figure } from '../../charts/numberFormat.ts';
@@ -81,7 +82,7 @@ export function PlanTable(props: {
               return (
                 <tr key={key} className={kind === 'current' ? 'chosen' : ''} data-testid={`plan-${kind}`}>
                   <th scope="row">
-                    {shownName(plan.label, 30)}
+                    {shownName(landmarkName(plan.label), 30)}
                     {entry === best ? (
                       <span className="pill best" title="least KL divergence measured at no larger size">
                         best

@@ -6,7 +6,9 @@ import { useLayout, useLensFigures, useModel, useSession, useView } from '../../
 import { ProvenanceNote } from '../../app/ProvenanceNote.tsx';
 import { RankedTensors } from '../../app/RankedTensors.tsx';
 import { TARGETS, type Target } from '../../app/tensorFigures.ts';
+import { useWeighted } from '../../app/useWeighted.ts';
 import { LayerTypeHeatmap, type LayerTypeRow } from '../../charts/LayerTypeHeatmap.tsx';
+import { visibleText } from '../../charts/visibleText.ts';
 import { Empty, Failed } from '../../ui/states.tsx';
 import { Button } from '../../ui/toolkit.tsx';
 
@@ -20,6 +22,7 @@ export function WeightSensitivity(): ReactNode {
   const table = useModel((s) => s.table);
   const damages = useModel((s) => s.damages);
   const version = useModel((s) => s.figuresVersion);
+  const weighted = useWeighted();
   const type = useView((v) => v.sensitivityType);
   const layout = useLayout();
   const { metric, values, scale } = useLensFigures();
@@ -65,8 +68,10 @@ export function WeightSensitivity(): ReactNode {
   return (
     <>
       <p className="lead">
-        What each type does to each tensor: the relative squared error ‖W − Ŵ‖²/‖W‖² after quantizing and reading back,
-        estimated from the weights alone, without data.
+        What each type does to each tensor: the relative squared error after quantizing and reading back,{' '}
+        {weighted === null
+          ? '‖W − Ŵ‖²/‖W‖², estimated from the weights alone, without data.'
+          : `Σ E[x²]·(W − Ŵ)² / Σ E[x²]·W², its columns weighed by the calibration on ${visibleText(weighted)}.`}
       </p>
       {task.failure !== null ? (
         <Failed failure={task.failure} action={{ label: 'Try again', run: () => void session.runSensitivity() }} />
