@@ -1,8 +1,10 @@
 // Measures an importance matrix: the mean square of every linear layer's input columns over a text.
 
+import { MAX_EXPERTS } from '../base/limits.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { cutSequences } from '../evaluation/sequences.ts';
 import type { Decoder, RunProgress, SecondMoments } from '../forward/decoder.ts';
+import { numberedExpert, numberedModule } from '../model/expertNumber.ts';
 
 export interface MeasuredImportance {
   /**
@@ -45,14 +47,43 @@ function meanSquares(sums: Float64Array, rows: Float64Array): Float32Array {
   });
 }
 
-/** Names of llama.cpp for the measured tensors; the tensor's own where it has no other. */
+/**
+ * Under llama.cpp's names; the tensor's own where it has no other. Experts of a layer are one entry, one after the other.
+ */
 export function importanceEntries(
   { columns }: Pick<MeasuredImportance, 'columns'>,
   { tensors }: Checkpoint,
   ggufNameOf: (name: string) => string | null,
 ): { name: string; columns: Float32Array }[] {
-  return [...columns].map(([tensor, values]) => {
-    const name = tensors[tensor]?.name ?? '';
-    return { name: ggufNameOf(name) ?? name, columns: values };
-  });
+  const entries = new Map<string, Float32Array[]>();
+  for (const [index, values] of columns) {
+    const tensor = tensors[index];
+    if (tensor === undefined) continue;
+    const module = numberedModule(tensor);
+    const { stack, number } = numberedExpert(module) ?? { stack: module, number: 0 };
+    const known = number < MAX_EXPERTS ? EXPERT_ENTRIES[stack] : undefined;
+    const names = known?.map((name) => `blk.${tensor.layer ?? 0}.${name}.weight`);
+    for (const name of names ?? [ggufNameOf(tensor.name) ?? tensor.name]) {
+      const parts = entries.get(name) ?? [];
+      parts[number] = values;
+      entries.set(name, parts);
+    }
+  }
+  return [...entries].map(([name, parts]) => ({ name, columns: joined(parts) }));
+}
+
+/** llama.cpp's tensors of all experts; where a model joins gate and up, both take the same in. */
+const EXPERT_ENTRIES: Readonly<Record<string, readonly string[]>> = {
+  expert_gate: ['ffn_gate_exps'],
+  expert_up: ['ffn_up_exps'],
+  expert_gate_up: ['ffn_gate_exps', 'ffn_up_exps'],
+  expert_down: ['ffn_down_exps'],
+};
+
+/** @param parts may have holes: experts without values weigh nothing */
+function joined(parts: readonly (Float32Array | undefined)[]): Float32Array {
+  const size = parts.find((part) => part !== undefined)?.length ?? 0;
+  const all = new Float32Array(parts.length * size).fill(1);
+  for (const [number, part] of parts.entries()) if (part?.length === size) all.set(part, number * size);
+  return all;
 }

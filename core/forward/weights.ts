@@ -4,12 +4,11 @@ import { QuantscopeError } from '../base/errors.ts';
 import type { Checkpoint, TensorInfo } from '../checkpoint/checkpoint.ts';
 import { tensorSource } from '../checkpoint/tensorSource.ts';
 import type { Pool } from '../kernels/pool.ts';
-import { expertNumber } from '../model/expertNumber.ts';
+import { numberedExpert, numberedModule } from '../model/expertNumber.ts';
 import type { StoredAs, ValuesInput } from './loadValues.ts';
 
 /** Elements of one task: 16 MB of float32. */
 const CHUNK_ELEMENTS = 1 << 22;
-const EXPERT_MODULE = /^(expert_\w+)\.(\d+)$/;
 
 /** Where a weight's values lie: a tensor, or one expert's part of a tensor that holds all. */
 export interface WeightPlace {
@@ -26,26 +25,34 @@ export interface WeightPlace {
 /** How a tensor is written and read back before it is used; null for as it is. */
 export type Storing = (tensor: TensorInfo) => StoredAs | null;
 
+/** Weights that several runs through the same layer share; whoever made the map clears it. */
+export type LoadedWeights = Map<string, Promise<Float32Array>>;
+
 export class ModelWeights {
   readonly checkpoint: Checkpoint;
   readonly #pool: Pool;
   readonly #storing: Storing;
+  readonly #loaded: LoadedWeights | undefined;
   readonly #byPlace = new Map<string, TensorInfo>();
 
-  constructor(checkpoint: Checkpoint, pool: Pool, storing: Storing = () => null) {
+  constructor(checkpoint: Checkpoint, pool: Pool, storing: Storing = () => null, loaded?: LoadedWeights) {
     this.checkpoint = checkpoint;
     this.#pool = pool;
     this.#storing = storing;
+    this.#loaded = loaded;
     for (const tensor of checkpoint.tensors) {
-      const expert = tensor.module.startsWith('expert_') ? expertNumber(tensor.name) : null;
-      const module = expert === null ? tensor.module : `${tensor.module}.${expert}`;
-      this.#byPlace.set(`${tensor.layer ?? ''}/${module}`, tensor);
+      this.#byPlace.set(`${tensor.layer ?? ''}/${numberedModule(tensor)}`, tensor);
     }
   }
 
   /** The same weights with the errors of being stored otherwise. */
   stored(storing: Storing): ModelWeights {
     return new ModelWeights(this.checkpoint, this.#pool, storing);
+  }
+
+  /** The same weights; what `loaded` holds is taken from there, and what is loaded is put there. */
+  sharing(loaded: LoadedWeights): ModelWeights {
+    return new ModelWeights(this.checkpoint, this.#pool, this.#storing, loaded);
   }
 
   /** The tensor that holds a weight. */
@@ -58,10 +65,9 @@ export class ModelWeights {
     const tensor = this.#byPlace.get(`${layer ?? ''}/${module}`);
     if (tensor !== undefined)
       return { tensor, shape: tensor.shape, first: 0, elements: tensor.elements, part: 0, parts: 1 };
-    const [, stack = '', number = ''] = EXPERT_MODULE.exec(module) ?? [];
+    const { stack, number: expert } = numberedExpert(module) ?? { stack: '', number: 0 };
     const stacked = this.#byPlace.get(`${layer ?? ''}/${stack}`);
     const [experts = 0, ...shape] = stacked?.shape ?? [];
-    const expert = Number(number);
     if (stacked === undefined || shape.length !== 2 || expert >= experts) return null;
     const elements = stacked.elements / experts;
     return { tensor: stacked, shape, first: expert * elements, elements, part: expert, parts: experts };
@@ -74,9 +80,20 @@ export class ModelWeights {
     shape: readonly number[],
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
-    const { tensor, elements, first } = this.needed(layer, module, shape);
+    const place = this.needed(layer, module, shape);
+    const storedAs = this.#storing(place.tensor) ?? undefined;
+    const key = `${place.tensor.index} ${place.first} ${storedAs?.type} ${storedAs?.importance !== undefined}`;
+    const values = this.#loaded?.get(key) ?? this.#read(place, storedAs, signal);
+    this.#loaded?.set(key, values);
+    return values;
+  }
+
+  async #read(
+    { tensor, elements, first }: WeightPlace,
+    storedAs: StoredAs | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array> {
     const source = tensorSource(this.checkpoint, tensor.index);
-    const storedAs = this.#storing(tensor) ?? undefined;
     const values = new Float32Array(elements);
     const parts: Promise<void>[] = [];
     const columns = Math.max(1, source.columns);

@@ -5,7 +5,9 @@ export const FAMILIES = [
   'mistral',
   'mixtral',
   'qwen2',
+  'qwen2moe',
   'qwen3',
+  'qwen3moe',
   'gemma',
   'gemma2',
   'gemma3',
@@ -21,6 +23,8 @@ export type Family = (typeof FAMILIES)[number];
 const ALIASES: Readonly<Record<string, Family>> = {
   gpt_neox: 'gptneox',
   gemma3_text: 'gemma3',
+  qwen2_moe: 'qwen2moe',
+  qwen3_moe: 'qwen3moe',
   roberta: 'bert',
   'xlm-roberta': 'bert',
   'nomic-bert': 'bert',

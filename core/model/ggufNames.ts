@@ -36,6 +36,12 @@ const SANDWICH_NORMS: readonly Pair[] = [
   ['model.layers.N.pre_feedforward_layernorm', 'blk.N.ffn_norm'],
   ['model.layers.N.post_feedforward_layernorm', 'blk.N.post_ffw_norm'],
 ];
+const SHARED_EXPERT: readonly Pair[] = [
+  ['model.layers.N.mlp.shared_expert_gate', 'blk.N.ffn_gate_inp_shexp'],
+  ['model.layers.N.mlp.shared_expert.gate_proj', 'blk.N.ffn_gate_shexp'],
+  ['model.layers.N.mlp.shared_expert.up_proj', 'blk.N.ffn_up_shexp'],
+  ['model.layers.N.mlp.shared_expert.down_proj', 'blk.N.ffn_down_shexp'],
+];
 const LLAMA: readonly Pair[] = [...SHELL, ...SPLIT_ATTENTION, ...GATED_MLP, ...PRE_NORMS];
 
 /** Experts are one tensor each in Hugging Face and stacked in GGUF, so they have no pair. */
@@ -43,7 +49,9 @@ const PAIRS: Readonly<Record<Family, readonly Pair[]>> = {
   llama: LLAMA,
   mistral: LLAMA,
   qwen2: LLAMA,
+  qwen2moe: [...LLAMA, ['model.layers.N.mlp.gate', 'blk.N.ffn_gate_inp'], ...SHARED_EXPERT],
   qwen3: [...LLAMA, ...HEAD_NORMS],
+  qwen3moe: [...LLAMA, ...HEAD_NORMS, ['model.layers.N.mlp.gate', 'blk.N.ffn_gate_inp']],
   mixtral: [...SHELL, ...SPLIT_ATTENTION, ...PRE_NORMS, ['model.layers.N.block_sparse_moe.gate', 'blk.N.ffn_gate_inp']],
   gemma: LLAMA,
   gemma2: [...SHELL, ...SPLIT_ATTENTION, ...GATED_MLP, ...SANDWICH_NORMS],

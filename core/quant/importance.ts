@@ -5,7 +5,11 @@ export interface Importance {
   readonly id: string;
   /** For people: a file's name, or the text it was measured on. */
   readonly name: string;
-  /** One value ≥ 0 per column of the tensor, or null where nothing was measured. @param tensor index in the checkpoint */
+  /**
+   * One value ≥ 0 per column of the tensor, or null where nothing was measured; a tensor of all experts has the columns
+   * of each, one after the other.
+   * @param tensor index in the checkpoint
+   */
   columns(tensor: number): Float32Array | null;
   /** Tensors that have values. */
   readonly tensors: number;

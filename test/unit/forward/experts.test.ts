@@ -3,10 +3,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { collectImportance } from '../../../core/calibration/collectImportance.ts';
+import { collectImportance, importanceEntries } from '../../../core/calibration/collectImportance.ts';
+import { matchImportance } from '../../../core/calibration/matchImportance.ts';
 import { openCheckpoint } from '../../../core/checkpoint/open.ts';
+import { imatrixBytes } from '../../../core/export/gguf/imatrixFile.ts';
 import { Decoder } from '../../../core/forward/decoder.ts';
 import { createPool } from '../../../core/kernels/pool.ts';
+import { ggufName } from '../../../core/model/ggufNames.ts';
 import { goldenModel, relativeError } from '../../fixtures/forward/goldenModels.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
 import { writeGguf } from '../../fixtures/writeGguf.ts';
@@ -113,5 +116,74 @@ describe('what experts take in', () => {
       return rows[0];
     });
     expect(reached.toSorted()).toEqual([0, 0, 1, 1]);
+  });
+});
+
+describe('importance matrices of experts', () => {
+  test.each(['matrix.gguf', 'matrix.dat'])(
+    '%s: written from single experts, put to stacked ones and back',
+    async (file) => {
+      const { path, tokens } = goldenModel('mixtral');
+      const single = await openCheckpoint(path);
+      const ids = Uint32Array.from([...(tokens[0] ?? []), ...(tokens[1] ?? []), 3]);
+      const measured = await collectImportance(await Decoder.open(single, pool), ids, { context: 24, begin: null });
+      const entries = importanceEntries(measured, single, (name) => ggufName(name, 'mixtral'));
+      expect(entries.find(({ name }) => name === 'blk.1.ffn_down_exps.weight')?.columns).toHaveLength(4 * 16);
+      const matrixPath = join(folder, file);
+      writeFileSync(matrixPath, imatrixBytes({ entries, dataset: 'ids', chunks: 2, chunkTokens: 24 }, matrixPath));
+      const matrix = await openCheckpoint(matrixPath);
+      const gguf = join(folder, 'importance.gguf');
+      const written = expertGguf(path);
+      writeGguf(gguf, written.tensors, written.keyValues);
+      const expected = (layer: number, part: string) =>
+        [0, 1, 2, 3].flatMap((expert) => {
+          const name = `model.layers.${layer}.block_sparse_moe.experts.${expert}.${part}.weight`;
+          return [...(measured.columns.get(single.tensors.findIndex((tensor) => tensor.name === name)) ?? [])];
+        });
+      const close = (values: ArrayLike<number> | null | undefined, wanted: readonly number[]) => {
+        expect(values).toHaveLength(wanted.length);
+        wanted.forEach((value, at) => {
+          expect(Math.abs((values?.[at] ?? 0) - value)).toBeLessThan(1e-6 * value);
+        });
+      };
+      const again = await matchImportance(single, matrix, pool, undefined);
+      for (const [index, columns] of measured.columns) close(again.columns(index), [...columns]);
+      for (const [model, names] of [
+        [
+          stacked('mixtral'),
+          { 'model.layers.1.mlp.experts.gate_up_proj': 'w1', 'model.layers.1.mlp.experts.down_proj': 'w2' },
+        ],
+        [
+          gguf,
+          { 'blk.1.ffn_gate_exps.weight': 'w1', 'blk.1.ffn_up_exps.weight': 'w3', 'blk.1.ffn_down_exps.weight': 'w2' },
+        ],
+      ] as const) {
+        const checkpoint = await openCheckpoint(model);
+        const importance = await matchImportance(checkpoint, matrix, pool, undefined);
+        for (const [name, part] of Object.entries(names))
+          close(importance.columns(checkpoint.tensors.findIndex((tensor) => tensor.name === name)), expected(1, part));
+      }
+    },
+  );
+
+  test('of another number of experts', async () => {
+    const { path } = goldenModel('mixtral');
+    const entries = [{ name: 'blk.0.ffn_gate_exps.weight', columns: new Float32Array(3 * 32).fill(1) }];
+    const matrixPath = join(folder, 'three.gguf');
+    writeFileSync(matrixPath, imatrixBytes({ entries, dataset: 'ids', chunks: 2, chunkTokens: 24 }, matrixPath));
+    const run = matchImportance(
+      await openCheckpoint(stacked('mixtral')),
+      await openCheckpoint(matrixPath),
+      pool,
+      undefined,
+    );
+    await expect(run).rejects.toMatchObject({ code: 'SHAPE_INVALID' });
+    const matched = await matchImportance(
+      await openCheckpoint(path),
+      await openCheckpoint(matrixPath),
+      pool,
+      undefined,
+    );
+    expect(matched.tensors).toBe(3);
   });
 });

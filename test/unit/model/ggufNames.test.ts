@@ -26,6 +26,8 @@ const CASES: readonly (readonly [architecture: string, hf: string, gguf: string]
   ),
   ['qwen2', 'model.layers.0.self_attn.q_proj.bias', 'blk.0.attn_q.bias'],
   ['qwen3', 'model.layers.0.self_attn.q_norm.weight', 'blk.0.attn_q_norm.weight'],
+  ['qwen2_moe', 'model.layers.0.mlp.shared_expert.up_proj.weight', 'blk.0.ffn_up_shexp.weight'],
+  ['qwen3_moe', 'model.layers.0.mlp.gate.weight', 'blk.0.ffn_gate_inp.weight'],
   ['gemma2', 'model.layers.0.post_attention_layernorm.weight', 'blk.0.post_attention_norm.weight'],
   ['gemma2', 'model.layers.0.pre_feedforward_layernorm.weight', 'blk.0.ffn_norm.weight'],
   ['gemma3_text', 'model.layers.0.post_feedforward_layernorm.weight', 'blk.0.post_ffw_norm.weight'],
