@@ -17,6 +17,7 @@ import { runJob } from '../jobs/runJob.ts';
 import type { JobLog, JobStatus, JobWish, Versions } from '../protocol/jobs.ts';
 import type { Check, ExportResult } from '../protocol/objects.ts';
 import { importanceOfFile } from './importanceFile.ts';
+import { progressReporter } from './progress.ts';
 import { Session } from './session.ts';
 import { engineVersion } from './version.ts';
 
@@ -52,13 +53,11 @@ export async function startJob(session: Session, wish: JobWish, signal: AbortSig
 }
 
 /** Runs a job, or what is left of it, in this process. @throws what `runJob` throws */
-export async function runJobHere(
-  session: Session,
-  folder: string,
-  signal: AbortSignal,
-  onProgress: (progress: Progress) => void,
-): Promise<ExportResult> {
+export async function runJobHere(session: Session, folder: string, signal: AbortSignal): Promise<ExportResult> {
   const { job } = await readJob(jobPaths(folder));
+  const report = progressReporter(null, 'export', (event) => session.emit('progress', event));
+  const onProgress = ({ phase, doneBytes, totalBytes, message }: Progress): void =>
+    report(doneBytes, totalBytes, `${phase} ${message}`);
   await using own = new Session(session.emit, { threads: session.options.threads ?? job.threads ?? undefined });
   return runJob(folder, { pool: own.pool, versions: versions(), signal, onProgress });
 }

@@ -9,9 +9,9 @@ import { EXPORTERS } from '../export/registry.ts';
 import { unitsOf } from '../export/units.ts';
 import { verifyWritten } from '../export/verify/verifyWritten.ts';
 import { checkUnchanged } from '../io/fileIdentity.ts';
-import { pathExists } from '../io/folder.ts';
+import { listFolder, pathExists } from '../io/folder.ts';
 import { type KeptFile, openKeptFile } from '../io/keptFile.ts';
-import { makeFolder, moveFolder } from '../io/moveFolder.ts';
+import { makeFolder, moveFolder, removeTree } from '../io/moveFolder.ts';
 import { writeTextFile } from '../io/textFile.ts';
 import type { Pool } from '../kernels/pool.ts';
 import { spellFigures } from '../protocol/figures.ts';
@@ -87,6 +87,7 @@ export async function carryOut(
   await writeTextFile(paths.report, `${JSON.stringify(spellFigures(verify))}\n`);
   await checkUnchanged(inputs.checkpoint.files);
   throwIfCancelled(signal, 'job');
+  await removeOthers(paths.partial, job.output);
   await moveFolder(paths.partial, paths.out);
   const parameters = countParameters(inputs.checkpoint.tensors);
   const result = {
@@ -98,6 +99,11 @@ export async function carryOut(
   await journal.append({ type: 'succeeded', ...result, ...{ compared, identical, worstSqnr, meanSqnr } });
   await journal.sync();
   return { ...result, output: verify.exported, verify };
+}
+
+/** What attempts left that were killed while they looked whether they can write. */
+async function removeOthers(folder: string, output: string): Promise<void> {
+  for (const name of await listFolder(folder)) if (name !== output) await removeTree(join(folder, name));
 }
 
 /**

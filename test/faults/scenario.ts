@@ -1,6 +1,6 @@
 // One kind of fault: what it does to a job, and what it counts.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dice } from '../fuzz/dice.ts';
 import type { Rig } from './rig.ts';
@@ -30,4 +30,6 @@ export function compareOutput({ expected }: Rig, counts: Counts, folder: string)
   if (same) counts.identical += 1;
   else counts.losses += 1;
   expect(same, `${folder}: the output differs from the direct export`);
+  const beside = readdirSync(join(folder, 'out'));
+  expect(beside.length === 1, `${folder}: out/ holds ${beside}`);
 }

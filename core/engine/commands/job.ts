@@ -33,14 +33,10 @@ const run: Command = {
   usage: WISH_USAGE.replace(' --plan', ' [--plan').concat(']'),
   options: WISH_OPTIONS,
   async run(input) {
-    const { session, positionals, signal, note } = input;
+    const { session, positionals, signal } = input;
     const [path = ''] = positionals;
     const folder = (await isJobFolder(path)) ? resolve(path) : await makeJob(session, await readWish(input), signal);
-    let phase = '';
-    const result = await runJobHere(session, folder, signal, (progress) => {
-      if (progress.phase !== phase) note(`${progress.phase}…`);
-      phase = progress.phase;
-    });
+    const result = await runJobHere(session, folder, signal);
     return { ok: true, json: { folder, ...result }, text: () => resultText(folder, result) };
   },
 };

@@ -29,6 +29,8 @@ export const localLauncher: Launcher = {
         detached: true,
         windowsHide: true,
         cwd: homedir(),
+        // Inside an editor the program is Electron, to be a plain Node as it is here.
+        env: process.versions.electron === undefined ? process.env : { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
         stdio: ['ignore', log, log],
       });
       await new Promise((resolve, reject) => child.once('spawn', resolve).once('error', reject));

@@ -3,10 +3,11 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { lastOf, readRecords, unitsIn, until } from '../journal.ts';
-import { ended, type Rig, start, stateOf, wish } from '../rig.ts';
+import { ended, type Rig, start, stateOf, succeed, wish } from '../rig.ts';
 import { type Counts, compareOutput, expect, type Scenario } from '../scenario.ts';
 
 const KILLS = 50;
+const ENGINE_KILLS = 10;
 /** Of one job, before it may finish. */
 const MAX_KILLS_OF_A_JOB = 6;
 
@@ -39,21 +40,38 @@ export const killedRunner: Scenario = {
 };
 
 export const killedEngine: Scenario = {
-  name: 'engine killed that started the job',
-  async run(rig, counts) {
-    const folder = join(rig.folder, 'orphan');
-    const engine = start(rig, ['job', 'submit', ...wish(rig, folder)]);
-    const end = ended(engine);
-    await until('the runner to begin', () => unitsIn(folder).length > 0);
-    engine.kill('SIGKILL');
-    await end;
-    counts.injected += 1;
-    await until('the job to end', () => lastOf(folder)?.type === 'succeeded');
-    expect((await stateOf(rig, folder)) === 'succeeded', 'the job did not succeed');
-    compareOutput(rig, counts, folder);
-    return 'the runner went on';
+  name: `engine killed while it starts a job, at ${ENGINE_KILLS} random moments`,
+  async run(rig, counts, dice) {
+    let [none, resumed] = [0, 0];
+    for (let kill = 0; kill < ENGINE_KILLS; kill++) {
+      const folder = join(rig.folder, `orphan ${kill}`);
+      const engine = start(rig, ['job', 'submit', ...wish(rig, folder)]);
+      const end = ended(engine);
+      await new Promise((done) => setTimeout(done, (dice.below(1000) / 2000) * rig.jobMs));
+      engine.kill('SIGKILL');
+      counts.injected += 1;
+      await end;
+      if (!existsSync(folder)) none += 1;
+      else resumed += await finish(rig, folder, counts);
+    }
+    return `${none} before there was a job, ${resumed} resumed, the others ran on`;
   },
 };
+
+/** A job is whole from the moment it is there: its runner lives, or can be started. @returns resumes */
+async function finish(rig: Rig, folder: string, counts: Counts): Promise<0 | 1> {
+  // A runner that was started just before the engine died takes a moment to claim its job.
+  await new Promise((done) => setTimeout(done, rig.jobMs));
+  const state = await stateOf(rig, folder);
+  expect(['queued', 'running', 'succeeded'].includes(state), `${folder}: the job is ${state}`);
+  if (state === 'queued') {
+    counts.resumes += 1;
+    await succeed(rig, ['job', 'resume', folder]);
+  }
+  await until('the job to end', () => lastOf(folder)?.type === 'succeeded');
+  compareOutput(rig, counts, folder);
+  return state === 'queued' ? 1 : 0;
+}
 
 /** @returns false when the job was done before */
 async function runAndKill(rig: Rig, folder: string, afterMs: number, counts: Counts): Promise<boolean> {
