@@ -10,3 +10,10 @@ export function numberOption(text: unknown, flag: string): number | undefined {
     throw new QuantscopeError('USAGE', `${flag} takes a positive number, not "${text}"`);
   return value;
 }
+
+/** @throws USAGE when the text is not a whole number from 0 on */
+export function seedOption(text: unknown): number {
+  const seed = Number(text ?? 0);
+  if (Number.isSafeInteger(seed) && seed >= 0) return seed;
+  throw new QuantscopeError('USAGE', `--seed takes a whole number, not "${text}"`);
+}

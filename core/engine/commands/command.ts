@@ -2,6 +2,7 @@
 
 import type { ParseArgsConfig } from 'node:util';
 import type { Session } from '../session.ts';
+import { activations } from './activations.ts';
 import { evalCommand } from './eval.ts';
 import { exportCommand } from './export.ts';
 import { imatrix } from './imatrix.ts';
@@ -58,5 +59,6 @@ export const COMMANDS: readonly Command[] = [
   verify,
   evalCommand,
   imatrix,
+  activations,
   ...JOB_COMMANDS,
 ];

@@ -5,6 +5,7 @@ import { basename } from 'node:path';
 import { QuantscopeError } from '../../base/errors.ts';
 import { MAX_EVALUATION_TEXT_BYTES } from '../../base/limits.ts';
 import { readTextFile } from '../../io/textFile.ts';
+import type { TextSource } from '../../protocol/calibration.ts';
 import { numberOption } from '../numberOption.ts';
 import type { OptionValues } from './command.ts';
 
@@ -27,6 +28,13 @@ export async function readText(values: OptionValues, command: string): Promise<R
   if (typeof values.text !== 'string') throw new QuantscopeError('USAGE', `${command} needs --text FILE`);
   const text = await readTextFile(values.text, MAX_EVALUATION_TEXT_BYTES);
   return { text, name: basename(values.text), sha256: createHash('sha256').update(text).digest('hex') };
+}
+
+/** @throws USAGE without --text or --sample, or with both */
+export function textOption({ text, sample }: OptionValues, command: string): TextSource {
+  if ((typeof text === 'string') === (sample === true))
+    throw new QuantscopeError('USAGE', `${command}: running the model needs either --text FILE or --sample`);
+  return typeof text === 'string' ? { kind: 'file', path: text } : { kind: 'sample' };
 }
 
 /** @param longest what the model was trained for. @throws USAGE */

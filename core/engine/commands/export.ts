@@ -42,11 +42,12 @@ export const exportCommand: Command = {
     );
     return {
       ok: true,
-      json: { ...result, simulated: format === 'safetensors', warnings },
+      json: { ...result, simulated: format === 'safetensors', importance: importance?.name ?? null, warnings },
       text: () =>
         [
           ...warnings.map((warning) => `warning: ${printable(warning)}`),
           `written: ${printable(result.output)}, ${bytesText(result.bytes)}, ${result.bitsPerWeight.toFixed(3)} bits per weight, ${result.seconds.toFixed(1)} s`,
+          ...(importance === undefined ? [] : [`columns weighed by ${printable(importance.name)}`]),
           ...(format === 'safetensors'
             ? ['simulated: quantized values stored as BF16, so that any runtime can score them']
             : []),

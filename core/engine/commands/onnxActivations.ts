@@ -5,7 +5,7 @@ import { type OnnxTap, onnxActivations } from '../../calibration/onnxActivations
 import { onnxFeeds } from '../../calibration/onnxInputs.ts';
 import { readLinearInputs } from '../../checkpoint/onnx/linearInputs.ts';
 import { OnnxModel } from '../../forward/onnxModel.ts';
-import { numberOption } from '../numberOption.ts';
+import { numberOption, seedOption } from '../numberOption.ts';
 import { progressReporter } from '../progress.ts';
 import type { OpenModel, Session } from '../session.ts';
 import { onUnchanged } from '../unchanged.ts';
@@ -29,7 +29,7 @@ export async function activationsOfOnnx(
 ): Promise<Outcome> {
   const { checkpoint } = model;
   const path = checkpoint.files[0]?.path ?? checkpoint.path;
-  const seed = numberOption(values.seed, '--seed') ?? 0;
+  const seed = seedOption(values.seed);
   const runs = numberOption(values.runs, '--runs') ?? 1;
   const given = pairs(values.input, '--input');
   const sizes = new Map([...pairs(values.size, '--size')].map(([name, text]) => [name, count(text, '--size')]));

@@ -3,11 +3,11 @@
 import { QuantscopeError } from '../../base/errors.ts';
 import { type RunSettings, type ScoreId, zRunSettings, zScoreId } from '../../protocol/calibration.ts';
 import { SCORES, scoreOf } from '../../sensitivity/registry.ts';
-import { numberOption } from '../numberOption.ts';
+import { seedOption } from '../numberOption.ts';
 import { contextOf } from '../scoring.ts';
 import type { OpenModel, Session } from '../session.ts';
 import type { OptionValues } from './command.ts';
-import { runLength, TEXT_OPTIONS } from './evaluationOptions.ts';
+import { runLength, TEXT_OPTIONS, textOption } from './evaluationOptions.ts';
 
 /** Some thousand tokens tell tensors apart; more cost as many forward passes again. */
 const DEFAULT_SEQUENCES = 8;
@@ -46,15 +46,13 @@ export async function textSettings(
   values: OptionValues,
   command: string,
 ): Promise<RunSettings> {
-  const { text, sample, seed } = values;
-  if ((typeof text === 'string') === (sample === true))
-    throw new QuantscopeError('USAGE', `${command}: running the model needs either --text FILE or --sample`);
+  const text = textOption(values, command);
   const { context, sequences = DEFAULT_SEQUENCES } = runLength(values, await contextOf(session, model));
   const settings = zRunSettings.safeParse({
-    text: typeof text === 'string' ? { kind: 'file', path: text } : { kind: 'sample' },
+    text,
     context,
     sequences,
-    seed: numberOption(seed, '--seed') ?? 0,
+    seed: seedOption(values.seed),
   });
   if (settings.success) return settings.data;
   const [issue] = settings.error.issues;
