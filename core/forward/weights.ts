@@ -40,7 +40,9 @@ export class ModelWeights {
     this.#pool = pool;
     this.#storing = storing;
     this.#loaded = loaded;
+    const main = largestStack(checkpoint.tensors);
     for (const tensor of checkpoint.tensors) {
+      if (tensor.layer !== null && tensor.stack !== main) continue;
       this.#byPlace.set(`${tensor.layer ?? ''}/${numberedModule(tensor)}`, tensor);
     }
   }
@@ -130,4 +132,13 @@ export class ModelWeights {
     const fact = `${place.tensor.name} is [${place.shape.join(', ')}], the configuration says [${shape.join(', ')}]`;
     throw new QuantscopeError('SHAPE_INVALID', `${this.checkpoint.name}: ${fact}`);
   }
+}
+
+/** Models of several kinds of input have towers of layers beside the one that reads text, which is the largest. */
+function largestStack(tensors: readonly TensorInfo[]): string {
+  const elements = new Map<string, number>();
+  for (const { layer, stack, elements: own } of tensors)
+    if (layer !== null) elements.set(stack, (elements.get(stack) ?? 0) + own);
+  const [largest] = [...elements].toSorted(([, a], [, b]) => b - a);
+  return largest?.[0] ?? '';
 }

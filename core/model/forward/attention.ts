@@ -13,11 +13,22 @@ export interface HeadLayout {
   readonly headWidth: number;
 }
 
-/** @param heads name of their number in config.json. @throws HEADER_INVALID for groups that do not divide */
-export function readHeads(settings: Settings, width: number, name = 'num_attention_heads'): HeadLayout {
-  const heads = settings.count(name, 'attention.head_count');
-  const keyValueHeads = settings.optionalCount('num_key_value_heads', 'attention.head_count_kv') ?? heads;
-  const headWidth = settings.optionalCount('head_dim', 'attention.key_length') ?? Math.floor(width / heads);
+/**
+ * @param name of the number of heads in config.json
+ * @param usual where configurations leave numbers out
+ * @throws HEADER_INVALID for groups that do not divide
+ */
+export function readHeads(
+  settings: Settings,
+  width: number,
+  name = 'num_attention_heads',
+  usual: Partial<HeadLayout> = {},
+): HeadLayout {
+  const heads = settings.count(name, 'attention.head_count', usual.heads);
+  const keyValueHeads =
+    settings.optionalCount('num_key_value_heads', 'attention.head_count_kv') ?? usual.keyValueHeads ?? heads;
+  const headWidth =
+    settings.optionalCount('head_dim', 'attention.key_length') ?? usual.headWidth ?? Math.floor(width / heads);
   if (heads % keyValueHeads !== 0) settings.refuse(`${heads} heads cannot share ${keyValueHeads} heads of keys`);
   if (headWidth === 0) settings.refuse(`a width of ${width} is too small for ${heads} heads`);
   return { heads, keyValueHeads, headWidth };

@@ -20,12 +20,15 @@ export class Settings {
     this.architecture = architecture;
     this.fromGguf = gguf !== null;
     this.file = gguf === null ? 'config.json' : name;
-    this.#read = gguf ?? ((key) => config?.[key]);
+    // Models of several kinds of input describe what reads text apart.
+    const text = config === null ? null : objectAt(config, 'text_config');
+    this.#read = gguf ?? ((key) => text?.[key] ?? config?.[key]);
   }
 
-  /** A positive integer. @throws HEADER_INVALID */
-  count(config: string, gguf: string): number {
+  /** A positive integer. @param usual where there is none. @throws HEADER_INVALID */
+  count(config: string, gguf: string, usual?: number): number {
     const key = this.#key(config, gguf);
+    if (usual !== undefined && this.#read(key) === undefined) return usual;
     return neededCount(this.#only(key), key, this.file);
   }
 

@@ -59,6 +59,19 @@ describe('layers', () => {
   });
 });
 
+test('Gemma 3 with vision leaves out what is usual', () => {
+  const text = { hidden_size: 2560, intermediate_size: 10_240, num_hidden_layers: 34, sliding_window: 1024 };
+  const config = { architectures: ['Gemma3ForConditionalGeneration'], text_config: text, vision_config: {} };
+  const { layers, context, block } = describeNetwork(headers(config));
+  expect({ layers, context }).toEqual({ layers: 34, context: 131_072 });
+  expect(block(0).weights.get('q')).toEqual({ dimensions: [2048, 2560] });
+  expect(block(0).weights.get('k')).toEqual({ dimensions: [1024, 2560] });
+  expect([0, 1, 2, 3, 4, 5, 6].map((layer) => block(layer) === block(0))).toEqual([
+    ...[true, true, true, true, true],
+    ...[false, true],
+  ]);
+});
+
 describe('refused', () => {
   test.each([
     ['an activation', { hidden_act: 'xielu' }, 'UNSUPPORTED_ARCHITECTURE', 'activation "xielu"'],

@@ -18,8 +18,13 @@ import { type Rope, readRope, rotaryTables, rotation } from '../rope.ts';
 import type { Settings } from '../settings.ts';
 
 export const GEMMA: Family = {
-  name: 'Gemma 1, 2 and 3 (text)',
-  classes: { GemmaForCausalLM: 'gemma', Gemma2ForCausalLM: 'gemma2', Gemma3ForCausalLM: 'gemma3_text' },
+  name: 'Gemma 1, 2 and 3',
+  classes: {
+    GemmaForCausalLM: 'gemma',
+    Gemma2ForCausalLM: 'gemma2',
+    Gemma3ForCausalLM: 'gemma3_text',
+    Gemma3ForConditionalGeneration: 'gemma3_text',
+  },
   gguf: ['gemma', 'gemma2', 'gemma3'],
   network,
 };
@@ -28,6 +33,9 @@ export const GEMMA: Family = {
 const PERIODS: Readonly<Record<string, number>> = { gemma2: 2, gemma3: 6, gemma3_text: 6 };
 /** Layers of the 27 B models, the only ones whose queries are not scaled by the width of a head (llama.cpp). */
 const LAYERS_27B: Readonly<Record<string, number>> = { gemma2: 46, gemma3: 62 };
+
+/** What the configurations of Gemma 3 with vision leave out (transformers `Gemma3TextConfig`). */
+const USUAL = { heads: 8, keyValueHeads: 4, headWidth: 256, queryScalar: 256, context: 131_072 };
 
 interface Shape extends HeadLayout {
   readonly width: number;
@@ -51,7 +59,7 @@ function network(settings: Settings, headers: ModelHeaders): Network {
     layers: settings.count('num_hidden_layers', 'block_count'),
     width,
     vocabulary,
-    context: settings.count('max_position_embeddings', 'context_length'),
+    context: settings.count('max_position_embeddings', 'context_length', usualOf(settings).context),
     causal: true,
     embedding: embedding(width, embeddingScale(settings, width)),
     block: blockKinds(
@@ -71,7 +79,7 @@ function network(settings: Settings, headers: ModelHeaders): Network {
 function readShape(settings: Settings, headers: ModelHeaders): Shape {
   const width = settings.count('hidden_size', 'embedding_length');
   const feedForward = settings.count('intermediate_size', 'feed_forward_length');
-  const layout = readHeads(settings, width);
+  const layout = readHeads(settings, width, 'num_attention_heads', usualOf(settings));
   const epsilon = settings.number('rms_norm_eps', 'attention.layer_norm_rms_epsilon') ?? 1e-6;
   const optional = (module: string, length: number) => (headers.has(0, module) ? { [module]: stored(length) } : {});
   return {
@@ -97,9 +105,14 @@ function readShape(settings: Settings, headers: ModelHeaders): Shape {
   };
 }
 
+function usualOf({ architecture }: Settings): Partial<typeof USUAL> {
+  return architecture === 'gemma3_text' ? USUAL : {};
+}
+
 /** Scores are divided by its root. */
 function queryScalar(settings: Settings, width: number, { heads, headWidth }: HeadLayout): number {
-  if (!settings.fromGguf) return settings.optionalCount('query_pre_attn_scalar', '') ?? headWidth;
+  if (!settings.fromGguf)
+    return settings.optionalCount('query_pre_attn_scalar', '') ?? usualOf(settings).queryScalar ?? headWidth;
   const large = LAYERS_27B[settings.architecture] === settings.optionalCount('', 'block_count');
   return large ? Math.floor(width / heads) : headWidth;
 }
