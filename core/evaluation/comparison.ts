@@ -1,11 +1,13 @@
 // What changed models do to the predictions of the original, token by token on the same text.
 
 import { QuantscopeError } from '../base/errors.ts';
-import { batchesOf, type Hidden, type Parts, runBlocks } from '../forward/blocks.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import { type Hidden, type Parts, runBlocks } from '../forward/blocks.ts';
 import type { Decoder, RunProgress } from '../forward/decoder.ts';
 import { embedTokens } from '../forward/embed.ts';
 import { headLogits } from '../forward/head.ts';
 import { requireNextTokens } from '../forward/nextTokens.ts';
+import type { LoadedWeights } from '../forward/weights.ts';
 import { type Comparison, ComparisonTally } from './comparisonTally.ts';
 import { cutSequences, type ScoredSequences, type SequenceOptions } from './sequences.ts';
 
@@ -28,8 +30,8 @@ export async function compareModels(
 }
 
 /**
- * One comparison per change, in order. The original's blocks run once; its logits are made once for all changes that fit
- * in memory together.
+ * One comparison per change, in order. All go through a layer before any goes through the next, so that a weight they
+ * store alike is loaded once; the original's blocks run once, its logits once for all changes that fit in memory together.
  *
  * @throws SHAPE_INVALID when the vocabularies differ, UNSUPPORTED_ARCHITECTURE for encoders, and what Decoder.logits
  * throws
@@ -43,32 +45,65 @@ export async function compareChanges(
   const { sequences } = scored;
   requireNextTokens(original.parts);
   for (const { network } of changes) checkVocabularies(original.network.vocabulary, network.vocabulary);
+  const models = [original, ...changes];
+  const steps = models.reduce((sum, { network }) => sum + network.layers, 0) + changes.length * sequences.length;
   let done = 0;
-  let total = 0;
-  const report = (message: string): void => onProgress?.(Math.min(++done, total), total, message);
-  const finalStates = async ({ parts }: Decoder, name: string): Promise<Hidden> => {
-    const { layers } = parts.network;
-    const state = await embedTokens(parts, sequences, signal);
-    if (total === 0) total = (1 + changes.length) * layers * batchesOf(state) + changes.length * sequences.length;
-    const onBatch = (layer: number): void => report(`${name}, layer ${layer + 1} of ${layers}`);
-    await runBlocks(parts, [state], { layers: [0, layers], signal, onBatch });
-    return state;
-  };
-  const reference = await finalStates(original, 'original');
+  const report = (message: string): void => onProgress?.(Math.min(++done, steps), steps, message);
+  const loaded = new SharedWeights();
+  const reference = { parts: loaded.partsOf(original), state: await embedTokens(original.parts, sequences, signal) };
   const results: Comparison[] = [];
-  for (const group of groups(changes, reference)) {
-    const states: Hidden[] = [];
-    for (const change of group) states.push(await finalStates(change, nameOf(results.length + states.length, changes)));
+  for (const group of groups(changes, reference.state)) {
+    const columns: Column[] = [];
+    for (const { parts } of group) {
+      const state = await embedTokens(parts, sequences, signal);
+      columns.push({ parts: loaded.partsOf({ parts }), state });
+    }
+    const started = results.length > 0;
+    await runLayers(started ? columns : [reference, ...columns], loaded, signal, report);
     const tallies = group.map(() => new ComparisonTally());
-    const columns = [original, ...group].map(({ parts }, at) => ({ parts, state: states[at - 1] ?? reference }));
-    await tally(columns, tallies, scored, signal, () => report('logits'));
+    await tally([reference, ...columns], tallies, scored, signal, () => report('logits'));
+    loaded.clear();
     results.push(...tallies.map((one) => one.result(sequences.length)));
   }
   return results;
 }
 
-function nameOf(at: number, { length }: readonly Decoder[]): string {
-  return length === 1 ? 'changed model' : `plan ${at + 1} of ${length}`;
+interface Column {
+  readonly parts: Parts;
+  readonly state: Hidden;
+}
+
+/** Weights in use, by the checkpoint they are of: models compared may be of different files. */
+class SharedWeights {
+  readonly #byCheckpoint = new Map<Checkpoint, LoadedWeights>();
+
+  partsOf({ parts }: Pick<Decoder, 'parts'>): Parts {
+    const { checkpoint } = parts.weights;
+    const loaded: LoadedWeights = this.#byCheckpoint.get(checkpoint) ?? new Map();
+    this.#byCheckpoint.set(checkpoint, loaded);
+    return { ...parts, weights: parts.weights.sharing(loaded) };
+  }
+
+  clear(): void {
+    for (const loaded of this.#byCheckpoint.values()) loaded.clear();
+  }
+}
+
+async function runLayers(
+  columns: readonly Column[],
+  loaded: SharedWeights,
+  signal: AbortSignal | undefined,
+  report: (message: string) => void,
+): Promise<void> {
+  const layers = Math.max(...columns.map(({ parts }) => parts.network.layers));
+  for (let layer = 0; layer < layers; layer++) {
+    for (const { parts, state } of columns) {
+      if (layer >= parts.network.layers) continue;
+      await runBlocks(parts, [state], { layers: [layer, layer + 1], signal });
+      report(`layer ${layer + 1} of ${layers}, ${columns.length} models`);
+    }
+    loaded.clear();
+  }
 }
 
 function checkVocabularies(one: number, other: number): void {
@@ -88,7 +123,7 @@ function* groups(changes: readonly Decoder[], { values }: Hidden): Generator<rea
 
 /** Runs all output matrices row by row beside each other. @param columns the original first */
 async function tally(
-  columns: readonly { parts: Parts; state: Hidden }[],
+  columns: readonly Column[],
   tallies: readonly ComparisonTally[],
   { from, target }: ScoredSequences,
   signal: AbortSignal | undefined,
