@@ -104,3 +104,5 @@ export const MAX_JOURNAL_LINE_BYTES = 64 * 1024;
 export const MAX_JOURNAL_BYTES = 512 * 1024 * 1024;
 /** Experts of one layer, each with graph inputs of its own; the largest published models have 512. */
 export const MAX_EXPERTS = 4096;
+/** Heads are a few hundred wide, and half as many pairs rotate. */
+export const MAX_ROTARY_PAIRS = 65_536;

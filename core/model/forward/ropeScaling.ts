@@ -106,14 +106,15 @@ export function readGgufScaling(settings: Settings, headers: ModelHeaders, pairs
   const original =
     settings.optionalCount('', 'rope.scaling.original_context_length') ?? settings.count('', 'context_length');
   const magnitude = settings.number('', 'rope.scaling.attn_factor') ?? 1;
-  const [short, long] = [headers.divisors('rope_factors_short'), headers.divisors('rope_factors_long')];
-  if (short !== null && long !== null) {
-    for (const { length } of [short, long])
-      if (length !== pairs) settings.refuse(`${length} rope factors for ${pairs} pairs`);
-    return { type: 'longrope', short, long, original, magnitude };
-  }
-  const whole = headers.divisors('rope_freqs');
-  if (whole !== null) return { type: 'longrope', short: whole, long: whole, original, magnitude };
+  const stored = (module: string): Float32Array | null => {
+    const found = headers.divisors(module);
+    if (found !== null && found.length !== pairs)
+      settings.refuse(`${module} has ${found.length} numbers, ${pairs} pairs rotate`);
+    return found;
+  };
+  const whole = stored('rope_freqs');
+  const [short, long] = [stored('rope_factors_short') ?? whole, stored('rope_factors_long') ?? whole];
+  if (short !== null && long !== null) return { type: 'longrope', short, long, original, magnitude };
   const type = settings.text('', 'rope.scaling.type');
   if (type === null || type === 'none' || type === 'longrope') return { type: 'none' };
   const factor = settings.number('', 'rope.scaling.factor');

@@ -113,3 +113,10 @@ test('GGUF: YaRN by its keys, LongRoPE by its tensors', () => {
   expect(read(long, 32)).toMatchObject({ magnitude: 1.5, radians: Float64Array.from(plain, (x) => x / 2) });
   expect(read(long, 33)).toMatchObject({ magnitude: 1.5, radians: Float64Array.from(plain, (x) => x / 4) });
 });
+
+test('GGUF: divisors of other heads', () => {
+  const own = headers(null, { 'llama.context_length': 128, divisors: true });
+  expect(() => readGgufScaling(new Settings(own, 'llama'), own, PAIRS / 2)).toThrow(
+    expect.objectContaining({ code: 'HEADER_INVALID', message: expect.stringContaining('8 numbers, 4 pairs') }),
+  );
+});

@@ -71,7 +71,7 @@ function network(settings: Settings, headers: ModelHeaders): Network {
       vocabulary,
       modules: { norm: stored(width) },
       normed: (builder, hidden) => norm(builder.graph, hidden, builder.weight('norm')),
-      softcap: settings.number('final_logit_softcapping', 'final_logit_softcapping'),
+      softcap: settings.number('final_logit_softcapping', 'final_logit_softcapping') || null,
     }),
   };
 }
@@ -88,7 +88,7 @@ function readShape(settings: Settings, headers: ModelHeaders): Shape {
     feedForward,
     activation: activationOf(settings, 'hidden_activation', geluTanh),
     scoreScale: 1 / Math.sqrt(queryScalar(settings, width, layout)),
-    scoreCap: settings.number('attn_logit_softcapping', 'attn_logit_softcapping'),
+    scoreCap: settings.number('attn_logit_softcapping', 'attn_logit_softcapping') || null,
     weights: withBiases(headers, 0, {
       attn_norm: stored(width),
       ...attentionLayouts(width, layout),
