@@ -4,7 +4,8 @@ import { type JsonObject, numberAt } from '../../base/jsonObject.ts';
 import type { Value } from '../graph/graphBuilder.ts';
 import type { BlockBuilder } from './blockBuilder.ts';
 import type { Constant, ModelHeaders } from './family.ts';
-import { type RopeScaling, readGgufScaling, readRopeScaling, scaledFrequencies } from './ropeScaling.ts';
+import { readGgufScaling, readRopeScaling } from './readRopeScaling.ts';
+import { type RopeScaling, scaledFrequencies } from './ropeScaling.ts';
 import type { Settings } from './settings.ts';
 
 export interface Rope {

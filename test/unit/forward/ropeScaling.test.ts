@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest';
 import type { ModelHeaders } from '../../../core/model/forward/family.ts';
-import { readGgufScaling, readRopeScaling, scaledFrequencies } from '../../../core/model/forward/ropeScaling.ts';
+import { readGgufScaling, readRopeScaling } from '../../../core/model/forward/readRopeScaling.ts';
+import { scaledFrequencies } from '../../../core/model/forward/ropeScaling.ts';
 import { Settings } from '../../../core/model/forward/settings.ts';
 
 const PAIRS = 8;
