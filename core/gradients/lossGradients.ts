@@ -17,7 +17,7 @@ import type { GradientSink } from './weight.ts';
 export interface GradientOptions<Sink extends GradientSink> extends RunProgress, SinkOptions<Sink> {
   /** Several sequences in one run, for sinks that only sum: faster where sequences are short. */
   readonly together?: boolean | undefined;
-  /** Seed of tokens drawn from the model's own predictions; the text's tokens when left out. */
+  /** Seed of tokens drawn from the predictions of the rows that count; the text's tokens when left out. */
   readonly sampled?: number | undefined;
   /** Bytes of hidden states kept; beyond, blocks run forward twice. */
   readonly maxTrailBytes?: number | undefined;
@@ -37,8 +37,9 @@ export interface Loss {
  * Every weight's sink takes ∂L_s/∂w for each sequence s, L_s being its part of the sum: they add up to the gradient of
  * L. Weights are handed out one after the other, from the head to the embedding.
  *
- * @throws UNSUPPORTED_ARCHITECTURE for encoders, which predict no next token; NON_FINITE naming the layer, MEMORY_LIMIT,
- * CANCELLED, TENSOR_NOT_FOUND, SHAPE_INVALID, FILE_TRUNCATED; INTERNAL for an operation without a gradient rule
+ * @throws UNSUPPORTED_ARCHITECTURE for the text's own tokens on encoders, which predict no next one; NON_FINITE naming
+ * the layer, MEMORY_LIMIT, CANCELLED, TENSOR_NOT_FOUND, SHAPE_INVALID, FILE_TRUNCATED; INTERNAL for an operation without
+ * a gradient rule
  */
 export async function* lossGradients<Sink extends GradientSink>(
   parts: Parts,
@@ -46,7 +47,7 @@ export async function* lossGradients<Sink extends GradientSink>(
   options: GradientOptions<Sink>,
 ): AsyncGenerator<WeightGradient<Sink>> {
   const { network, weights } = parts;
-  if (!network.causal) {
+  if (!network.causal && options.sampled === undefined) {
     const fact = 'an encoder predicts no next token, so a text has no likelihood to differentiate';
     throw new QuantscopeError('UNSUPPORTED_ARCHITECTURE', `${weights.checkpoint.name}: ${fact}`);
   }

@@ -1,20 +1,27 @@
 // Gradients of the loss of tiny models of every family against differences of the loss itself.
 
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../../../core/checkpoint/open.ts';
+import type { Parts } from '../../../core/forward/blocks.ts';
 import { Decoder } from '../../../core/forward/decoder.ts';
 import { meanGradients, type WeightValues } from '../../../core/gradients/fisher.ts';
-import type { Loss } from '../../../core/gradients/lossGradients.ts';
+import { type Loss, lossGradients } from '../../../core/gradients/lossGradients.ts';
 import { rademacher } from '../../../core/gradients/rademacher.ts';
+import type { WeightGradient } from '../../../core/gradients/sinks.ts';
+import { GradientSum } from '../../../core/gradients/weight.ts';
 import { createPool } from '../../../core/kernels/pool.ts';
 import { goldenModel, goldenNames } from '../../fixtures/forward/goldenModels.ts';
-import { allScored, centralSlope, type Direction, lossOf, slope } from './directional.ts';
+import { allScored, centralSlope, type Direction, lossOf, moved, slope } from './directional.ts';
 
 const pool = createPool(new URL('./worker.ts', import.meta.url), 2);
 afterAll(() => pool.close());
 
-const ENCODERS = new Set(['bert', 'roberta']);
-const FAMILIES = goldenNames().filter((name) => !ENCODERS.has(name));
+const isEncoder = (name: string): boolean =>
+  /ForMaskedLM/.test(readFileSync(join(goldenModel(name).path, 'config.json'), 'utf8'));
+const ENCODERS = goldenNames().filter(isEncoder);
+const FAMILIES = goldenNames().filter((name) => !isEncoder(name));
 
 /**
  * In root mean squares of each weight. These random models bend strongly: the five-point formula is off by some 1e-4 at
@@ -48,6 +55,13 @@ async function gradientsOf({
   const losses: Loss[] = [];
   for await (const found of meanGradients(parts, scored, { onLoss: (loss) => losses.push(loss) }))
     gradients.push(found);
+  return { gradients, scales: await scalesOf(parts, gradients), loss: losses[0] as Loss };
+}
+
+/** Root mean squares by place. */
+type Scales = Map<string, number>;
+
+async function scalesOf(parts: Parts, gradients: readonly WeightValues[]): Promise<Scales> {
   const scales: Scales = new Map();
   for (const { weight } of gradients) {
     const { layer, module, dimensions, place } = weight;
@@ -55,11 +69,8 @@ async function gradientsOf({
     const size = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
     scales.set(`${place.tensor.index}/${place.first}`, size);
   }
-  return { gradients, scales, loss: losses[0] as Loss };
+  return scales;
 }
-
-/** Root mean squares by place. */
-type Scales = Map<string, number>;
 
 function signs(scales: Scales, seed: number): Direction {
   return ({ tensor, first }, element) =>
@@ -121,11 +132,36 @@ describe('the gradient of the loss', () => {
     }
   });
 
-  test('an encoder has none', async () => {
+  test('an encoder has none for a text', async () => {
     const opened = await open('bert');
     await expect(gradientsOf(opened)).rejects.toMatchObject({
       code: 'UNSUPPORTED_ARCHITECTURE',
       message: expect.stringContaining('encoder'),
     });
+  });
+
+  test.each(ENCODERS)('%s, of tokens drawn from its predictions', async (name) => {
+    const { parts, scored } = await open(name);
+    const found: WeightGradient<GradientSum>[] = [];
+    const losses: number[] = [];
+    const run = async (at: Parts): Promise<void> => {
+      const drawn = lossGradients(at, scored, {
+        sampled: 1,
+        open: ({ place }) => new GradientSum(place.elements),
+        // Everything once; then only the loss.
+        wants: () => losses.length === 0,
+        onLoss: ({ mean }) => losses.push(mean),
+      });
+      for await (const one of drawn) found.push(one);
+    };
+    await run(parts);
+    const gradients = found.map(({ weight, sink }) => ({ weight, values: sink.values }));
+    const direction = signs(await scalesOf(parts, gradients), 1);
+    const { slope: computed, size } = product(gradients, direction);
+    // Steps so small that the same random numbers draw the same tokens.
+    await run(moved(parts, pool, direction, STEP));
+    await run(moved(parts, pool, direction, -STEP));
+    const [, above = Number.NaN, below = Number.NaN] = losses;
+    expect(Math.abs((above - below) / (2 * STEP) - computed) / size).toBeLessThan(BOUND);
   });
 });
