@@ -275,7 +275,7 @@ function Comparison(): ReactNode {
               )}
             </th>
             <th scope="col">size</th>
-            <th scope="col">b/w</th>
+            {anyMeasured ? null : <th scope="col">b/w</th>}
             <th scope="col" title={`damage, ${words.meaning}`}>
               {anyMeasured ? (words.nats ? 'predicted KL' : 'damage') : words.short}
             </th>
@@ -291,7 +291,7 @@ function Comparison(): ReactNode {
             <tr key={row.label} className={row.current ? 'chosen' : ''}>
               <th scope="row">{shownName(row.label, 22)}</th>
               <td>{bytes(row.bytes)}</td>
-              <td>{bitsPerWeight(row.bitsPerWeight)}</td>
+              {anyMeasured ? null : <td>{bitsPerWeight(row.bitsPerWeight)}</td>}
               <td data-testid={row.current ? 'plan-damage' : undefined}>{orDash(row.damage)}</td>
               {anyMeasured ? <td>{orDash(row.divergence)}</td> : null}
             </tr>

@@ -80,8 +80,7 @@ function CalibrationPill(): ReactNode {
 }
 
 function calibrationText({ kind, source, sequences, settings }: Calibration): string {
-  const amount =
-    settings === null ? '' : ` · ${grouped(sequences)} × ${grouped(settings.context)} · seed ${settings.seed}`;
+  const amount = settings === null ? '' : ` · ${grouped(sequences)} × ${grouped(settings.context)}`;
   return `${kind === 'measured' ? 'calibrated' : 'imatrix'} · ${shownName(source, 28)}${amount}`;
 }
 

@@ -78,7 +78,9 @@ export function RunSettingsForm(props: {
       <span className="form-label">Amount</span>
       <div className="run-amount">
         {number('sequences', 'Sequences', 1, MAX_SEQUENCES)}
-        <span className="hint">sequences of</span>
+        <span className="hint" title="sequences of so many tokens">
+          ×
+        </span>
         {number('context', 'Tokens a sequence', MIN_CONTEXT, MAX_CONTEXT)}
         <span className="hint">tokens, seed</span>
         {number('seed', 'Seed', 0, MAX_SEED)}

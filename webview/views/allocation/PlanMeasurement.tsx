@@ -49,7 +49,7 @@ export function PlanMeasurement(): ReactNode {
   return (
     <section aria-label="Predicted and measured" data-testid="plan-measurement">
       <h3>Predicted and measured</h3>
-      <dl className="figure-grid" data-testid="plan-figures">
+      <dl className="figure-grid plan-figures" data-testid="plan-figures">
         <div title={words.meaning}>
           <dt>predicted {words.short}</dt>
           <dd>{figure(solution.damage)}</dd>
@@ -114,7 +114,7 @@ function Measured(props: { measure: PlanMeasure | null }): ReactNode {
     [
       'same top token',
       percent(measure.topAgreement),
-      `± ${percent(measure.topAgreementError)}`,
+      `± ${(100 * measure.topAgreementError).toFixed(2)}`,
       'how often the likeliest token is that of the original',
     ],
     [

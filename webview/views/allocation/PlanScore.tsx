@@ -3,7 +3,6 @@
 import { type ReactNode, useMemo } from 'react';
 import { useModel, useSession, useView } from '../../app/context.ts';
 import { useWeighted } from '../../app/useWeighted.ts';
-import { grouped } from '../../charts/numberFormat.ts';
 import { visibleText } from '../../charts/visibleText.ts';
 import { Dropdown, Link } from '../../ui/toolkit.tsx';
 import { useFreshMethods } from '../sensitivity/SensitivityView.tsx';
@@ -40,7 +39,7 @@ export function PlanScore(): ReactNode {
           }
         />
         <Link testId="to-sensitivity" onClick={() => session.view.set({ lens: 'sensitivity', inspector: 'model' })}>
-          {known.length === usable.length ? 'Scores' : `Measure one of ${grouped(usable.length - known.length)} more`}
+          {known.length === usable.length ? 'See the scores' : 'Measure another…'}
         </Link>
       </div>
       <p className="hint">

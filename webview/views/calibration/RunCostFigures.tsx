@@ -36,7 +36,11 @@ export function RunCostFigures(props: { cost: Answer<RunCost> }): ReactNode {
     );
   }
   const figures: readonly (readonly [label: string, text: string, meaning: string])[] = [
-    ['time', `about ${seconds(value.seconds)}`, 'estimated from a timed block of this model on this machine'],
+    [
+      'time',
+      value.seconds === 0 ? 'known already' : `about ${seconds(value.seconds)}`,
+      'estimated from a timed block of this model on this machine',
+    ],
     ['memory', bytes(value.memoryBytes), 'largest block in float32, activations and results'],
     ['tokens', count(value.tokens), `${grouped(value.sequences)} sequences that the text really gives`],
     ['device', value.device, 'where it runs'],

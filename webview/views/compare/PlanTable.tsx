@@ -45,20 +45,17 @@ export function PlanTable(props: {
               <th scope="col" title={words.meaning}>
                 predicted
               </th>
-              <th scope="col" title="KL(original ‖ plan), nats per token: mean ± standard error">
+              <th
+                scope="col"
+                title="KL(original ‖ plan), nats per token: mean ± standard error; 99.9 % of tokens lie below"
+              >
                 KL
-              </th>
-              <th scope="col" title="99.9 % of tokens have a divergence below this, nats">
-                99.9 %
               </th>
               <th scope="col" title="perplexity ± standard error">
                 ppl
               </th>
               <th scope="col" title="how often the likeliest token is that of the original">
                 top 1
-              </th>
-              <th scope="col" title="estimated generation speed">
-                tokens/s
               </th>
             </tr>
           </thead>
@@ -69,10 +66,8 @@ export function PlanTable(props: {
                 <td />
                 <td />
                 <td>0</td>
-                <td>0</td>
-                <td>{original.toFixed(2)}</td>
+                <td>{perplexity(original)}</td>
                 <td>100 %</td>
-                <td />
               </tr>
             )}
             {plans.map((entry) => {
@@ -98,10 +93,19 @@ export function PlanTable(props: {
                       </Button>
                     )}
                   </th>
-                  <Pair first={bytes(plan.bytes)} second={`${bitsPerWeight(plan.bitsPerWeight)} b/w`} />
-                  <Pair first={Number.isNaN(guess) ? '–' : figure(guess)} second="" />
+                  <Lines
+                    of={[
+                      bytes(plan.bytes),
+                      `${bitsPerWeight(plan.bitsPerWeight)} b/w`,
+                      ...(measure === null || Number.isNaN(measure.tokensPerSecond)
+                        ? []
+                        : [`≈ ${figure(measure.tokensPerSecond)} tok/s`]),
+                    ]}
+                    title={visibleText(measure?.speedBasis ?? '')}
+                  />
+                  <Lines of={[Number.isNaN(guess) ? '–' : cellFigure(guess)]} />
                   {measure === null ? (
-                    <td colSpan={5} className="unmeasured">
+                    <td colSpan={3} className="unmeasured">
                       <Button
                         className="small"
                         testId={`measure-${kind}`}
@@ -114,25 +118,18 @@ export function PlanTable(props: {
                     </td>
                   ) : (
                     <>
-                      <Pair
-                        first={cellFigure(measure.divergence.mean)}
-                        second={`± ${cellFigure(measure.divergence.error)}`}
+                      <Lines
+                        of={[
+                          cellFigure(measure.divergence.mean),
+                          `± ${cellFigure(measure.divergence.error)}`,
+                          `99.9 % ${cellFigure(measure.divergence.p999)}`,
+                        ]}
                       />
-                      <Pair first={cellFigure(measure.divergence.p999)} second="" />
-                      <Pair
-                        first={measure.perplexity.toFixed(2)}
-                        second={`± ${figure(measure.perplexityError)}`}
-                        title={`of the original: ${measure.originalPerplexity.toFixed(2)}`}
+                      <Lines
+                        of={[perplexity(measure.perplexity), `± ${figure(measure.perplexityError)}`]}
+                        title={`of the original: ${perplexity(measure.originalPerplexity)}`}
                       />
-                      <Pair
-                        first={share(measure.topAgreement)}
-                        second={`± ${(100 * measure.topAgreementError).toFixed(2)}`}
-                      />
-                      <Pair
-                        first={Number.isNaN(measure.tokensPerSecond) ? '–' : figure(measure.tokensPerSecond)}
-                        second="est."
-                        title={visibleText(measure.speedBasis)}
-                      />
+                      <Lines of={[share(measure.topAgreement), `± ${(100 * measure.topAgreementError).toFixed(2)}`]} />
                     </>
                   )}
                 </tr>
@@ -150,13 +147,23 @@ export function PlanTable(props: {
   );
 }
 
-function Pair(props: { first: string; second: string; title?: string }): ReactNode {
+/** The figure, and under it what it comes with. */
+function Lines(props: { of: readonly string[]; title?: string }): ReactNode {
+  const [first, ...others] = props.of;
   return (
     <td title={props.title}>
-      {props.first}
-      {props.second === '' ? null : <span className="hint second">{props.second}</span>}
+      {first}
+      {others.map((text) => (
+        <span key={text} className="hint second">
+          {text}
+        </span>
+      ))}
     </td>
   );
+}
+
+function perplexity(value: number): string {
+  return value < 1000 ? value.toFixed(2) : figure(value);
 }
 
 function share(value: number): string {
