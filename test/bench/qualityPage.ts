@@ -1,83 +1,121 @@
 // docs/results.md from measured tables.
 
-interface Point {
-  readonly perplexity: number;
-  readonly tokens: number;
-  readonly divergence: { readonly mean: number; readonly error: number; readonly p999: number };
-}
+import type { Evaluation, KnownFile, OwnFile } from './qualityRuns.ts';
 
-export interface QualityTable {
+export interface QualityTables {
   readonly name: string;
   readonly texts: string;
   readonly context: number;
   readonly parameters: number;
-  readonly rows: readonly {
-    readonly name: string;
+  /** Budgets in bits per weight: the largest known files within them beside our plan. */
+  readonly targets: readonly {
+    readonly bitsPerWeight: number;
     readonly bytes: number;
-    readonly ourBytes: number;
-    /** llama.cpp's own file. */
-    readonly plain: Point;
-    /** The same types, quantized with the importance matrix. */
-    readonly weighted: Point;
-    readonly ours: Point;
+    readonly ours: OwnFile;
+    readonly uniform: KnownFile | null;
+    readonly mix: KnownFile | null;
   }[];
+  /** Our plan at the size of each known file. */
+  readonly equalSize: readonly { readonly known: KnownFile; readonly ours: OwnFile }[];
+  /** True where llama.cpp's own quantizer was not installed. */
+  readonly mixesByRules: boolean;
 }
 
-const HEAD = [
-  'size',
-  'bits per weight',
-  'KL of llama.cpp',
-  'same types + imatrix',
-  '**KL of our plan**',
-  'against llama.cpp',
-  'against + imatrix',
-  '99.9 % KL: theirs, ours',
-  'perplexity: theirs, ours',
-];
+const INTRODUCTION = `Written by \`npm run bench:quality\`. KL is that of the original’s predictions from the quantized model’s, mean nats per token with its standard error, on text that was not used for calibration. Our plan is what \`plan --imatrix --measure --check\` writes: measured, checked and chosen on calibration text alone. Every figure is of an exported file.
 
-export function resultsPage(tables: readonly QualityTable[]): string {
+The first table of a model has a budget in each row, and the largest file of one type everywhere and of llama.cpp’s mixes that fit into it, each quantized plainly and with our importance matrix. In the second every row is one file size: our plan is no larger than the file it meets.`;
+
+export function resultsPage(tables: readonly QualityTables[]): string {
+  const byRules = tables.some(({ mixesByRules }) => mixesByRules);
+  const origin = byRules
+    ? 'llama.cpp’s quantizer was not installed: its mixes are made by its published rules in our exporter.'
+    : 'Mixes without importance are files of llama.cpp’s own `llama_model_quantize`; with it, the same rules in our exporter.';
+  return ['# Measured results', '', INTRODUCTION, '', origin, ...tables.flatMap(section), ''].join('\n');
+}
+
+function section(subject: QualityTables): string[] {
+  const { name, texts, context, targets, equalSize } = subject;
+  const tokens = equalSize[0]?.ours.tokens ?? targets[0]?.ours.tokens ?? 0;
   return [
-    '# Measured results',
     '',
-    'Written by `npm run bench:quality`. Every row is one file size: a mix that llama.cpp’s own `llama_model_quantize` made, the same choice of types quantized again with our importance matrix, and our plan (`plan --imatrix --measure`) for a file that is no larger. KL is that of the original’s predictions from the quantized model’s, mean nats per token with its standard error, on text that was not used for calibration.',
-    ...tables.flatMap(section),
+    `## ${name[0]?.toUpperCase()}${name.slice(1)}`,
     '',
-  ].join('\n');
+    `${texts}; ${tokens} scored tokens, sequences of ${context}.`,
+    '',
+    ...(targets.length === 0 ? ['No file of 6 bits per weight or less can be made of it.'] : targetTable(subject)),
+    '',
+    ...equalSizeTable(subject),
+  ];
 }
 
-function section({ name, texts, context, parameters, rows }: QualityTable): string[] {
-  const [first] = rows;
-  const lines = rows.map((row) => {
-    const { plain, weighted, ours } = row;
-    return [
-      `${row.name}, ${(row.bytes / 1e6).toFixed(2)} MB (ours −${((1 - row.ourBytes / row.bytes) * 100).toFixed(2)} %)`,
-      ((row.bytes * 8) / parameters).toFixed(2),
+function targetTable({ targets }: QualityTables): string[] {
+  const head = ['bits per weight', 'our plan', '**KL**', 'perplexity', 'uniform: KL, + imatrix', 'mix: KL, + imatrix'];
+  return markdown(
+    head,
+    targets.map(({ bitsPerWeight, ours, uniform, mix }) => [
+      bitsPerWeight.toFixed(1),
+      size(ours.bytes),
+      `**${kl(ours)}**`,
+      ours.perplexity.toFixed(2),
+      known(uniform),
+      known(mix),
+    ]),
+  );
+}
+
+function known(file: KnownFile | null): string {
+  if (file === null) return 'none so small';
+  return `${file.name}, ${size(file.bytes)}: ${kl(file.plain)}, ${kl(file.weighted)}`;
+}
+
+function equalSizeTable({ equalSize, parameters }: QualityTables): string[] {
+  const head = [
+    'size of',
+    'bits per weight',
+    'its KL',
+    'its types + imatrix',
+    '**KL of our plan**',
+    'against it',
+    'against + imatrix',
+    '99.9 % KL: its, ours',
+    'perplexity: its, ours',
+    'same top token: its, ours',
+  ];
+  return markdown(
+    head,
+    equalSize.map(({ known: { name, kind, bytes, plain, weighted }, ours }) => [
+      `${kind === 'uniform' ? 'uniform ' : ''}${name}, ${size(bytes)} (ours −${((1 - ours.bytes / bytes) * 100).toFixed(2)} %)`,
+      ((bytes * 8) / parameters).toFixed(2),
       kl(plain),
       kl(weighted),
       `**${kl(ours)}**`,
       change(ours, plain),
       change(ours, weighted),
-      `${plain.divergence.p999.toFixed(3)}, ${ours.divergence.p999.toFixed(3)}`,
+      `${plain.divergence.p999.toPrecision(2)}, ${ours.divergence.p999.toPrecision(2)}`,
       `${plain.perplexity.toFixed(2)}, ${ours.perplexity.toFixed(2)}`,
-    ];
-  });
-  return [
-    '',
-    `## ${name[0]?.toUpperCase()}${name.slice(1)}`,
-    '',
-    `${texts}; ${first?.plain.tokens ?? 0} scored tokens, sequences of ${context}.`,
-    '',
-    `| ${HEAD.join(' | ')} |`,
-    `| ${HEAD.map(() => '---').join(' | ')} |`,
-    ...lines.map((cells) => `| ${cells.join(' | ')} |`),
-  ];
+      `${share(plain)}, ${share(ours)}`,
+    ]),
+  );
 }
 
-function kl({ divergence: { mean, error } }: Point): string {
+function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)];
+}
+
+function size(bytes: number): string {
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(2)} MB`;
+}
+
+function kl({ divergence: { mean, error } }: Evaluation): string {
   return `${mean.toPrecision(3)} ± ${error.toPrecision(1)}`;
 }
 
-function change(ours: Point, theirs: Point): string {
+function share({ topAgreement }: Evaluation): string {
+  return `${(100 * topAgreement).toFixed(1)} %`;
+}
+
+function change(ours: Evaluation, theirs: Evaluation): string {
   const percent = (ours.divergence.mean / theirs.divergence.mean - 1) * 100;
   return `${percent <= 0 ? '−' : '+'}${Math.abs(percent).toFixed(0)} %`;
 }
