@@ -32,7 +32,7 @@ try {
     const window = await WorkbenchPage.open(browser, workbench.url);
     const onFailure = (name: string): Promise<void> => screenshot(window.page, `failed-${name.replace(/\W+/g, '-')}`);
     await checks.chain('main job', mainJob(window, folder), onFailure);
-    await checks.chain('running model', runningModel(window), onFailure);
+    await checks.chain('running model', runningModel(window, folder), onFailure);
     await checks.chain('side bar', sideBar(window, OUTPUT_NAME), onFailure);
     await checks.each('formats', formats(window), onFailure);
     await checks.chain('broken files', brokenFiles(window), onFailure);

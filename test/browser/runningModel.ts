@@ -1,6 +1,8 @@
 // The model is run: calibrated on the bundled sample, looked at, measured, and the plan's prediction put to the test.
 
 import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Frame } from 'playwright-core';
 import { seriousViolations } from './accessibility.ts';
 import type { Check } from './checks.ts';
@@ -11,9 +13,10 @@ const WORK_MS = 60_000;
 /** Few, so that the whole flow takes seconds; the numbers are only there to be numbers. */
 const SEQUENCES = '2';
 
-export function runningModel(workbench: WorkbenchPage): Check[] {
+export function runningModel(workbench: WorkbenchPage, folder: string): Check[] {
   const { page } = workbench;
   let view: Frame;
+  const matrix = join(folder, 'out-of-the-way.imatrix.gguf');
   const byId = (id: string) => view.getByTestId(id);
 
   async function fill(id: string, value: string): Promise<void> {
@@ -106,6 +109,20 @@ export function runningModel(workbench: WorkbenchPage): Check[] {
         await byId('measure-all').filter({ hasText: 'All measured' }).waitFor({ timeout: WORK_MS });
         assert.equal(await view.getByText('best', { exact: true }).count(), 1);
         await accessible('lens-compare');
+      },
+    },
+    {
+      name: 'the importance matrix is written where the user says, and taken in again from there',
+      async run() {
+        await byId('open-calibration').click();
+        await byId('imatrix-export').click();
+        await workbench.saveAs(matrix);
+        await byId('imatrix-status').filter({ hasText: 'Written to' }).waitFor({ timeout: WORK_MS });
+        assert.ok(statSync(matrix).size > 10_000);
+        await byId('imatrix-import').click();
+        await workbench.openFile(matrix);
+        const facts = byId('calibration-in-use').filter({ hasText: 'second moments alone' });
+        await facts.filter({ hasText: 'out-of-the-way' }).waitFor({ timeout: WORK_MS });
       },
     },
   ];

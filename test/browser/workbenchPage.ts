@@ -79,6 +79,15 @@ export class WorkbenchPage {
 
   /** Answers the save dialog that is open, or about to be. */
   async saveAs(path: string): Promise<void> {
+    await this.#answerDialog(path, /^(Export|OK|Save)/);
+  }
+
+  /** Answers the open dialog that is open, or about to be. */
+  async openFile(path: string): Promise<void> {
+    await this.#answerDialog(path, /^(Open|OK)/);
+  }
+
+  async #answerDialog(path: string, button: RegExp): Promise<void> {
     const widget = this.page.locator('.quick-input-widget');
     const input = widget.locator('input[type="text"]');
     await input.waitFor({ timeout: SLOW_MS });
@@ -87,7 +96,7 @@ export class WorkbenchPage {
       await input.fill(path);
       await this.page.waitForTimeout(DIALOG_SETTLES_MS);
     } while ((await input.inputValue()) !== path);
-    await widget.getByRole('button', { name: /^(Export|OK|Save)/ }).click();
+    await widget.getByRole('button', { name: button }).click();
   }
 
   /** The frame the app runs in, once it has drawn anything. */

@@ -14,6 +14,8 @@ const NEEDS: Readonly<Record<ScoreMethod['needs'], string>> = {
   calibration: 'calibration',
   text: 'runs the model',
 };
+/** Seconds that nobody waits. */
+const AT_ONCE = 0.1;
 /** The metric of the grid that asks for no data. */
 const FROM_WEIGHTS = 'damage';
 
@@ -69,6 +71,6 @@ function MethodState(props: { method: ScoreMethod }): ReactNode {
       </>
     );
   if (blocker !== null) return 'not yet';
-  const takes = left > 0 ? `about ${seconds(left)}` : '';
+  const takes = left < AT_ONCE ? 'at once' : `about ${seconds(left)}`;
   return known > 0 ? `${grouped(known)} of ${grouped(of)} · ${takes}` : takes;
 }
