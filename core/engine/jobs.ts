@@ -13,7 +13,9 @@ import { JobView } from '../jobs/jobStatus.ts';
 import { JournalReader } from '../jobs/journalReader.ts';
 import { knownJobs, rememberJob } from '../jobs/knownJobs.ts';
 import type { RunnerCommand } from '../jobs/launchers/launcher.ts';
-import { runJob } from '../jobs/runJob.ts';
+import { type JobRun, runJob, runShard } from '../jobs/runJob.ts';
+import type { Shard } from '../jobs/shards.ts';
+import type { ShardResult } from '../jobs/writeShard.ts';
 import type { JobLog, JobStatus, JobWish, Versions } from '../protocol/jobs.ts';
 import type { Check, ExportResult } from '../protocol/objects.ts';
 import { importanceOfFile } from './importanceFile.ts';
@@ -53,13 +55,32 @@ export async function startJob(session: Session, wish: JobWish, signal: AbortSig
 }
 
 /** Runs a job, or what is left of it, in this process. @throws what `runJob` throws */
-export async function runJobHere(session: Session, folder: string, signal: AbortSignal): Promise<ExportResult> {
+export function runJobHere(session: Session, folder: string, signal: AbortSignal): Promise<ExportResult> {
+  return withRun(session, folder, signal, (run) => runJob(folder, run));
+}
+
+/** Writes one shard of a job, or what is left of it, in this process. @throws what `runShard` throws */
+export function runShardHere(
+  session: Session,
+  folder: string,
+  shard: Shard,
+  signal: AbortSignal,
+): Promise<ShardResult> {
+  return withRun(session, folder, signal, (run) => runShard(folder, shard, run));
+}
+
+async function withRun<T>(
+  session: Session,
+  folder: string,
+  signal: AbortSignal,
+  work: (run: JobRun) => Promise<T>,
+): Promise<T> {
   const { job } = await readJob(jobPaths(folder));
   const report = progressReporter(null, 'export', (event) => session.emit('progress', event));
   const onProgress = ({ phase, doneBytes, totalBytes, message }: Progress): void =>
     report(doneBytes, totalBytes, `${phase} ${message}`);
   await using own = new Session(session.emit, { threads: session.options.threads ?? job.threads ?? undefined });
-  return runJob(folder, { pool: own.pool, versions: versions(), signal, onProgress });
+  return await work({ pool: own.pool, versions: versions(), signal, onProgress });
 }
 
 /** Looks at jobs, again and again: each look reads what is new only. */

@@ -4,36 +4,23 @@ import { basename, join } from 'node:path';
 import { throwIfCancelled } from '../base/cancellation.ts';
 import { QuantscopeError } from '../base/errors.ts';
 import { countParameters } from '../checkpoint/checkpoint.ts';
-import { preflight, throwIfFailed } from '../export/preflight.ts';
-import { EXPORTERS } from '../export/registry.ts';
-import { unitsOf } from '../export/units.ts';
+import type { ExportUnit } from '../export/units.ts';
 import { verifyWritten } from '../export/verify/verifyWritten.ts';
 import { checkUnchanged } from '../io/fileIdentity.ts';
 import { listFolder, pathExists } from '../io/folder.ts';
 import { type KeptFile, openKeptFile } from '../io/keptFile.ts';
 import { makeFolder, moveFolder, removeTree } from '../io/moveFolder.ts';
 import { writeTextFile } from '../io/textFile.ts';
-import type { Pool } from '../kernels/pool.ts';
 import { spellFigures } from '../protocol/figures.ts';
-import type { Job, Versions } from '../protocol/jobs.ts';
+import type { Job } from '../protocol/jobs.ts';
 import type { ExportResult } from '../protocol/objects.ts';
-import { resolveDevice } from './device.ts';
 import type { JobPaths } from './jobFolder.ts';
 import type { JobInputs } from './jobInputs.ts';
-import type { JobProgress } from './jobProgress.ts';
-import type { Journal } from './journal.ts';
-import type { JournalSummary } from './journalSummary.ts';
-import { checkUnits, sumOf, writeUnits } from './writeUnits.ts';
-
-export interface AttemptContext {
-  readonly journal: Journal;
-  /** Of the records before this attempt. */
-  readonly summary: JournalSummary;
-  readonly versions: Versions;
-  readonly pool: Pool;
-  readonly progress: JobProgress;
-  readonly signal: AbortSignal;
-}
+import { summaryOf } from './journalSummary.ts';
+import { type AttemptContext, keptUnits, layOut } from './layOut.ts';
+import { refuseLive } from './runnerFiles.ts';
+import { shardsOf } from './shards.ts';
+import { sumOf, writeUnits } from './writeUnits.ts';
 
 /** @throws what preflight, encoding, writing and verifying throw */
 export async function carryOut(
@@ -44,27 +31,32 @@ export async function carryOut(
 ): Promise<ExportResult> {
   const { journal, summary, pool, progress, signal, versions } = context;
   const began = performance.now();
-  const device = await resolveDevice(job.device);
   await findPartial(paths, summary.units.size > 0);
   const path = join(paths.partial, job.output);
-  const exporter = EXPORTERS[job.format];
-  const input = { ...inputs, plan: job.plan, output: path, overwrite: true };
   await using file = await openKeptFile(path);
-  throwIfFailed(await preflight(exporter, input, pool.threads, await file.sizeBytes()));
-  const draft = await exporter.draft(input);
-  const units = unitsOf(draft);
+  const { device, draft, units, layout } = await layOut(path, job, inputs, pool, await file.sizeBytes());
   const toVerify = inputs.checkpoint.tensors.reduce((sum, { bytes }) => sum + bytes, 0);
   const total = draft.totalBytes + toVerify;
 
   progress.enter('checking');
-  const kept = await keptUnits(file, units, context);
+  const own = await keptUnits(file, units, layout, summary, context);
+  await journal.append({
+    type: 'prepared',
+    ...{
+      versions,
+      device,
+      layout,
+      fresh: own.size === 0,
+      kept: own.size,
+      units: units.length,
+      bytes: draft.totalBytes,
+    },
+  });
+  const missing = units.filter(({ index }) => !own.has(index));
+  const kept = new Set([...own, ...(await adoptShards(paths, file, missing, layout, context))]);
   const pending = units.filter(({ index }) => !kept.has(index));
   const keptBytes = draft.totalBytes - sumOf(pending);
   const keptEnd = units.reduce((end, unit) => (kept.has(unit.index) ? unit.offset + unit.bytes : end), 0);
-  await journal.append({
-    type: 'prepared',
-    ...{ versions, device, fresh: kept.size === 0, kept: kept.size, units: units.length, bytes: draft.totalBytes },
-  });
   await file.truncate(keptEnd);
 
   progress.enter('writing', keptBytes);
@@ -89,6 +81,7 @@ export async function carryOut(
   throwIfCancelled(signal, 'job');
   await removeOthers(paths.partial, job.output);
   await moveFolder(paths.partial, paths.out);
+  await removeTree(paths.shards);
   const parameters = countParameters(inputs.checkpoint.tensors);
   const result = {
     bytes: draft.totalBytes,
@@ -119,29 +112,29 @@ async function findPartial({ folder, partial, out }: JobPaths, begun: boolean): 
   await makeFolder(partial);
 }
 
-/** Units of another version of the product are not kept: its encoders may round otherwise. */
-async function keptUnits(
+/**
+ * Of these units, those that shards wrote and that are still as they wrote them become this journal's.
+ * @throws JOB_RUNNING while a shard is being written
+ */
+async function adoptShards(
+  paths: JobPaths,
   file: KeptFile,
-  units: ReturnType<typeof unitsOf>,
-  { journal, summary, versions, signal, progress }: AttemptContext,
+  units: readonly ExportUnit[],
+  layout: string,
+  context: AttemptContext,
 ): Promise<ReadonlySet<number>> {
-  if (summary.units.size === 0) return new Set();
-  const before = summary.prepared?.versions.quantscope;
-  if (before !== versions.quantscope) {
-    await journal.append({
-      type: 'note',
-      message: `written by Quantscope ${before ?? 'of unknown version'}, this is ${versions.quantscope}: begun anew`,
-    });
-    return new Set();
+  const adopted = new Set<number>();
+  for (const shard of await shardsOf(paths)) {
+    await refuseLive(shard);
+    const summary = await summaryOf(shard.journal);
+    const good = await keptUnits(file, units, layout, summary, context);
+    for (const index of good) {
+      const record = summary.units.get(index);
+      if (record === undefined || adopted.has(index)) continue;
+      const { unit, name, offset, bytes, crc32 } = record;
+      await context.journal.append({ type: 'unit', unit, name, offset, bytes, crc32 });
+      adopted.add(index);
+    }
   }
-  const onProgress = progress.report.bind(progress);
-  const good = await checkUnits(file, units, summary.units, { signal, onProgress });
-  if (good === null) {
-    await journal.append({ type: 'note', message: 'the file would be laid out differently now: begun anew' });
-    return new Set();
-  }
-  const damaged = summary.units.size - good.size;
-  if (damaged > 0)
-    await journal.append({ type: 'note', message: `${damaged} units are not what was written: written again` });
-  return good;
+  return adopted;
 }

@@ -7,6 +7,7 @@
 //   stop             present while somebody asks the runner to stop
 //   runner.log       what the runner's process printed
 //   out.partial/     the file being written, renamed to out/ when it has been verified
+//   shards/N/         journal and runners of shard N, while there are shards
 //   report.json      the verification, tensor by tensor
 
 import { createHash } from 'node:crypto';
@@ -31,6 +32,7 @@ export interface JobPaths {
   readonly partial: string;
   readonly out: string;
   readonly report: string;
+  readonly shards: string;
 }
 
 export function jobPaths(path: string): JobPaths {
@@ -47,6 +49,7 @@ export function jobPaths(path: string): JobPaths {
     partial: inside('out.partial'),
     out: inside('out'),
     report: inside('report.json'),
+    shards: inside('shards'),
   };
 }
 

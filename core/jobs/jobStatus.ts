@@ -12,6 +12,7 @@ import { JournalSummary } from './journalSummary.ts';
 import type { LaunchState } from './launchers/launcher.ts';
 import { LAUNCHER } from './launchers/registry.ts';
 import { beatPath, findRunners, type Runner, type Runners } from './runnerFiles.ts';
+import { shardsOf } from './shards.ts';
 
 /** What a launcher started: whether it waits or runs, and whether that has become an attempt already. */
 export interface Launched {
@@ -30,26 +31,29 @@ export function deriveState(
   launched: Launched | null,
 ): JobState {
   if (outcome?.type === 'succeeded') return 'succeeded';
-  if (live !== null) return outcome !== null && started?.attempt === live.attempt ? outcome.type : 'running';
+  // A shard that is written leaves the rest to others.
+  const told = outcome === null || outcome.type === 'written' ? null : outcome.type;
+  if (live !== null) return told !== null && started?.attempt === live.attempt ? told : 'running';
   if (launched?.state === 'waiting' || (launched?.state === 'running' && !launched.begun)) return 'queued';
-  if (outcome !== null && (ended || started?.attempt === attempts)) return outcome.type;
+  if (told !== null && (ended || started?.attempt === attempts)) return told;
+  if (outcome?.type === 'written' && launched?.state === 'running') return 'queued';
   return attempts === 0 && launched === null ? 'queued' : 'lost';
 }
 
 /** Looks at one job again and again, reading only what was added to its journal. */
 export class JobView {
   readonly paths: JobPaths;
-  readonly #reader: JournalReader;
   readonly #watch: BeatWatch;
-  #summary = new JournalSummary();
+  readonly #own: JournalView;
+  readonly #shards = new Map<string, JournalView>();
   #job: Job | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   /** @param watch `wait: true` when the job is looked at once */
   constructor(folder: string, watch = new BeatWatch({ wait: true })) {
     this.paths = jobPaths(folder);
-    this.#reader = new JournalReader(this.paths.journal);
     this.#watch = watch;
+    this.#own = new JournalView(this.paths, watch);
   }
 
   /** One look at a time. @throws FILE_NOT_FOUND, JOB_INVALID, FILE_UNREADABLE */
@@ -59,43 +63,84 @@ export class JobView {
     return next;
   }
 
-  async #look(): Promise<JobStatus> {
-    const job = await this.job();
-    // Processes before the journal: a runner that ends in between has written its last record by then.
-    const runners = await findRunners(this.paths, this.#watch);
-    const { attempts, live } = runners;
-    const launched = live === null ? await lookAtLaunch(this.paths, attempts) : null;
-    const summary = await this.#advance();
-    const state = deriveState(summary, runners, launched);
-    return {
-      ...described(this.paths, job, summary),
-      state,
-      attempts,
-      runner: live === null ? null : { pid: live.process.pid, host: live.process.host },
-      progress: live === null ? null : await this.#progress(live),
-      failure: state === 'failed' && summary.outcome?.type === 'failed' ? failureOf(summary.outcome) : null,
-    };
-  }
-
   /** Read once: it never changes. */
   async job(): Promise<Job> {
     this.#job ??= (await readJob(this.paths)).job;
     return this.#job;
   }
 
-  async #advance(): Promise<JournalSummary> {
+  async #look(): Promise<JobStatus> {
+    const job = await this.job();
+    const shards = await Promise.all((await shardsOf(this.paths)).map((paths) => this.#shard(paths).look()));
+    const own = await this.#own.look();
+    const looks = [own, ...shards];
+    const attempts = looks.reduce((sum, { runners }) => sum + runners.attempts, 0);
+    const { paths, runners, summary } = decidingOf(own, shards);
+    const { live } = runners;
+    const launched = live === null ? await lookAtLaunch(this.paths, attempts) : null;
+    const state = deriveState(summary, runners, launched);
+    const { outcome } = summary;
+    return {
+      ...described(this.paths, job, looks),
+      state,
+      attempts,
+      device: summary.prepared?.device ?? null,
+      runner: live === null ? null : { pid: live.process.pid, host: live.process.host },
+      progress: live === null ? null : await progressOf(paths, live),
+      failure: state === 'failed' && outcome?.type === 'failed' ? failureOf(outcome) : null,
+      result: outcome?.type === 'succeeded' ? resultOf(outcome) : null,
+    };
+  }
+
+  #shard(paths: JobPaths): JournalView {
+    const view = this.#shards.get(paths.journal) ?? new JournalView(paths, this.#watch);
+    this.#shards.set(paths.journal, view);
+    return view;
+  }
+}
+
+interface Look {
+  readonly paths: JobPaths;
+  readonly runners: Runners;
+  readonly summary: JournalSummary;
+}
+
+/** Of several journals the one that says how the job is doing: a live one, the job's own, a shard that is not written. */
+function decidingOf(own: Look, shards: readonly Look[]): Look {
+  if (own.runners.live !== null) return own;
+  const live = shards.find(({ runners }) => runners.live !== null);
+  if (live !== undefined || own.runners.attempts > 0) return live ?? own;
+  return shards.find(({ summary }) => summary.outcome?.type !== 'written') ?? shards[0] ?? own;
+}
+
+/** A journal and its runners: the job's, or a shard's. */
+class JournalView {
+  readonly #paths: JobPaths;
+  readonly #watch: BeatWatch;
+  readonly #reader: JournalReader;
+  #summary = new JournalSummary();
+
+  constructor(paths: JobPaths, watch: BeatWatch) {
+    this.#paths = paths;
+    this.#watch = watch;
+    this.#reader = new JournalReader(paths.journal);
+  }
+
+  /** Processes before the journal: a runner that ends in between has written its last record by then. */
+  async look(): Promise<Look> {
+    const runners = await findRunners(this.#paths, this.#watch);
     const { restarted, records } = await this.#reader.advance();
     if (restarted) this.#summary = new JournalSummary();
     for (const record of records) this.#summary.add(record);
-    return this.#summary;
+    return { paths: this.#paths, runners, summary: this.#summary };
   }
+}
 
-  async #progress({ attempt }: Runner): Promise<JobStatus['progress']> {
-    const heartbeat = await readHeartbeat(beatPath(this.paths, attempt));
-    if (heartbeat === null) return null;
-    const { beat: _, ...progress } = heartbeat;
-    return progress;
-  }
+async function progressOf(paths: JobPaths, { attempt }: Runner): Promise<JobStatus['progress']> {
+  const heartbeat = await readHeartbeat(beatPath(paths, attempt));
+  if (heartbeat === null) return null;
+  const { beat: _, ...progress } = heartbeat;
+  return progress;
 }
 
 async function lookAtLaunch(paths: JobPaths, attempts: number): Promise<Launched | null> {
@@ -115,24 +160,22 @@ export async function readLaunch({ launch: path, folder }: JobPaths): Promise<La
   }
 }
 
-type Described = Omit<JobStatus, 'state' | 'attempts' | 'runner' | 'progress' | 'failure'>;
+type Described = Omit<JobStatus, 'state' | 'attempts' | 'device' | 'runner' | 'progress' | 'failure' | 'result'>;
 
-function described(
-  paths: JobPaths,
-  job: Job,
-  { units, doneBytes, outcome, prepared, changedAt }: JournalSummary,
-): Described {
+function described(paths: JobPaths, job: Job, looks: readonly Look[]): Described {
   const { id, name, format, createdAt, launcher, expected } = job;
+  // The job's own runner journals the units of shards anew when it has checked them.
+  const units = new Map(looks.flatMap(({ summary }) => [...summary.units]));
+  const bytes = [...units.values()].reduce((sum, unit) => sum + unit.bytes, 0);
+  const changes = looks.flatMap(({ summary: { changedAt } }) => (changedAt === null ? [] : [changedAt]));
   return {
     folder: paths.folder,
     ...{ id, name, format, createdAt, launcher },
-    device: prepared?.device ?? null,
     model: job.model.path,
     output: join(paths.out, job.output),
-    changedAt: changedAt ?? createdAt,
+    changedAt: changes.sort().at(-1) ?? createdAt,
     units: { done: units.size, total: expected.units },
-    bytes: { done: doneBytes, total: expected.bytes },
-    result: outcome?.type === 'succeeded' ? resultOf(outcome) : null,
+    bytes: { done: bytes, total: expected.bytes },
   };
 }
 

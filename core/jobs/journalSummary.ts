@@ -1,18 +1,18 @@
 // What a journal's records come to: units written, attempts, and how the last one ended.
 
 import type { JournalRecord } from '../protocol/jobs.ts';
+import { JournalReader } from './journalReader.ts';
 
 type RecordOf<T extends JournalRecord['type']> = Extract<JournalRecord, { type: T }>;
 export type UnitRecord = RecordOf<'unit'>;
 /** How an attempt ended; one that was killed has none. */
-export type Outcome = RecordOf<'succeeded' | 'failed' | 'cancelled' | 'paused'>;
+export type Outcome = RecordOf<'succeeded' | 'written' | 'failed' | 'cancelled' | 'paused'>;
 
 export class JournalSummary {
   /** Of job.json, when the job was made. */
   sha256: string | null = null;
   /** By index; the latest record of each. */
   readonly units = new Map<number, UnitRecord>();
-  doneBytes = 0;
   started: RecordOf<'started'> | null = null;
   prepared: RecordOf<'prepared'> | null = null;
   outcome: Outcome | null = null;
@@ -30,10 +30,9 @@ export class JournalSummary {
         return;
       case 'prepared':
         this.prepared = record;
-        if (record.fresh) this.#forgetUnits();
+        if (record.fresh) this.units.clear();
         return;
       case 'unit':
-        this.doneBytes += record.bytes - (this.units.get(record.unit)?.bytes ?? 0);
         this.units.set(record.unit, record);
         return;
       case 'note':
@@ -41,12 +40,14 @@ export class JournalSummary {
       default:
         this.outcome = record;
         // Nobody knows which units were read before the change.
-        if (record.type === 'failed' && record.code === 'FILE_CHANGED') this.#forgetUnits();
+        if (record.type === 'failed' && record.code === 'FILE_CHANGED') this.units.clear();
     }
   }
+}
 
-  #forgetUnits(): void {
-    this.units.clear();
-    this.doneBytes = 0;
-  }
+/** Of a whole journal, read once. @throws FILE_UNREADABLE */
+export async function summaryOf(path: string): Promise<JournalSummary> {
+  const summary = new JournalSummary();
+  for (const record of (await new JournalReader(path).advance()).records) summary.add(record);
+  return summary;
 }

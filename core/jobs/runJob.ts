@@ -4,18 +4,23 @@ import { basename } from 'node:path';
 import { isCancelled } from '../base/cancellation.ts';
 import { isQuantscopeError, QuantscopeError, toFailure } from '../base/errors.ts';
 import { checkUnchanged } from '../io/fileIdentity.ts';
+import { pathExists } from '../io/folder.ts';
+import { makeFolder } from '../io/moveFolder.ts';
 import type { Pool } from '../kernels/pool.ts';
-import type { Versions } from '../protocol/jobs.ts';
+import type { Job, Versions } from '../protocol/jobs.ts';
 import type { ExportResult } from '../protocol/objects.ts';
 import { carryOut } from './carryOut.ts';
 import { BeatWatch, type Progress, startBeating } from './heartbeat.ts';
 import { type JobPaths, jobPaths, type ReadJob, readJob } from './jobFolder.ts';
-import { openInputs } from './jobInputs.ts';
+import { type JobInputs, openInputs } from './jobInputs.ts';
 import { JobProgress } from './jobProgress.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { JournalSummary } from './journalSummary.ts';
-import { beatPath, type Claim, claimJob } from './runnerFiles.ts';
+import type { AttemptContext } from './layOut.ts';
+import { beatPath, type Claim, claimJob, refuseLive } from './runnerFiles.ts';
+import { refuseFinished, type Shard, shardPaths } from './shards.ts';
 import { Stop, takenOver, withdrawStop } from './stopRequests.ts';
+import { type ShardResult, writeShard } from './writeShard.ts';
 
 /** Keeps a record below its limit, whatever a failure quotes. */
 const MAX_MESSAGE_CHARACTERS = 4000;
@@ -34,15 +39,38 @@ export interface JobRun {
  * @throws JOB_RUNNING, JOB_STATE when it has succeeded already, JOB_INVALID, FILE_CHANGED, CANCELLED (cancelled and
  * paused), and what preflight, encoding, writing and verifying throw
  */
-export async function runJob(folder: string, run: JobRun): Promise<ExportResult> {
+export function runJob(folder: string, run: JobRun): Promise<ExportResult> {
+  return runWork(jobPaths(folder), run, carryOut);
+}
+
+/**
+ * Writes one shard's units, or what is left of them; `runJob` finishes the job when every shard has been written, and
+ * does itself what is missing.
+ *
+ * @throws as `runJob`, and JOB_RUNNING while the job itself is being run
+ */
+export async function runShard(folder: string, shard: Shard, run: JobRun): Promise<ShardResult> {
   const paths = jobPaths(folder);
+  await readJob(paths);
+  await refuseFinished(paths);
+  const own = shardPaths(paths, shard);
+  await makeFolder(own.runners);
+  return runWork(own, run, async (...attempt) => {
+    await refuseLive(paths);
+    return writeShard(shard, ...attempt);
+  });
+}
+
+type Work<T> = (paths: JobPaths, job: Job, inputs: JobInputs, context: AttemptContext) => Promise<T>;
+
+async function runWork<T>(paths: JobPaths, run: JobRun, work: Work<T>): Promise<T> {
   const read = await readJob(paths);
   const claim = await claimJob(paths, new BeatWatch({ wait: true }));
   try {
     await using journal = await openJournal(paths.journal);
     await using stop = new Stop(paths, run.signal);
     try {
-      return await attempt(paths, read, run, { claim, journal, stop });
+      return await attempt(paths, read, run, { claim, journal, stop }, work);
     } catch (error) {
       throw await tellOutcome(paths, journal, stop, error);
     }
@@ -57,12 +85,13 @@ interface Held {
   readonly stop: Stop;
 }
 
-async function attempt(
+async function attempt<T>(
   paths: JobPaths,
   read: ReadJob,
   { pool, versions, onProgress }: JobRun,
   { claim, journal, stop }: Held,
-): Promise<ExportResult> {
+  work: Work<T>,
+): Promise<T> {
   const summary = new JournalSummary();
   for (const record of journal.records) summary.add(record);
   await checkJob(paths, read, journal, summary);
@@ -90,7 +119,7 @@ async function attempt(
   const { files } = inputs.checkpoint;
   onBeat = () => checkUnchanged(files);
   try {
-    return await carryOut(paths, read.job, inputs, { journal, summary, versions, pool, progress, signal: stop.signal });
+    return await work(paths, read.job, inputs, { journal, summary, versions, pool, progress, signal: stop.signal });
   } catch (error) {
     // "Ends at byte 12" alone would send the user looking for a broken download.
     if (!isCancelled(error)) await checkUnchanged(files);
@@ -123,14 +152,19 @@ async function tellOutcome(paths: JobPaths, journal: Journal, { reason }: Stop, 
       await journal.append({ type: 'failed', code, message: message.slice(0, MAX_MESSAGE_CHARACTERS) });
     } else if (reason?.kind === 'cancel') {
       await journal.append({ type: 'cancelled' });
-      await withdrawStop(paths);
+      await answerStop(paths);
     } else {
       await journal.append({ type: 'paused', reason: reason?.kind === 'pause' ? reason.by : 'the runner was stopped' });
-      await withdrawStop(paths);
+      await answerStop(paths);
     }
     await journal.sync();
   } catch {
     // The journal cannot be written either: the first failure is the one to tell.
   }
   return error;
+}
+
+/** A request to a sharded job is for every shard: it stands until the job is launched again. */
+async function answerStop(paths: JobPaths): Promise<void> {
+  if (!(await pathExists(paths.shards))) await withdrawStop(paths);
 }

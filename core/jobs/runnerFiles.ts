@@ -10,7 +10,7 @@ import { createExclusively } from '../io/exclusiveFile.ts';
 import { listFolder, pathExists } from '../io/folder.ts';
 import { identifyProcess, lookForProcess, type ProcessIdentity } from '../io/processIdentity.ts';
 import { readSmallFile, removeFile, renameFile } from '../io/smallFile.ts';
-import type { BeatWatch } from './heartbeat.ts';
+import { BeatWatch } from './heartbeat.ts';
 import type { JobPaths } from './jobFolder.ts';
 
 const RUNNER_FILE = /^(\d{6})\.(json|ended)$/;
@@ -66,6 +66,12 @@ export async function claimJob(paths: JobPaths, watch: BeatWatch): Promise<Claim
     await removeFile(path);
     throw running(paths, earlier);
   }
+}
+
+/** @throws JOB_RUNNING naming the process that has the job */
+export async function refuseLive(paths: JobPaths): Promise<void> {
+  const { live } = await findRunners(paths, new BeatWatch({ wait: true }));
+  if (live !== null) throw running(paths, live);
 }
 
 function claim(paths: JobPaths, runner: Runner): Claim {

@@ -18,20 +18,14 @@ export interface UnitRun {
   readonly onProgress: (doneBytes: number, totalBytes: number, name: string) => void;
 }
 
-/**
- * Reads back what earlier attempts journaled.
- *
- * @returns the units whose bytes are in the file just as they were written, or null when the file's head is another:
- * it was laid out differently, and none of its bytes can be kept
- */
+/** Reads back what earlier attempts journaled. @returns the units whose bytes are in the file as they were written */
 export async function checkUnits(
   file: KeptFile,
   units: readonly ExportUnit[],
   records: ReadonlyMap<number, UnitRecord>,
   { signal, onProgress }: UnitRun,
-): Promise<Set<number> | null> {
+): Promise<Set<number>> {
   const recorded = units.filter((unit) => matches(unit, records.get(unit.index)));
-  if (records.size > 0 && !recorded.some(({ index }) => index === 0)) return null;
   const totalBytes = sumOf(recorded);
   const good = new Set<number>();
   let doneBytes = 0;
@@ -48,16 +42,17 @@ export async function checkUnits(
  * A unit's record follows its last byte. Whatever fails, the unfinished unit is taken back: on a full disk that is what
  * makes room for the journal to say so.
  *
+ * @param keptEnd where the good part of the file ends; null in a file that others write as well, which is never cut
  * @throws NON_FINITE, DISK_FULL, FILE_TRUNCATED, CANCELLED
  */
 export async function writeUnits(
   input: EncodeInput,
   units: readonly ExportUnit[],
-  { file, journal, pool, keptEnd }: { file: KeptFile; journal: Journal; pool: Pool; keptEnd: number },
+  { file, journal, pool, keptEnd }: { file: KeptFile; journal: Journal; pool: Pool; keptEnd: number | null },
   { signal, onProgress }: UnitRun,
 ): Promise<void> {
   const totalBytes = sumOf(units);
-  let [crc, doneBytes, goodEnd] = [0, 0, keptEnd];
+  let [crc, doneBytes, goodEnd] = [0, 0, keptEnd ?? 0];
   try {
     for await (const { unit, offset, bytes, last } of encodeUnits(input, units, pool, signal)) {
       await file.writeAt(offset, bytes);
@@ -79,7 +74,7 @@ export async function writeUnits(
       onProgress(doneBytes, totalBytes, unit.name);
     }
   } catch (error) {
-    await file.truncate(goodEnd).catch(() => undefined);
+    if (keptEnd !== null) await file.truncate(goodEnd).catch(() => undefined);
     throw error;
   }
 }
@@ -88,13 +83,8 @@ export function sumOf(units: readonly ExportUnit[]): number {
   return units.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
-function matches(
-  { index, name, offset, bytes, source, paddingBytes }: ExportUnit,
-  record: UnitRecord | undefined,
-): boolean {
-  if (record === undefined || record.name !== name || record.offset !== offset || record.bytes !== bytes) return false;
-  // Names, types, metadata: the head says how everything after it was laid out.
-  return index > 0 || (source instanceof Uint8Array && paddingBytes === 0 && hex32(crc32(source)) === record.crc32);
+function matches({ name, offset, bytes }: ExportUnit, record: UnitRecord | undefined): boolean {
+  return record !== undefined && record.name === name && record.offset === offset && record.bytes === bytes;
 }
 
 async function crcOf(file: KeptFile, { offset, bytes }: ExportUnit): Promise<string> {

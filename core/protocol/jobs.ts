@@ -89,6 +89,8 @@ export const zJournalRecord = z.discriminatedUnion('type', [
     type: z.literal('prepared'),
     versions: zVersions,
     device: zDevice,
+    /** CRC-32 of the file's head, which names, types and places everything after it. */
+    layout: z.string(),
     /** Nothing of earlier attempts counts any more. */
     fresh: z.boolean(),
     /** Units of earlier attempts whose bytes were read back and found good; only the others are written. */
@@ -117,6 +119,8 @@ export const zJournalRecord = z.discriminatedUnion('type', [
     worstSqnr: zFigure,
     meanSqnr: zFigure,
   }),
+  /** The end of a shard, whose job others finish. */
+  record.extend({ type: z.literal('written'), units: z.int(), bytes: z.number() }),
   record.extend({ type: z.literal('failed'), code: z.enum(ERROR_CODES), message: z.string() }),
   record.extend({ type: z.literal('cancelled') }),
   record.extend({ type: z.literal('paused'), reason: z.string() }),

@@ -2,12 +2,14 @@
 
 import { resolve } from 'node:path';
 import { MAX_PLAN_CHARACTERS, parsePlan } from '../../allocation/planDocument.ts';
+import { bytesText } from '../../base/byteText.ts';
 import { QuantscopeError } from '../../base/errors.ts';
 import { EXPORTERS } from '../../export/registry.ts';
 import { readTextFile } from '../../io/textFile.ts';
 import { isJobFolder } from '../../jobs/jobFolder.ts';
+import { MAX_SHARDS_OF_A_JOB, type Shard } from '../../jobs/shards.ts';
 import { type JobWish, LAUNCHERS, zJobWish } from '../../protocol/jobs.ts';
-import { continueJob, JobWatch, jobLog, makeJob, runJobHere, startJob, stopJob } from '../jobs.ts';
+import { continueJob, JobWatch, jobLog, makeJob, runJobHere, runShardHere, startJob, stopJob } from '../jobs.ts';
 import { numberOption } from '../numberOption.ts';
 import type { Command, CommandInput, OptionTable, Outcome } from './command.ts';
 import { jobLines, recordLine, resultText, statusText } from './jobText.ts';
@@ -28,13 +30,18 @@ const FOLLOW_MS = 500;
 
 const run: Command = {
   name: 'job run',
-  summary: 'make a job and run it here; or run what is left of one',
+  summary: 'make a job and run it here; or run what is left of one, or of one shard of it',
   positionals: ['FILE|DIR|INDEX.json|JOBFOLDER'],
-  usage: WISH_USAGE.replace(' --plan', ' [--plan').concat(']'),
-  options: WISH_OPTIONS,
+  usage: `${WISH_USAGE.replace(' --plan', ' [--plan')}] | [--shard I/N]`,
+  options: { ...WISH_OPTIONS, shard: { type: 'string' } },
   async run(input) {
-    const { session, positionals, signal } = input;
+    const { session, positionals, values, signal } = input;
     const [path = ''] = positionals;
+    if (values.shard !== undefined) {
+      const result = await runShardHere(session, path, readShard(values.shard), signal);
+      const text = `shard ${values.shard} written: ${result.units} units, ${bytesText(result.bytes)}\n`;
+      return { ok: true, json: { folder: resolve(path), ...result }, text: () => text };
+    }
     const folder = (await isJobFolder(path)) ? resolve(path) : await makeJob(session, await readWish(input), signal);
     const result = await runJobHere(session, folder, signal);
     return { ok: true, json: { folder, ...result }, text: () => resultText(folder, result) };
@@ -137,6 +144,13 @@ async function readWish({ session, positionals: [model = ''], values }: CommandI
   const [issue] = parsed.error.issues;
   const flag = { output: 'name', importance: 'imatrix', launcher: 'on' }[String(issue?.path[0])] ?? issue?.path[0];
   throw new QuantscopeError('USAGE', `job: --${String(flag)}: ${issue?.message ?? 'invalid'}`);
+}
+
+/** @throws USAGE unless it is "I/N" with 1 ≤ I ≤ N */
+function readShard(text: unknown): Shard {
+  const [, index = 0, of = 0] = (/^(\d{1,4})\/(\d{1,4})$/.exec(String(text)) ?? []).map(Number);
+  if (index >= 1 && index <= of && of <= MAX_SHARDS_OF_A_JOB) return { index, of };
+  throw new QuantscopeError('USAGE', `job run: --shard takes I/N, 1 to ${MAX_SHARDS_OF_A_JOB}, not "${text}"`);
 }
 
 /** Tells records as they come, until the job has no runner any more. */

@@ -56,6 +56,8 @@ function recordText(record: JournalRecord): string {
       return printable(record.message);
     case 'succeeded':
       return `succeeded: ${bytesText(record.bytes)}, ${record.bitsPerWeight.toFixed(3)} bits per weight, SQNR mean ${figureText(record.meanSqnr)} dB, worst ${figureText(record.worstSqnr)} dB`;
+    case 'written':
+      return `shard written: ${record.units} units, ${bytesText(record.bytes)}`;
     case 'failed':
       return `failed: ${record.code}: ${printable(record.message)}`;
     case 'cancelled':

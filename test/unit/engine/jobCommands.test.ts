@@ -57,6 +57,7 @@ describe('job', () => {
     [['job', 'fly'], 'no command "job"'],
     [['job', 'run', 'model'], '--plan is missing'],
     [['job', 'run', 'model', '--plan', 'p'], '-o JOBFOLDER is missing'],
+    [['job', 'run', 'x', '--shard', '5/4'], '--shard'],
     [['job', 'status'], 'expected JOBFOLDER'],
     [['job', 'submit', 'm', '--plan', plan, '-o', 'x'], '--format'],
     [['job', 'submit', 'm', ...wish, '-o', 'x', '--on', 'moon'], '--on'],
