@@ -32,31 +32,15 @@ const reduce: ShapeRule = ([x = []], { keepdims }, [, axes]) => {
   return [x.map((length, axis) => (reduced.has(axis) ? 1 : length))];
 };
 
+const SAME = ['Cast', 'Erf', 'Exp', 'Identity', 'LogSoftmax', 'Neg', 'Relu', 'ScatterElements', 'ScatterND', 'Sigmoid'];
+const BROADCAST = ['Add', 'Div', 'Equal', 'Greater', 'Less', 'Mul', 'Pow', 'Sub', 'Where'];
+const REDUCE = ['ReduceMean', 'ReduceSum', 'ReduceSumSquare'];
+const ruled = (types: readonly string[], rule: ShapeRule) => Object.fromEntries(types.map((type) => [type, rule]));
+
 const RULES: Readonly<Record<string, ShapeRule>> = {
-  ...Object.fromEntries(
-    [
-      'Cast',
-      'Erf',
-      'Exp',
-      'Gelu',
-      'Identity',
-      'Log',
-      'LogSoftmax',
-      'Neg',
-      'Not',
-      'Relu',
-      'ScatterElements',
-      'ScatterND',
-    ].map((type) => [type, same]),
-  ),
-  ...Object.fromEntries(['Sigmoid', 'Softmax', 'Sqrt', 'Tanh'].map((type) => [type, same])),
-  ...Object.fromEntries(
-    ['Add', 'And', 'Div', 'Equal', 'Greater', 'Less', 'Mul', 'Or', 'Pow', 'Sub', 'Where'].map((type) => [
-      type,
-      broadcast,
-    ]),
-  ),
-  ...Object.fromEntries(['ReduceMax', 'ReduceMean', 'ReduceSum', 'ReduceSumSquare'].map((type) => [type, reduce])),
+  ...ruled([...SAME, 'Softmax', 'Sqrt', 'Tanh'], same),
+  ...ruled(BROADCAST, broadcast),
+  ...ruled(REDUCE, reduce),
   MatMul([a = [], b = []]) {
     if (a.length < 2 || b.length < 2) return [null];
     return [[...broadcastShapes(a.slice(0, -2), b.slice(0, -2)), a.at(-2) ?? null, b.at(-1) ?? null]];

@@ -9,17 +9,7 @@ import { SHAPING } from './shaping.ts';
 
 /** Piecewise constant: what they give has no derivative but zero (comparisons, choices, sizes). */
 const flat: Rule = () => [];
-export const FLAT: readonly string[] = [
-  'Equal',
-  'Greater',
-  'GreaterOrEqual',
-  'Less',
-  'LessOrEqual',
-  'NonZero',
-  'Not',
-  'Shape',
-  'Size',
-];
+export const FLAT: readonly string[] = ['Equal', 'Greater', 'Less', 'NonZero', 'Shape', 'Size'];
 
 export const RULES: Rules = {
   ...ELEMENTWISE,

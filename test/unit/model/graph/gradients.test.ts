@@ -245,20 +245,20 @@ describe('paths', () => {
   test('rows that only the run counts, none of them included', async () => {
     const routed = (rows: number): Case => ({
       inputs: {
-        a: { values: numbers([4, 3]).values, dimensions: [4, 3] },
-        w: numbers([3, 2]),
+        a: numbers([4, 3]),
+        w: numbers([2, 3]),
+        bias: numbers([2]),
         share: { values: Float32Array.from({ length: 4 }, (_, i) => (i < rows ? 1 + i / 4 : -1)), dimensions: [4, 1] },
       },
-      wrt: ['a', 'w'],
+      wrt: ['a', 'w', 'bias'],
       build(graph, input) {
-        const chosen = graph.op('Greater', [
-          graph.op('Squeeze', [input('share'), graph.integers([1])]),
-          graph.scalar(0),
-        ]);
-        const at = graph.op('Reshape', [graph.op('NonZero', [chosen]), graph.integers([-1])]);
-        const inner = graph.op('Tanh', [graph.op('MatMul', [graph.op('Gather', [input('a'), at]), input('w')])]);
+        const flat = graph.op('Squeeze', [input('share'), graph.integers([1])]);
+        const chosen = graph.op('NonZero', [graph.op('Greater', [flat, graph.scalar(0)])]);
+        const at = graph.op('Squeeze', [chosen, graph.integers([0])]);
+        const own = graph.op('Gather', [input('a'), at]);
+        const inner = graph.op('Tanh', [graph.op('Gemm', [own, input('w'), input('bias')], { transB: 1 })]);
         const weighed = graph.op('Mul', [inner, graph.op('Gather', [input('share'), at])]);
-        const zeros = graph.op('Mul', [graph.op('MatMul', [input('a'), input('w')]), graph.scalar(0)]);
+        const zeros = graph.op('Expand', [graph.scalar(0), graph.integers([4, 2])]);
         return graph.op('ScatterND', [zeros, graph.op('Unsqueeze', [at, graph.integers([1])]), weighed], {
           reduction: 'add',
         });
