@@ -8,6 +8,7 @@ import { encodeFromF32 } from '../kernels/encode.ts';
 import type { Task } from '../kernels/task.ts';
 import type { Kernels } from '../kernels/wasm.ts';
 import { type GgufTarget, isGgufTarget, targetBytes } from '../quant/ggufTypes.ts';
+import { type RowWeights, sharingRows } from '../quant/rowWeights.ts';
 import { type DType, dtypeInfo, storedBytes } from '../tensor/dtype.ts';
 import type { TensorSource } from '../tensor/storage.ts';
 import { interleaveRows, sourceRow } from './rowPermutation.ts';
@@ -23,8 +24,8 @@ export interface EncodeRows {
   readonly steps: readonly DType[];
   /** Rows of one interleaved head, or 0; `firstRow` and `rows` are whole heads then. */
   readonly headRows: number;
-  /** `columns` importance weights for the quantizers, where a calibration measured them. */
-  readonly importance?: Float32Array | undefined;
+  /** For the quantizers, where a calibration measured it; heads are not permuted across matrices. */
+  readonly importance?: RowWeights | undefined;
 }
 
 /** @throws NON_FINITE naming tensor and element, FILE_TRUNCATED, FILE_UNREADABLE */
@@ -49,7 +50,8 @@ function copyRows({ source, columns, firstRow, rows, headRows }: EncodeRows): Ui
 
 function encodeRows(input: EncodeRows, kernels: Kernels): Uint8Array {
   const { arena } = kernels;
-  const elements = input.rows * input.columns;
+  const { columns, firstRow } = input;
+  const elements = input.rows * columns;
   const values = loadRows(input, kernels);
   const encoded = arena.alloc(elements * 4);
   const weights = importancePointer(input, kernels);
@@ -58,8 +60,11 @@ function encodeRows(input: EncodeRows, kernels: Kernels): Uint8Array {
     if (!isGgufTarget(step)) throw new QuantscopeError('TYPE_UNKNOWN', `${input.name}: ${step} cannot be written`);
     if (at > 0) decodeToF32(kernels, input.steps[at - 1] as GgufTarget, encoded, values, elements); // checked a turn ago
     if (dtypeInfo(step).kind === 'block') refuseNonFinite(input, arena.u32(values, elements));
-    bytes = targetBytes(step, input.rows, input.columns);
-    encodeFromF32(kernels, step, values, encoded, input.rows, input.columns, weights);
+    bytes = targetBytes(step, input.rows, columns);
+    for (const { at: row, rows, matrix } of sharingRows(input.importance?.matrixRows ?? null, firstRow, input.rows)) {
+      const [from, to] = [values + row * columns * 4, encoded + targetBytes(step, row, columns)];
+      encodeFromF32(kernels, step, from, to, rows, columns, weights === 0 ? 0 : weights + matrix * columns * 4);
+    }
   }
   return arena.u8(encoded, bytes).slice();
 }
@@ -78,8 +83,9 @@ function loadRows({ source, columns, firstRow, rows, headRows }: EncodeRows, ker
 
 function importancePointer({ importance }: EncodeRows, { arena }: Kernels): number {
   if (importance === undefined) return 0;
-  const at = arena.alloc(importance.length * 4);
-  arena.f32(at, importance.length).set(importance);
+  const { values } = importance;
+  const at = arena.alloc(values.length * 4);
+  arena.f32(at, values.length).set(values);
   return at;
 }
 

@@ -5,6 +5,7 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { tensorAt, tensorSource } from '../checkpoint/tensorSource.ts';
 import type { Pool } from '../kernels/pool.ts';
 import type { Importance } from '../quant/importance.ts';
+import { rowWeights } from '../quant/rowWeights.ts';
 import type { EncodeRows } from './encodeTensor.ts';
 import { orderedRuns } from './orderedRuns.ts';
 import { type ExportUnit, headRowsOf, type UnitRows } from './units.ts';
@@ -70,9 +71,10 @@ function* rowInputs({ checkpoint, importance }: EncodeInput, wanted: UnitRows): 
   const { name } = tensorAt(checkpoint, wanted.tensor);
   const source = tensorSource(checkpoint, wanted.tensor);
   const { columns, steps } = wanted;
-  const weights = importance?.columns(wanted.tensor);
-  const own = weights?.length === columns ? { importance: weights } : {};
+  const all = importance?.columns(wanted.tensor);
   const headRows = headRowsOf(wanted);
-  for (const { firstRow, rows } of wanted.chunks)
-    yield { name, source, columns, firstRow, rows, steps, headRows, ...own };
+  for (const { firstRow, rows } of wanted.chunks) {
+    const weights = rowWeights(all, wanted, firstRow, rows);
+    yield { name, source, columns, firstRow, rows, steps, headRows, importance: weights };
+  }
 }

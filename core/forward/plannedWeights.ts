@@ -20,7 +20,6 @@ export function plannedWeights(original: ModelWeights, types: StoredTypes, impor
     if (type === undefined) return null;
     const source = tensorSource(checkpoint, index);
     if (type === dtype && hasStoredBytes(source)) return null;
-    const columns = importance?.columns(index);
-    return { type, importance: columns?.length === source.columns ? columns : undefined };
+    return { type, importance: importance?.columns(index) ?? undefined };
   });
 }

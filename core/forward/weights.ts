@@ -5,6 +5,7 @@ import type { Checkpoint, TensorInfo } from '../checkpoint/checkpoint.ts';
 import { tensorSource } from '../checkpoint/tensorSource.ts';
 import type { Pool } from '../kernels/pool.ts';
 import { numberedExpert, numberedModule } from '../model/expertNumber.ts';
+import { rowWeights } from '../quant/rowWeights.ts';
 import type { StoredAs, ValuesInput } from './loadValues.ts';
 
 /** Elements of one task: 16 MB of float32. */
@@ -45,6 +46,16 @@ export class ModelWeights {
       if (tensor.layer !== null && tensor.stack !== main) continue;
       this.#byPlace.set(`${tensor.layer ?? ''}/${numberedModule(tensor)}`, tensor);
     }
+    this.#nameTied();
+  }
+
+  /** Where one matrix is embedding and head, some files keep it under the head's name. */
+  #nameTied(): void {
+    const output = this.#byPlace.get('/output');
+    const tied = this.checkpoint.config?.tie_word_embeddings !== false;
+    if (output === undefined || this.#byPlace.has('/embed') || !tied) return;
+    this.#byPlace.delete('/output');
+    this.#byPlace.set('/embed', output);
   }
 
   /** The same weights with the errors of being stored otherwise. */
@@ -92,20 +103,23 @@ export class ModelWeights {
 
   async #read(
     { tensor, elements, first }: WeightPlace,
-    storedAs: StoredAs | undefined,
+    storing: StoredAs | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
     const source = tensorSource(this.checkpoint, tensor.index);
     const values = new Float32Array(elements);
-    const parts: Promise<void>[] = [];
+    const loads: Promise<void>[] = [];
     const columns = Math.max(1, source.columns);
+    const size = { rows: tensor.elements / columns, columns };
+    const weights = rowWeights(storing?.importance, size, first / columns, elements / columns);
+    const storedAs = storing && { ...storing, importance: weights?.values };
     const chunk = columns * Math.max(1, Math.floor(CHUNK_ELEMENTS / columns));
     for (let at = 0; at < elements; at += chunk) {
       const wanted = { first: first + at, count: Math.min(chunk, elements - at) };
       const input: ValuesInput = { source, wanted, storedAs };
-      parts.push(this.#pool.run<Float32Array>('loadValues', input, { signal }).then((part) => values.set(part, at)));
+      loads.push(this.#pool.run<Float32Array>('loadValues', input, { signal }).then((part) => values.set(part, at)));
     }
-    await Promise.all(parts);
+    await Promise.all(loads);
     return values;
   }
 
@@ -118,7 +132,10 @@ export class ModelWeights {
   ): Promise<Float32Array> {
     const { tensor } = this.needed(null, module, shape);
     const source = tensorSource(this.checkpoint, tensor.index);
-    const input: ValuesInput = { source, wanted: { rows }, storedAs: this.#storing(tensor) ?? undefined };
+    const storing = this.#storing(tensor);
+    const weighs = storing?.importance?.length === source.columns;
+    const storedAs = storing === null || weighs ? (storing ?? undefined) : { type: storing.type };
+    const input: ValuesInput = { source, wanted: { rows }, storedAs };
     return this.#pool.run<Float32Array>('loadValues', input, { signal });
   }
 

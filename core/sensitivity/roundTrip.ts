@@ -5,6 +5,7 @@ import { tensorSource } from '../checkpoint/tensorSource.ts';
 import type { Pool } from '../kernels/pool.ts';
 import type { GgufTarget } from '../quant/ggufTypes.ts';
 import type { Importance } from '../quant/importance.ts';
+import { rowWeights } from '../quant/rowWeights.ts';
 import { relativeError } from './damage.ts';
 import type { RoundTripInput, RoundTripOutput } from './roundTripTask.ts';
 
@@ -40,20 +41,19 @@ export async function roundTrip(
   const weights = importance?.columns(tensor.index);
   const values = new Float32Array(tensor.elements);
   const step = Math.max(1, Math.floor(CHUNK_ELEMENTS / columns));
-  const tasks: Promise<RoundTripOutput>[] = [];
-  for (let firstRow = 0; firstRow < rows; firstRow += step) {
-    const input: RoundTripInput = {
-      source,
-      firstRow,
-      rows: Math.min(step, rows - firstRow),
-      type,
-      importance: weights?.length === columns ? weights : undefined,
-    };
-    tasks.push(pool.run<RoundTripOutput>('roundTrip', input, { signal }));
+  const tasks: Promise<RoundTripOutput & { firstRow: number }>[] = [];
+  const { matrixRows = rows } = rowWeights(weights, { rows, columns }, 0, rows) ?? {};
+  for (let firstRow = 0; firstRow < rows; ) {
+    const count = Math.min(step, rows - firstRow, matrixRows - (firstRow % matrixRows));
+    const importance = rowWeights(weights, { rows, columns }, firstRow, count)?.values;
+    const input: RoundTripInput = { source, firstRow, rows: count, type, importance };
+    const own = { firstRow };
+    tasks.push(pool.run<RoundTripOutput>('roundTrip', input, { signal }).then((part) => ({ ...part, ...own })));
+    firstRow += count;
   }
   let [noise, power] = [0, 0];
-  for (const [at, part] of (await Promise.all(tasks)).entries()) {
-    values.set(part.values, at * step * columns);
+  for (const part of await Promise.all(tasks)) {
+    values.set(part.values, part.firstRow * columns);
     noise += part.noise;
     power += part.signal;
   }

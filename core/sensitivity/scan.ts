@@ -8,6 +8,7 @@ import type { Pool } from '../kernels/pool.ts';
 import type { Provenance, SensitivityRow } from '../protocol/objects.ts';
 import { GGUF_TARGETS, type GgufTarget, isGgufTarget, isQuantizable } from '../quant/ggufTypes.ts';
 import type { Importance } from '../quant/importance.ts';
+import { rowWeights } from '../quant/rowWeights.ts';
 import { openErrorCache } from './cache.ts';
 import { damagesOf, relativeError, typesToMeasure } from './damage.ts';
 import { sampleRows } from './rowSample.ts';
@@ -142,12 +143,11 @@ function sampleTask(
   importance: Importance | undefined,
 ): Sampled {
   const { rows, columns } = matrixShape(tensor);
-  const weights = importance?.columns(tensor.index);
-  return {
-    ...(weights?.length === columns ? { importance: weights } : {}),
-    source: tensorSource(checkpoint, tensor.index),
-    sample: sampleRows(tensor.dtype, rows, columns, maxElements),
-  };
+  const weights = rowWeights(importance?.columns(tensor.index), { rows, columns }, 0, rows);
+  const sample = sampleRows(tensor.dtype, rows, columns, maxElements);
+  // Rows read together have weights together.
+  const apart = weights !== undefined && weights.matrixRows % sample.groupRows === 0;
+  return { ...(apart ? { importance: weights } : {}), source: tensorSource(checkpoint, tensor.index), sample };
 }
 
 async function measure(

@@ -5,6 +5,7 @@ import { decodeToF32 } from '../kernels/decode.ts';
 import { encodeFromF32 } from '../kernels/encode.ts';
 import type { Task, TaskContext } from '../kernels/task.ts';
 import type { GgufTarget } from '../quant/ggufTypes.ts';
+import type { RowWeights } from '../quant/rowWeights.ts';
 import type { TensorSource } from '../tensor/storage.ts';
 import { type RowSample, sampledGroup } from './rowSample.ts';
 
@@ -19,8 +20,8 @@ export interface WeightErrorInput {
   readonly sample: RowSample;
   /** Types that divide `columns` into whole blocks. */
   readonly types: readonly GgufTarget[];
-  /** Weights of the columns, for the quantizers and for both sums; all 1 when left out. */
-  readonly importance?: Float32Array | undefined;
+  /** Weights of the columns of all rows, for the quantizers and for both sums; all 1 when left out. */
+  readonly importance?: RowWeights | undefined;
 }
 
 export interface WeightErrorOutput {
@@ -43,13 +44,15 @@ export const weightErrorTask: Task<WeightErrorInput, WeightErrorOutput> = (input
       : groupElements * Math.max(1, Math.floor(CHUNK_ELEMENTS / groupElements));
   const scratch = allocate(context, pieceElements);
   const weights = importancePointer(input, context);
+  const matrixRows = input.importance?.matrixRows ?? Number.POSITIVE_INFINITY;
+  const matrixOf = (k: number): number => Math.floor((sampledGroup(sample, k) * sample.groupRows) / matrixRows);
   const noise = new Float64Array(types.length);
   let signal = 0;
   /** @param column of the first element, where a row comes in pieces */
-  const measure = (elements: number, width: number, column = 0): boolean => {
+  const measure = (matrix: number, elements: number, width: number, column = 0): boolean => {
     const { run } = kernels;
     const { values, encoded, restored } = scratch;
-    const [rows, own] = [elements / width, weights === 0 ? 0 : weights + column * 4];
+    const [rows, own] = [elements / width, weights === 0 ? 0 : weights + (matrix * columns + column) * 4];
     signal += own === 0 ? run.sumOfSquares(values, elements) : run.weightedSquares(values, own, rows, width);
     if (!Number.isFinite(signal)) return false;
     for (const [t, type] of types.entries()) {
@@ -68,18 +71,21 @@ export const weightErrorTask: Task<WeightErrorInput, WeightErrorOutput> = (input
   for (let k = 0; k < sample.taken; ) {
     checkpoint();
     if (groupElements > pieceElements) {
+      const matrix = matrixOf(k);
       const start = sampledGroup(sample, k++) * groupElements;
       for (let at = 0; at < groupElements; at += pieceElements) {
         const elements = Math.min(pieceElements, groupElements - at);
         loadInto(kernels, source, start + at, elements, scratch.values);
-        if (!measure(elements, elements, at)) return { signal: Number.NaN, noise };
+        if (!measure(matrix, elements, elements, at)) return { signal: Number.NaN, noise };
       }
       continue;
     }
-    const groups = Math.min(pieceElements / groupElements, sample.taken - k);
+    const matrix = matrixOf(k);
+    let groups = Math.min(pieceElements / groupElements, sample.taken - k);
+    if (matrixOf(k + groups - 1) !== matrix) for (groups = 1; matrixOf(k + groups) === matrix; ) groups++;
     loadGroups(input, context, scratch.values, k, groups);
     k += groups;
-    if (!measure(groups * groupElements, columns)) return { signal: Number.NaN, noise };
+    if (!measure(matrix, groups * groupElements, columns)) return { signal: Number.NaN, noise };
   }
   return { signal, noise };
 };
@@ -101,8 +107,9 @@ function allocate({ kernels: { arena } }: TaskContext, elements: number): Scratc
 
 function importancePointer({ importance }: WeightErrorInput, { kernels: { arena } }: TaskContext): number {
   if (importance === undefined) return 0;
-  const at = arena.alloc(importance.length * 4 + SLACK_BYTES);
-  arena.f32(at, importance.length).set(importance);
+  const { values } = importance;
+  const at = arena.alloc(values.length * 4 + SLACK_BYTES);
+  arena.f32(at, values.length).set(values);
   return at;
 }
 
