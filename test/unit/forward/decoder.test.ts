@@ -177,6 +177,20 @@ describe('logits', () => {
     expect(distance(rows, expected)).toBeLessThan(1e-5);
   });
 
+  test('tied, stored under the name of the head', async () => {
+    const { tensors, weights } = model({ tied: true });
+    const renamed = tensors.map((tensor) =>
+      tensor.name === 'model.embed_tokens.weight' ? { ...tensor, name: 'lm_head.weight' } : tensor,
+    );
+    const config = { architectures: ['LlamaForCausalLM'] };
+    const rows = await rowsOf(save(renamed, { ...config, tie_word_embeddings: true }));
+    const expected = IDS.flatMap((ids) => naiveLogits(shapeOf({}), weights, ids));
+    expect(distance(rows, expected)).toBeLessThan(1e-5);
+    await expect(rowsOf(save(renamed, { ...config, tie_word_embeddings: false }))).rejects.toMatchObject({
+      code: 'TENSOR_NOT_FOUND',
+    });
+  });
+
   test('linear scaling', async () => {
     const { tensors, weights } = model({});
     const scaling = { rope_scaling: { type: 'linear', factor: 2 } };
