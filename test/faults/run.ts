@@ -10,11 +10,13 @@ import { fullDisk } from './scenarios/disk.ts';
 import { changedInput, deniedPermission, takenOutput } from './scenarios/inputs.ts';
 import { killedEngine, killedRunner } from './scenarios/kills.ts';
 import { cancelled, hostileNames, jumpingClock, secondRunner } from './scenarios/runners.ts';
+import { killedShard } from './scenarios/shards.ts';
 
 const SEED = 1;
 const SCENARIOS: readonly Scenario[] = [
   killedRunner,
   killedEngine,
+  killedShard,
   cutJournal,
   flippedJournal,
   flippedOutput,
