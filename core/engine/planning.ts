@@ -62,7 +62,8 @@ function indexOf(model: OpenModel): Map<string, number> {
 export async function paretoOf(model: OpenModel, request: PlanRequest): Promise<Result<'pareto'>> {
   const { problem, frontier, items } = await prepare(model, request);
   const { checkpoint } = model;
-  const known = knownPlans(checkpoint.tensors, request.choices, mixFactsOf(checkpoint), false);
+  const imatrix = (await importanceInUse(model)) !== undefined;
+  const known = knownPlans(checkpoint.tensors, request.choices, mixFactsOf(checkpoint), imatrix);
   const points = paretoCurve(problem, frontier);
   const maxBytes = points.at(-1)?.bytes ?? 0;
   return {
