@@ -4,7 +4,6 @@ import { basename } from 'node:path';
 import { isCancelled } from '../base/cancellation.ts';
 import { isQuantscopeError, QuantscopeError, toFailure } from '../base/errors.ts';
 import { checkUnchanged } from '../io/fileIdentity.ts';
-import { pathExists } from '../io/folder.ts';
 import { makeFolder } from '../io/moveFolder.ts';
 import type { Pool } from '../kernels/pool.ts';
 import type { Job, Versions } from '../protocol/jobs.ts';
@@ -164,7 +163,7 @@ async function tellOutcome(paths: JobPaths, journal: Journal, { reason }: Stop, 
   return error;
 }
 
-/** A request to a sharded job is for every shard: it stands until the job is launched again. */
+/** A request is for every shard as well: only the job's own runner takes it away, or the next launch. */
 async function answerStop(paths: JobPaths): Promise<void> {
-  if (!(await pathExists(paths.shards))) await withdrawStop(paths);
+  if (paths.journal === jobPaths(paths.folder).journal) await withdrawStop(paths);
 }
