@@ -17,7 +17,7 @@ import { openTokenizer, type TextTokenizer } from '../tokenizer/textTokenizer.ts
 
 /** Raise when what is measured changes: older results are then never continued or shown. */
 const METHOD_VERSION = 1;
-/** Tokens that go through all layers together: loading the layers' weights takes a twentieth of running them. */
+/** Tokens that go through all layers together and share one loading of their weights: some 130 MB at width 4,096. */
 const GROUP_TOKENS = 8192;
 
 export interface CalibrationRun {
