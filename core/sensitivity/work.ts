@@ -33,7 +33,7 @@ export function secondsFor(work: Work, prices: Prices): number {
 
 /** Tokens of a trial: a batch of a block, a few runs of the head. */
 const TRIAL_TOKENS = 1024;
-/** Timed repetitions; the fastest counts, since others only wait longer for the machine. */
+/** Timed repetitions; the middle one counts, as busy as the machine will be. */
 const TRIALS = 3;
 
 /**
@@ -59,8 +59,8 @@ export async function pricesOf(run: TextRun, signal: AbortSignal | undefined): P
   await heads([b]);
   const [blockOnce, block] = await onceAndEach((count) => blocks(Array.from({ length: count }, state)));
   // Here, too, a few states share the loading of the weights.
-  const head = (await fastest(() => heads(Array.from({ length: TRIALS }, () => b)))) / (1 + TRIALS);
-  const comparing = await fastest(async () => compareStates(a, b));
+  const head = (await timed(() => heads(Array.from({ length: TRIALS }, () => b)))) / (1 + TRIALS);
+  const comparing = await timed(async () => compareStates(a, b));
   return {
     quantized: await quantizingPrice(run, signal),
     loaded: blockOnce / elements,
@@ -76,7 +76,7 @@ export async function quantizingPrice(source: RoundTripSource, signal: AbortSign
     .reduce<TensorInfo | null>((a, b) => (a !== null && a.elements >= b.elements ? a : b), null);
   if (tensor === null) return 0;
   await probeOf(source, tensor, signal);
-  return (await fastest(() => probeOf(source, tensor, signal))) / tensor.elements;
+  return (await timed(() => probeOf(source, tensor, signal))) / tensor.elements;
 }
 
 /** A tensor that is quantized in a second, if there is one. */
@@ -84,8 +84,8 @@ const MAX_TRIAL_ELEMENTS = 1 << 24;
 
 /** What a run costs before its first state, and what each state adds. */
 async function onceAndEach(run: (states: number) => Promise<unknown>): Promise<[once: number, each: number]> {
-  const one = await fastest(() => run(1));
-  const more = await fastest(() => run(1 + TRIALS));
+  const one = await timed(() => run(1));
+  const more = await timed(() => run(1 + TRIALS));
   const each = Math.max(0, more - one) / TRIALS;
   return [Math.max(0, one - each), each];
 }
@@ -96,13 +96,13 @@ function unevenState(sequences: number, tokens: number, width: number): Hidden {
   return { values, sequences, tokens };
 }
 
-/** Seconds. */
-async function fastest(work: () => Promise<unknown>): Promise<number> {
-  let best = Number.POSITIVE_INFINITY;
+/** Seconds, the median. */
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const spans: number[] = [];
   for (let trial = 0; trial < TRIALS; trial++) {
     const began = performance.now();
     await work();
-    best = Math.min(best, performance.now() - began);
+    spans.push(performance.now() - began);
   }
-  return best / 1000;
+  return (spans.toSorted((a, b) => a - b)[TRIALS >> 1] ?? 0) / 1000;
 }
