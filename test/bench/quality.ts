@@ -15,8 +15,6 @@ import { type QualityTables, resultsPage } from './qualityPage.ts';
 import { type OwnFile, QualityRuns } from './qualityRuns.ts';
 import { quick, type Subject, subjects } from './qualitySubjects.ts';
 
-const TARGETS = [3, 3.5, 4, 4.5, 5, 6];
-
 async function measure(subject: Subject, folder: string, quantize: LlamaQuantize | null): Promise<QualityTables> {
   const { tensors } = await openCheckpoint(subject.model);
   const parameters = countParameters(tensors);
@@ -26,7 +24,7 @@ async function measure(subject: Subject, folder: string, quantize: LlamaQuantize
     process.stderr.write(`${subject.name}: our plan of ${bytes} bytes\n`);
     return runs.own(bytes);
   };
-  const targets = TARGETS.flatMap((bitsPerWeight) => {
+  const targets = subject.targets.flatMap((bitsPerWeight) => {
     const bytes = Math.floor((bitsPerWeight * parameters) / 8);
     const ours = own(bytes);
     if (ours === null) return [];

@@ -42,7 +42,7 @@ function section(subject: QualityTables): string[] {
     '',
     `${texts}; ${tokens} scored tokens, sequences of ${context}.`,
     '',
-    ...(targets.length === 0 ? ['No file of 6 bits per weight or less can be made of it.'] : targetTable(subject)),
+    ...(targets.length === 0 ? ['No file of it is so small as any of the budgets.'] : targetTable(subject)),
     '',
     ...equalSizeTable(subject),
   ];

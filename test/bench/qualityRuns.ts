@@ -75,12 +75,13 @@ export class QualityRuns {
 
   /** Types that store every tensor as another one does count once. @param quantize null: mixes by their published rules */
   async known(quantize: LlamaQuantize | null): Promise<KnownFile[]> {
-    const { model, name } = this.#subject;
+    const { model, name, known: only } = this.#subject;
     const source = await openCheckpoint(model);
     const facts = mixFactsOf(source);
     const names = source.tensors.filter(isQuantizable).map((tensor) => tensor.name);
     const found = new Map<string, KnownFile>();
     const meet = async (label: string, kind: KnownFile['kind'], typesOf: TypesOf): Promise<void> => {
+      if (only?.includes(label) === false) return;
       process.stderr.write(`${name}: ${kind} ${label}\n`);
       const plan = this.#planFile(source, typesOf(false));
       const theirs = kind === 'mix' && quantize !== null;

@@ -17,11 +17,15 @@ export interface Subject {
   /** Sequences each tensor's damage is measured on, and plans are checked on. */
   readonly measured: number;
   readonly choices: readonly GgufTarget[];
-  /** Known plans to meet at equal size; all when left out. */
+  /** Budgets, bits per weight. */
+  readonly targets: readonly number[];
+  /** Names of known plans to measure, and of those to meet at equal size; all when left out. */
+  readonly known?: readonly string[];
   readonly equalSize?: readonly string[];
 }
 
 const CHOICES = GGUF_TARGETS.filter((type) => type !== 'F32' && type !== 'BF16');
+const TARGETS = [3, 3.5, 4, 4.5, 5, 6];
 const SHAKESPEARE = 'text/text-tinyshakespeare/data/tinyshakespeare/input.txt';
 const EXLLAMA = 'text/text-exllama-calibration/exllamav2/conversion/standard_cal_data';
 
@@ -52,6 +56,7 @@ export function subjects(folder: string): Subject[] {
     sequences: 96,
     measured: 16,
     choices: CHOICES,
+    targets: TARGETS,
   }));
   const tales = parts('tales', sharedData(`${EXLLAMA}/tiny.utf8`), 0.7);
   const stories = { texts: "calibrated on the first part of exllamav2's sample of TinyStories, evaluated on the rest" };
@@ -65,6 +70,7 @@ export function subjects(folder: string): Subject[] {
     sequences: 64,
     measured: 16,
     choices: CHOICES,
+    targets: TARGETS,
   }));
   const stories260K = sharedData('models/stories260K-gguf/testdata/stories260K.gguf');
   add('stories260K', [tales, stories260K], () => ({
@@ -76,6 +82,7 @@ export function subjects(folder: string): Subject[] {
     sequences: 128,
     measured: 32,
     choices: CHOICES,
+    targets: [...TARGETS, 8, 9], // its tokenizer alone takes more than a bit per weight
   }));
   const smol = process.env.QUANTSCOPE_SMOLLM2;
   const [wiki, calibration] = [sharedData('text/text-wikitext2-raw/wiki.test.raw'), sharedData(`${EXLLAMA}/wiki.utf8`)];
@@ -92,12 +99,14 @@ export function subjects(folder: string): Subject[] {
       measured: 4,
       // The reference lies on Q4_1's grid, which Q5_1 contains at half the step: both would be exact by construction.
       choices: CHOICES.filter((type) => type !== 'Q4_1' && type !== 'Q5_1'),
+      targets: TARGETS,
       equalSize: ['Q3_K_M', 'Q4_K_M', 'Q5_K_M'],
     }));
   return found;
 }
 
-/** Every path with little text: a look, not a result. */
+/** Every path once, with little text: a look, not a result. */
 export function quick(subject: Subject): Subject {
-  return { ...subject, sequences: 2, measured: 2, context: 64, equalSize: ['Q4_K_M'] };
+  const known = ['Q4_K', 'Q4_K_M'];
+  return { ...subject, sequences: 2, measured: 2, context: 64, targets: [4.5], known, equalSize: known };
 }
