@@ -22,10 +22,12 @@ const json = async (...args: string[]) => {
 beforeAll(async () => {
   expect((await quantscope(['plan', model, '--target-bpw', '40', '-o', plan])).code).toBe(0);
   expect((await quantscope(['export', model, ...wish.slice(0, 4), '-o', join(folder, 'direct.gguf')])).code).toBe(0);
-});
+}, 60_000);
 
 describe('job', () => {
-  it('submit, status, logs, list: a process of its own writes the bytes of a direct export', async () => {
+  it('submit, status, logs, list: a process of its own writes the bytes of a direct export', {
+    timeout: 60_000,
+  }, async () => {
     const submitted = await json('job', 'submit', model, ...wish, '-o', job, '--threads', '2');
     expect(submitted.code).toBe(0);
     expect(['queued', 'running']).toContain(zJobStatus.parse(submitted.answer).state);

@@ -7,28 +7,30 @@ import { openCheckpoint } from '../../../core/checkpoint/open.ts';
 import { ENGINE_CALLS } from '../../../core/protocol/calls.ts';
 import type { JobStatus } from '../../../core/protocol/jobs.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
-import { type Engine, outcomeOf, SAMPLE, startEngine } from '../engine/program.ts';
+import { type Engine, outcomeOf, startEngine } from '../engine/program.ts';
+import { writeLlamaFolder } from '../export/exportFixtures.ts';
 import { planFor } from '../export/plans.ts';
 
 const folder = temporaryFolder();
+const sample = writeLlamaFolder(folder, 'model');
 process.env.QUANTSCOPE_STATE = join(folder, 'state');
 
 async function jobsOf({ connection }: Engine): Promise<JobStatus[]> {
   return ENGINE_CALLS.jobs.result.parse(await connection.sendRequest('jobs', {})).jobs;
 }
 
-it('start, reload, look, log, cancel, resume', { timeout: 60_000 }, async () => {
+it('start, reload, look, log, cancel, resume', { timeout: 120_000 }, async () => {
   const job = join(folder, 'job');
   const output = join(folder, 'direct.gguf');
   const wish = {
-    ...{ model: SAMPLE, format: 'gguf', folder: job, output: null, importance: null },
+    ...{ model: sample, format: 'gguf', folder: job, output: null, importance: null },
     ...{ device: 'auto', threads: 1, launcher: 'local' },
   };
   {
     await using engine = startEngine();
     const { connection } = engine;
-    const { model } = ENGINE_CALLS.open.result.parse(await connection.sendRequest('open', { path: SAMPLE }));
-    const plan = planFor(await openCheckpoint(SAMPLE), () => 'Q4_K');
+    const { model } = ENGINE_CALLS.open.result.parse(await connection.sendRequest('open', { path: sample }));
+    const plan = planFor(await openCheckpoint(sample), () => 'Q8_0');
     await connection.sendRequest('export', { model, plan, format: 'gguf', output, overwrite: false });
     const preflight = await connection.sendRequest('jobPreflight', { wish: { ...wish, plan } });
     expect(ENGINE_CALLS.jobPreflight.result.parse(preflight)).toMatchObject({ ok: true });
@@ -53,7 +55,7 @@ it('start, reload, look, log, cancel, resume', { timeout: 60_000 }, async () => 
     expect(await jobsOf(two)).toMatchObject([{ folder: job, state: 'cancelled', runner: null }]);
     await two.connection.sendRequest('jobResume', byFolder);
   }
-  await expect.poll(async () => (await jobsOf(one))[0]?.state, { timeout: 30_000 }).toBe('succeeded');
+  await expect.poll(async () => (await jobsOf(one))[0]?.state, { timeout: 60_000 }).toBe('succeeded');
   expect(await jobsOf(one)).toEqual(await jobsOf(two));
   const [status] = await jobsOf(one);
   expect(readFileSync(status?.output ?? '')).toEqual(readFileSync(output));
