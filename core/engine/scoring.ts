@@ -12,6 +12,7 @@ import type { Importance } from '../quant/importance.ts';
 import { measureScore, type NamedRun, scoreState } from '../sensitivity/measureScore.ts';
 import { SCORES, scoreOf } from '../sensitivity/registry.ts';
 import type { RoundTripSource } from '../sensitivity/roundTrip.ts';
+import type { Score } from '../sensitivity/score.ts';
 import { NO_WORK, type Prices, pricesOf, quantizingPrice, secondsFor } from '../sensitivity/work.ts';
 import { openTokenizer } from '../tokenizer/textTokenizer.ts';
 import { importanceInUse } from './calibratingState.ts';
@@ -49,20 +50,25 @@ export async function answerScore(
 /** Cheapest first. @throws UNSUPPORTED_ARCHITECTURE for importance matrices, CANCELLED */
 export async function scoreMethods(session: Session, model: OpenModel, request: ScoreRequest): Promise<ScoreMethod[]> {
   refuseImatrix(model.checkpoint);
-  const run = await runOf(session, model, request).catch((error: unknown) => {
-    if (isCancelled(error) || !isQuantscopeError(error)) throw error;
-    return error.message;
-  });
-  const source = typeof run === 'string' ? sourceOf(session, model, request) : run;
-  const prices = await pricesFor(model, source, request.signal);
+  const { signal } = request;
+  const weights = sourceOf(session, model, request);
+  const run = await runOf(session, model, request)
+    .then(async (found) => ({ found, prices: await pricesFor(model, found, signal) }))
+    .catch((error: unknown) => {
+      if (isCancelled(error) || !isQuantscopeError(error)) throw error;
+      return error.message;
+    });
+  const prices = typeof run === 'string' ? await pricesFor(model, weights, signal) : run.prices;
   const methods: ScoreMethod[] = [];
   for (const score of SCORES) {
     const { id, name, formula, unit, needs } = score;
     const facts = { id, name, formula, unit, needs, plans: score.plans !== null };
-    if (needs === 'text' && typeof run === 'string') {
-      methods.push({ ...facts, blocker: run, seconds: 0, known: 0, of: 0 });
+    const blocker = needs === 'weights' ? null : typeof run === 'string' ? run : blockerOf(score, run.found);
+    if (blocker !== null) {
+      methods.push({ ...facts, blocker, seconds: 0, known: 0, of: 0 });
       continue;
     }
+    const source = typeof run === 'string' ? weights : run.found;
     const { known, of, work } = await scoreState(score, source);
     methods.push({ ...facts, blocker: null, seconds: secondsFor(work, prices), known, of });
   }
@@ -79,7 +85,7 @@ export async function measureModelScore(
   model: OpenModel,
   id: ScoreId,
   request: ScoreRequest,
-  onEstimate: (seconds: number, table: { known: number; of: number }) => void = () => {},
+  onEstimate?: (seconds: number, counts: { known: number; of: number }) => void,
 ): Promise<Result<'score'>> {
   refuseImatrix(model.checkpoint);
   const score = scoreOf(id);
@@ -88,7 +94,8 @@ export async function measureModelScore(
   const { signal } = request;
   const source = score.needs === 'text' ? await runOf(session, model, request) : sourceOf(session, model, request);
   const { work, ...counts } = await scoreState(score, source);
-  if (counts.known < counts.of) onEstimate(secondsFor(work, await pricesFor(model, source, signal)), counts);
+  if (onEstimate !== undefined && counts.known < counts.of)
+    onEstimate(secondsFor(work, await pricesFor(model, source, signal)), counts);
   const table = await onUnchanged(model.checkpoint.files, () =>
     measureScore(score, source, {
       signal,
@@ -116,6 +123,12 @@ function sourceOf(session: Session, { checkpoint }: OpenModel, { importance }: S
 /** Tokens the model was made for. @throws UNSUPPORTED_ARCHITECTURE, HEADER_INVALID, TENSOR_NOT_FOUND, RUNTIME_MISSING */
 export async function contextOf({ pool }: Session, { checkpoint }: OpenModel): Promise<number> {
   return (await Decoder.open(checkpoint, pool)).network.context;
+}
+
+/** Why a score cannot be measured on a model that runs. */
+function blockerOf(score: Score, { parts }: NamedRun): string | null {
+  if (score.needs !== 'text' || !score.causal || parts.network.causal) return null;
+  return `${parts.weights.checkpoint.name}: an encoder predicts no next token, so a text has no likelihood`;
 }
 
 /** The model and the sequences of the text. */

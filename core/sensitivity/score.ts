@@ -57,6 +57,8 @@ export interface WeightScore extends Facts {
 /** Runs the model on a text. */
 export interface TextScore extends Facts {
   readonly needs: 'text';
+  /** True for scores of the likelihood of a text, which encoders do not have. */
+  readonly causal: boolean;
   /** Counted, not run. */
   work(run: Pick<TextRun, 'parts' | 'sequences'>, known: MeasureOptions['known']): Work;
   /** @throws NON_FINITE, MEMORY_LIMIT, CANCELLED, TENSOR_NOT_FOUND, SHAPE_INVALID, FILE_TRUNCATED, FILE_UNREADABLE */

@@ -9,6 +9,7 @@ export const activationError: TextScore = {
   formula: 'Σ E[x²]·(W − Ŵ)² / Σ E[x²]·W²',
   unit: 'share of Σ E[x²]·W²',
   needs: 'text',
+  causal: false,
   plans: null,
   version: 1,
   work: linearWork,

@@ -10,6 +10,7 @@ export const blockOutputError: TextScore = {
   formula: '‖y − ŷ‖² / ‖y‖² after the tensor’s own block',
   unit: 'share of ‖y‖²',
   needs: 'text',
+  causal: false,
   plans: null,
   version: 1,
   work: (run, known) => variantWork(run, 'block', known),

@@ -10,6 +10,7 @@ export const fisher: TextScore = {
   formula: '½ Σ F·(W − Ŵ)², F = E[(∂ log p / ∂W)²]',
   unit: 'nats per token',
   needs: 'text',
+  causal: true,
   plans: 'proportional',
   version: 1,
   work: gradientWork,

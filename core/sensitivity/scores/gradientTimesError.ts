@@ -10,6 +10,7 @@ export const gradientTimesError: TextScore = {
   formula: '|Σ ∂L/∂W · (W − Ŵ)|, L the mean loss of the text',
   unit: 'nats per token',
   needs: 'text',
+  causal: true,
   plans: null,
   version: 1,
   work: gradientWork,

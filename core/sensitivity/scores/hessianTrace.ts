@@ -9,6 +9,7 @@ export const hessianTrace: TextScore = {
   formula: 'tr(ΔW·H·ΔWᵀ) / tr(W·H·Wᵀ), H = Σ xᵀx',
   unit: 'share of ‖x·Wᵀ‖²',
   needs: 'text',
+  causal: false,
   plans: null,
   version: 1,
   work: linearWork,

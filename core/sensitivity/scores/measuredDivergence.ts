@@ -10,6 +10,7 @@ export const measuredDivergence: TextScore = {
   formula: 'mean KL(p ‖ p̂) per token / (‖W − Ŵ‖² / ‖W‖²)',
   unit: 'nats per unit of relative error',
   needs: 'text',
+  causal: false,
   plans: 'nats',
   version: 1,
   work: (run, known) => variantWork(run, 'predictions', known),

@@ -11,6 +11,7 @@ export const propagatedError: TextScore = {
   formula: '‖y − ŷ‖² / ‖y‖² after the last block',
   unit: 'share of ‖y‖²',
   needs: 'text',
+  causal: false,
   plans: 'proportional',
   version: 1,
   work: (run, known) => variantWork(run, 'states', known),
