@@ -103,6 +103,12 @@ export function seconds(value: number): string {
   return minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
 }
 
+/** An estimate of a time: never more exact than it can be. */
+export function aboutSeconds(value: number): string {
+  if (value < 0.1) return 'at once';
+  return value < 1 ? 'under 1 s' : `about ${seconds(value)}`;
+}
+
 export function shapeText(shape: readonly number[]): string {
   return shape.length === 0 ? 'scalar' : shape.map((side) => grouped(side)).join(' × ');
 }

@@ -29,7 +29,7 @@ export function runChecks(browser: Browser): Check[] {
 
 async function calibrate({ page, byId }: View): Promise<void> {
   await byId('open-calibration').click({ timeout: WORK_MS });
-  await byId('run-cost').filter({ hasText: 'about' }).waitFor({ timeout: WORK_MS });
+  await byId('run-cost').filter({ hasText: 'about 9.1 s' }).waitFor({ timeout: WORK_MS });
   const field = byId('calibrate-context').locator('input');
   await field.fill('8k');
   await field.press('Enter');

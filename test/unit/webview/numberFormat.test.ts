@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { parseBudget } from '../../../webview/app/parseBudget.ts';
-import { bytes, cellFigure, count, exactFloat, figure, percent } from '../../../webview/charts/numberFormat.ts';
+import {
+  aboutSeconds,
+  bytes,
+  cellFigure,
+  count,
+  exactFloat,
+  figure,
+  percent,
+} from '../../../webview/charts/numberFormat.ts';
 import { shownName, visibleText } from '../../../webview/charts/visibleText.ts';
 
 describe('number formats', () => {
@@ -84,5 +92,18 @@ describe('visibleText', () => {
     const shown = shownName(`${'a'.repeat(1e6)}.weight`, 40);
     expect(shown.length).toBeLessThanOrEqual(40);
     expect(shown.endsWith('.weight')).toBe(true);
+  });
+});
+
+describe('estimates of time', () => {
+  it('are never more exact than they can be', () => {
+    expect([0, 0.05, 0.4, 1.24, 75, 600].map(aboutSeconds)).toEqual([
+      'at once',
+      'at once',
+      'under 1 s',
+      'about 1.2 s',
+      'about 75 s',
+      'about 10 min',
+    ]);
   });
 });

@@ -5,7 +5,7 @@ import type { RunCost, RunSettings } from '../../../core/protocol/calibration.ts
 import { useModel } from '../../app/context.ts';
 import { type Answer, useCall } from '../../app/useCall.ts';
 import { useRested } from '../../app/useRested.ts';
-import { bytes, count, grouped, seconds } from '../../charts/numberFormat.ts';
+import { aboutSeconds, bytes, count, grouped } from '../../charts/numberFormat.ts';
 import { visibleText } from '../../charts/visibleText.ts';
 import { WarningIcon } from '../../ui/icons.tsx';
 import { Failed, Working } from '../../ui/states.tsx';
@@ -38,7 +38,7 @@ export function RunCostFigures(props: { cost: Answer<RunCost> }): ReactNode {
   const figures: readonly (readonly [label: string, text: string, meaning: string])[] = [
     [
       'time',
-      value.seconds === 0 ? 'known already' : `about ${seconds(value.seconds)}`,
+      value.seconds === 0 ? 'known already' : aboutSeconds(value.seconds),
       'estimated from a timed block of this model on this machine',
     ],
     ['memory', bytes(value.memoryBytes), 'largest block in float32, activations and results'],

@@ -4,7 +4,7 @@ import type { ReactNode } from 'react';
 import type { ScoreMethod } from '../../../core/protocol/calibration.ts';
 import { useLensFigures, useModel, useSession } from '../../app/context.ts';
 import { scoreMetricId } from '../../app/metrics.ts';
-import { grouped, seconds } from '../../charts/numberFormat.ts';
+import { aboutSeconds, grouped } from '../../charts/numberFormat.ts';
 import { visibleText } from '../../charts/visibleText.ts';
 import { CheckIcon } from '../../ui/icons.tsx';
 import { Failed } from '../../ui/states.tsx';
@@ -12,10 +12,8 @@ import { Failed } from '../../ui/states.tsx';
 const NEEDS: Readonly<Record<ScoreMethod['needs'], string>> = {
   weights: 'weights alone',
   calibration: 'calibration',
-  text: 'runs the model',
+  text: 'runs on text',
 };
-/** Seconds that nobody waits. */
-const AT_ONCE = 0.1;
 /** The metric of the grid that asks for no data. */
 const FROM_WEIGHTS = 'damage';
 
@@ -71,6 +69,6 @@ function MethodState(props: { method: ScoreMethod }): ReactNode {
       </>
     );
   if (blocker !== null) return 'not yet';
-  const takes = left < AT_ONCE ? 'at once' : `about ${seconds(left)}`;
+  const takes = aboutSeconds(left);
   return known > 0 ? `${grouped(known)} of ${grouped(of)} · ${takes}` : takes;
 }

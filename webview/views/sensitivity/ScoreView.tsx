@@ -6,7 +6,7 @@ import { useLayout, useLensFigures, useModel, useSession, useView } from '../../
 import { ProvenanceNote } from '../../app/ProvenanceNote.tsx';
 import { RankedTensors } from '../../app/RankedTensors.tsx';
 import { textName } from '../../app/RunSettingsForm.tsx';
-import { grouped, seconds } from '../../charts/numberFormat.ts';
+import { aboutSeconds, grouped } from '../../charts/numberFormat.ts';
 import { visibleText } from '../../charts/visibleText.ts';
 import { CheckIcon, WarningIcon } from '../../ui/icons.tsx';
 import { Failed, TaskBar } from '../../ui/states.tsx';
@@ -75,7 +75,7 @@ export function ScoreView(props: { id: ScoreId }): ReactNode {
           <span className="hint number" data-testid="score-cost">
             {method === null
               ? 'estimating what it takes'
-              : `about ${seconds(method.seconds)}${runs ? ` · ${visibleText(text)}` : ''}`}
+              : `${aboutSeconds(method.seconds)}${runs ? ` · ${visibleText(text)}` : ''}`}
           </span>
         </div>
       )}
