@@ -54,8 +54,8 @@ export function importanceEntries(
   { columns }: Pick<MeasuredImportance, 'columns'>,
   { tensors }: Checkpoint,
   ggufNameOf: (name: string) => string | null,
-): { name: string; columns: Float32Array }[] {
-  const entries = new Map<string, Float32Array[]>();
+): { name: string; columns: Float32Array; matrices?: number }[] {
+  const entries = new Map<string, { parts: Float32Array[]; width: number }>();
   for (const [index, values] of columns) {
     const tensor = tensors[index];
     if (tensor === undefined) continue;
@@ -64,12 +64,15 @@ export function importanceEntries(
     const known = number < MAX_EXPERTS ? EXPERT_ENTRIES[stack] : undefined;
     const names = known?.map((name) => `blk.${tensor.layer ?? 0}.${name}.weight`);
     for (const name of names ?? [ggufNameOf(tensor.name) ?? tensor.name]) {
-      const parts = entries.get(name) ?? [];
-      parts[number] = values;
-      entries.set(name, parts);
+      const entry = entries.get(name) ?? { parts: [], width: tensor.shape.at(-1) ?? values.length };
+      entry.parts[number] = values;
+      entries.set(name, entry);
     }
   }
-  return [...entries].map(([name, parts]) => ({ name, columns: joined(parts) }));
+  return [...entries].map(([name, { parts, width }]) => {
+    const all = joined(parts);
+    return { name, columns: all, matrices: all.length / width };
+  });
 }
 
 /** llama.cpp's tensors of all experts; where a model joins gate and up, both take the same in. */

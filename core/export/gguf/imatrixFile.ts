@@ -4,9 +4,16 @@ import { createAtomicFile } from '../../io/atomicFile.ts';
 import { headerBytes, layOut } from './container.ts';
 import { concat, text, textArray, u32 } from './keyValues.ts';
 
+export interface ImatrixEntry {
+  readonly name: string;
+  /** Mean squares, one per column of every matrix. */
+  readonly columns: Float32Array;
+  /** Experts of a tensor of all; 1 by default. */
+  readonly matrices?: number;
+}
+
 export interface ImatrixFile {
-  /** Mean squares, one per column. */
-  readonly entries: readonly { readonly name: string; readonly columns: Float32Array }[];
+  readonly entries: readonly ImatrixEntry[];
   /** Calibration text by name. */
   readonly dataset: string;
   readonly chunks: number;
@@ -29,13 +36,13 @@ export async function writeImatrix(path: string, bytes: Uint8Array): Promise<voi
 /** llama.cpp tools/imatrix `save_imatrix`: sums and counts, so that files of several runs can be added. */
 function ggufBytes({ entries, dataset, chunks, chunkTokens }: ImatrixFile): Uint8Array {
   const tokens = chunks * chunkTokens;
-  const tensors = entries.flatMap(({ name, columns }) => [
+  const tensors = entries.flatMap(({ name, columns, matrices = 1 }) => [
     tensor(
       `${name}.in_sum2`,
-      [1, columns.length],
+      [matrices, columns.length / matrices],
       columns.map((value) => value * tokens),
     ),
-    tensor(`${name}.counts`, [1, 1], Float32Array.of(tokens)),
+    tensor(`${name}.counts`, [matrices, 1], new Float32Array(matrices).fill(tokens)),
   ]);
   const contents = {
     alignment: 32,
