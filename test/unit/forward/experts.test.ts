@@ -61,6 +61,39 @@ describe('logits', () => {
   });
 });
 
+describe('what stops a run', () => {
+  const opened = async (name: string, settings: object, without = /^$/) => {
+    const { path } = goldenModel(name);
+    const own = join(folder, `stopped${stopped++}`);
+    mkdirSync(own);
+    const tensors = floatTensors(path).filter((tensor) => !without.test(tensor.name));
+    writeSafetensors(join(own, 'model.safetensors'), tensors);
+    const config: object = JSON.parse(readFileSync(join(path, 'config.json'), 'utf8'));
+    writeFileSync(join(own, 'config.json'), JSON.stringify({ ...config, ...settings }));
+    return Decoder.open(await openCheckpoint(own), pool);
+  };
+  let stopped = 0;
+
+  test.each([
+    ['more taken than there are', { num_experts_per_tok: 5 }, 'HEADER_INVALID', '5 of 4 experts'],
+    ['too many', { num_local_experts: 1_000_000 }, 'HEADER_INVALID', 'at most 4096'],
+    ['no number', { num_local_experts: null }, 'HEADER_INVALID', 'num_local_experts'],
+    ['more than stored', { num_local_experts: 5 }, 'SHAPE_INVALID', 'block_sparse_moe.gate'],
+    ['wider than stored', { intermediate_size: 17 }, 'SHAPE_INVALID', 'experts.0.w1'],
+  ] as const)('%s', async (_name, settings, code, message) => {
+    await expect(opened('mixtral', settings)).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(message),
+    });
+  });
+
+  test('an expert that is not there', async () => {
+    const run = opened('qwen3-moe', {}, /experts\.4\.up_proj/);
+    const message = expect.stringContaining('no expert_up.4 weight in layer 1');
+    await expect(run).rejects.toMatchObject({ code: 'TENSOR_NOT_FOUND', message });
+  });
+});
+
 describe('what experts take in', () => {
   const moments = async (path: string, tokens: readonly Uint32Array[]) => {
     const checkpoint = await openCheckpoint(path);
