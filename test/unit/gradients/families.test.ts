@@ -113,24 +113,28 @@ describe('the gradient of the loss', () => {
     expect(smooth).toBe(SMOOTH_DIRECTIONS);
   });
 
-  test.each(['gpt2', 'gemma2', 'qwen2-moe'])('%s, one tensor at a time', async (name) => {
-    const opened = await open(name);
-    const { parts, scored } = opened;
-    const { gradients, scales } = await gradientsOf(opened);
-    const whole = product(gradients, signs(scales, 1)).size;
-    for (const found of gradients) {
-      const { place, module, layer } = found.weight;
-      const all = signs(scales, 7);
-      const direction: Direction = (at, element) =>
-        at.tensor.index === place.tensor.index && at.first === place.first ? all(at, element) : 0;
-      const { slope: computed, size } = product([found], direction);
-      const measured = await centralSlope(parts, pool, scored, direction, STEP);
-      // What hardly changes the loss (biases of keys do not at all) is compared on the scale of the whole gradient.
-      expect(Math.abs(computed - measured) / Math.max(size, 0.1 * whole), `${module} of ${layer}`).toBeLessThan(
-        5 * BOUND,
-      );
-    }
-  });
+  test.each(['gpt2', 'gemma2', 'qwen2-moe'])(
+    '%s, one tensor at a time',
+    async (name) => {
+      const opened = await open(name);
+      const { parts, scored } = opened;
+      const { gradients, scales } = await gradientsOf(opened);
+      const whole = product(gradients, signs(scales, 1)).size;
+      for (const found of gradients) {
+        const { place, module, layer } = found.weight;
+        const all = signs(scales, 7);
+        const direction: Direction = (at, element) =>
+          at.tensor.index === place.tensor.index && at.first === place.first ? all(at, element) : 0;
+        const { slope: computed, size } = product([found], direction);
+        const measured = await centralSlope(parts, pool, scored, direction, STEP);
+        // What hardly changes the loss (biases of keys do not at all) is compared on the scale of the whole gradient.
+        expect(Math.abs(computed - measured) / Math.max(size, 0.1 * whole), `${module} of ${layer}`).toBeLessThan(
+          5 * BOUND,
+        );
+      }
+    },
+    60_000,
+  ); // some 50 tensors, each with its own runs
 
   test('an encoder has none for a text', async () => {
     const opened = await open('bert');

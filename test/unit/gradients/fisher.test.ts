@@ -120,7 +120,7 @@ describe('Fisher diagonals', () => {
         const slack = 6 * spread.standardError + 1e-4;
         expect(Math.abs(spread.mean - (values[i] ?? Number.NaN)), `${name}[${i}]`).toBeLessThan(slack);
       }
-  });
+  }, 60_000);
 
   test('the same seed draws the same tokens, another seed others', async () => {
     const of = async (sampled: number): Promise<number[]> => {
