@@ -14,6 +14,7 @@ import { figureText, printable, table } from './text.ts';
 const { score: _, ...RUN_OPTIONS } = SCORE_OPTIONS;
 /** Figures settle after some thousand tokens. */
 const DEFAULT_SEQUENCES = '32';
+const SHOWN_PER_LAYER = 3;
 
 export const activations: Command = {
   name: 'activations',
@@ -92,8 +93,10 @@ function listed(title: string, head: readonly string[], rows: readonly string[][
   return [rows.length === 0 ? `no ${title}\n` : `${title}:\n${table(head, rows)}`];
 }
 
+/** The largest of every layer: they repeat from one to the next, in all their places. JSON has all. */
 function massive({ massive }: Activations): string[][] {
-  return massive.map(({ layer, position, channel, token, value, ratio }) => [
+  const shown = massive.filter(({ layer }, at) => massive[at - SHOWN_PER_LAYER]?.layer !== layer);
+  return shown.map(({ layer, position, channel, token, value, ratio }) => [
     ...[layer, position, channel].map(String),
     JSON.stringify(printable(token)),
     figureText(value),

@@ -10,9 +10,13 @@ import { calibrate, exportImatrix, importImatrix, runCost } from '../../../core/
 import { measureActivations, prepareRun } from '../../../core/engine/calibratingRun.ts';
 import { chooseImportance, importanceInUse, shownCalibration } from '../../../core/engine/calibratingState.ts';
 import { activations, mapOfActivations, tokenMap } from '../../../core/engine/calibratingViews.ts';
+import { exportModel } from '../../../core/engine/exporting.ts';
+import { solveFor } from '../../../core/engine/planning.ts';
+import { scanModelSensitivity } from '../../../core/engine/sensitivityCall.ts';
 import { type OpenModel, Session } from '../../../core/engine/session.ts';
 import { runExport } from '../../../core/export/runExport.ts';
 import type { RunSettings } from '../../../core/protocol/calibration.ts';
+import { zPlanRequest } from '../../../core/protocol/plan.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
 import { planFor } from '../export/plans.ts';
 import { SAMPLE } from './captured.ts';
@@ -223,6 +227,27 @@ describe('importance', () => {
     });
     chooseImportance(model, null);
     expect(await importanceInUse(model)).toBeUndefined();
+  });
+
+  test('plans are made anew with it, to the exact size of the file that names it', async () => {
+    useCache('plans');
+    await using quick = new Session(() => {}, { threads: 2, sensitivityElements: 16_384 });
+    const model = await quick.open(SAMPLE, signal);
+    const request = { targetBytes: 3_200_000, choices: ['Q2_K', 'Q4_K', 'Q6_K'], locks: [], pins: [], minimums: [] };
+    const plan = async () => {
+      await scanModelSensitivity(quick, model, signal, undefined, await importanceInUse(model));
+      const { solveMs: _, ...solution } = await solveFor(model, zPlanRequest.parse(request));
+      return solution;
+    };
+    const before = await plan();
+    await calibrate(quick, model, settingsOf(), signal);
+    const after = await plan();
+    expect(after.damage).not.toBe(before.damage);
+    const output = join(folder, 'planned.gguf');
+    const planned = { ...planFor(model.checkpoint, () => 'Q4_K'), solution: after };
+    const wish = { plan: planned, format: 'gguf', output, overwrite: false } as const;
+    const written = await exportModel(quick, model, { ...wish, importance: await importanceInUse(model) }, signal);
+    expect(written.bytes).toBe(after.bytes);
   });
 
   test('of a file that changed since is shown as stale and used by nobody', async () => {
