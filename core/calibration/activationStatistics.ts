@@ -31,8 +31,8 @@ export interface LayerStatistics {
 }
 
 /**
- * Raw values are taken out of the graph and summed here in float64: exact, right for any number of rows, and no slower
- * than float32 reductions inside the graph (docs/adr/0010).
+ * Raw values are taken out of the graph and summed here in float64: exact, right for any number of rows, and about as fast
+ * as float32 reductions inside the graph (docs/adr/0010).
  */
 export class ActivationStatistics implements Observer {
   readonly #name: string;
