@@ -27,9 +27,14 @@ export interface Session {
 export async function loadOnnxRuntime(): Promise<typeof Ort> {
   const ort = await import('onnxruntime-node').catch((error: unknown) => {
     const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-    throw new QuantscopeError('RUNTIME_MISSING', `onnxruntime cannot be loaded on this machine: ${reason}`, {
-      cause: error,
-    });
+    const missing = /Cannot find (package|module)/.test(reason);
+    throw new QuantscopeError(
+      'RUNTIME_MISSING',
+      missing
+        ? `running models needs onnxruntime, which this build of Quantscope lacks: install the one for ${process.platform}-${process.arch}`
+        : `onnxruntime cannot be loaded on this machine: ${reason}`,
+      { cause: error },
+    );
   });
   // Its own log goes to stderr past us; failures are thrown, too.
   ort.env.logLevel = 'fatal';
