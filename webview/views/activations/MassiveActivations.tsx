@@ -58,6 +58,8 @@ export function MassiveActivations(props: { rows: Activations['massive'] }): Rea
 export function Sinks(props: { rows: Activations['sinks'] }): ReactNode {
   const rows = [...props.rows].sort((a, b) => b.share - a.share);
   const [all, setAll] = useState(false);
+  // Means over several sequences have no token of their own.
+  const named = rows.some(({ token }) => token !== '');
   if (rows.length === 0) return null;
   return (
     <section aria-label="Attention sinks" data-testid="sinks">
@@ -68,9 +70,9 @@ export function Sinks(props: { rows: Activations['sinks'] }): ReactNode {
         <thead>
           <tr>
             <th scope="col">layer</th>
-            <th scope="col">token</th>
+            {named ? <th scope="col">token</th> : null}
             <th scope="col">position</th>
-            <th scope="col" title="mean over queries and heads">
+            <th scope="col" title="mean over queries, heads and sequences">
               attention received
             </th>
           </tr>
@@ -79,9 +81,11 @@ export function Sinks(props: { rows: Activations['sinks'] }): ReactNode {
           {(all ? rows : rows.slice(0, SHOWN)).map((row) => (
             <tr key={`${row.layer}:${row.position}`}>
               <th scope="row">{row.layer}</th>
-              <td>
-                <code>{shownToken(row.token)}</code>
-              </td>
+              {named ? (
+                <td>
+                  <code>{shownToken(row.token)}</code>
+                </td>
+              ) : null}
               <td>{grouped(row.position)}</td>
               <td>{percent(row.share)}</td>
             </tr>
