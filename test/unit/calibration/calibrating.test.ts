@@ -21,6 +21,9 @@ import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
 import { planFor } from '../export/plans.ts';
 import { SAMPLE } from './captured.ts';
 
+/** Two runs of some 9,000 tokens on a machine that has other things to do. */
+const BUSY_MS = 120_000;
+
 const folder = temporaryFolder();
 const session = new Session(() => {}, { threads: 2 });
 afterAll(() => session[Symbol.asyncDispose]());
@@ -97,8 +100,10 @@ describe('cost', () => {
 });
 
 describe('running', () => {
-  test('a run that is cancelled goes on where it was saved, to the same numbers bit for bit', async () => {
-    const settings = settingsOf({ context: 128, sequences: 100 }); // two groups
+  test('a run that is cancelled goes on where it was saved, to the same numbers bit for bit', {
+    timeout: BUSY_MS,
+  }, async () => {
+    const settings = settingsOf({ context: 128, sequences: 70 }); // two groups
     const checkpoint = await openCheckpoint(SAMPLE);
     const measured = async (cache: string, stopAt: number) => {
       useCache(cache);
@@ -114,7 +119,7 @@ describe('running', () => {
       return { steps, statistics };
     };
     const whole = await measured('whole', Number.POSITIVE_INFINITY);
-    expect(whole.statistics.sequences).toBe(100);
+    expect(whole.statistics.sequences).toBe(70);
     const inSecondGroup = whole.steps - 5;
     await expect(measured('stopped', inSecondGroup)).rejects.toMatchObject({ code: 'CANCELLED' });
     const rest = await measured('stopped', Number.POSITIVE_INFINITY);
