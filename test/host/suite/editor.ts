@@ -30,6 +30,17 @@ export function editorTests(): void {
       assert.equal(tab.uri.fsPath, file('sample-llama', 'model.safetensors').fsPath);
     });
 
+    it('opens the model that is to be calibrated, once', async () => {
+      const model = file('sample-llama', 'model.safetensors');
+      await vscode.commands.executeCommand('quantscope.calibrate', model);
+      await until('a custom tab', () => customTabs()[0]);
+      await vscode.commands.executeCommand('quantscope.calibrate', model);
+      assert.deepEqual(
+        customTabs().map(({ uri }) => uri.fsPath),
+        [model.fsPath],
+      );
+    });
+
     it('shows one model in several editors', async () => {
       const model = file('sample-llama', 'model.safetensors');
       await vscode.commands.executeCommand('vscode.openWith', model, EDITOR_TYPE);
