@@ -11,6 +11,7 @@ import { refuseImatrix } from '../checkpoint/imatrixDetails.ts';
 import { batchesOf, batchSequences, runBlocks } from '../forward/blocks.ts';
 import { Decoder, type RunProgress } from '../forward/decoder.ts';
 import { embedTokens } from '../forward/embed.ts';
+import { checkUnchanged } from '../io/fileIdentity.ts';
 import type { Pool } from '../kernels/pool.ts';
 import type { RunSettings } from '../protocol/calibration.ts';
 import { openTokenizer, type TextTokenizer } from '../tokenizer/textTokenizer.ts';
@@ -67,7 +68,8 @@ export function groupSequences(context: number): number {
 /**
  * Measures what is missing. After every group of sequences the statistics are saved; a run that was stopped, however,
  * goes on behind the last one saved and ends with the same numbers, bit for bit.
- * @throws NON_FINITE naming layer and tap, MEMORY_LIMIT, CANCELLED, FILE_TRUNCATED, TENSOR_NOT_FOUND, SHAPE_INVALID
+ * @throws NON_FINITE naming layer and tap, MEMORY_LIMIT, CANCELLED, FILE_CHANGED, FILE_TRUNCATED, TENSOR_NOT_FOUND,
+ * SHAPE_INVALID
  */
 export async function measureActivations(
   { decoder, set, id, settings: { context } }: CalibrationRun,
@@ -75,14 +77,16 @@ export async function measureActivations(
   { signal, onProgress }: RunProgress = {},
 ): Promise<ActivationStatistics> {
   const { parts, network } = decoder;
-  const { name } = parts.weights.checkpoint;
+  const { name, files } = parts.weights.checkpoint;
   const kept = await store.statistics(id, name);
   const statistics = kept ?? new ActivationStatistics(name);
   const total = set.sequences.length;
   const size = groupSequences(context);
   const stepsOf = (sequences: number): number =>
     network.layers * batchesOf({ values: new Float32Array(), sequences, tokens: context });
-  let done = stepsOf(statistics.sequences);
+  // What was done before took no time now: counted in, it would make the rest look short.
+  const steps = stepsOf(total) - stepsOf(statistics.sequences);
+  let done = 0;
   while (statistics.sequences < total) {
     const group = set.sequences.slice(statistics.sequences, statistics.sequences + size);
     const before = statistics.sequences;
@@ -94,11 +98,13 @@ export async function measureActivations(
       onBatch: (layer) =>
         onProgress?.(
           ++done,
-          stepsOf(total),
+          steps,
           `layer ${layer + 1} of ${network.layers}, sequences ${before + 1} to ${before + group.length} of ${total}`,
         ),
     });
     statistics.advance(group.length);
+    // Weights read while a file changed are of neither version.
+    await checkUnchanged(files);
     await store.saveStatistics(id, statistics);
   }
   return statistics;

@@ -128,6 +128,17 @@ describe('running', () => {
     expect(bytes(rest).equals(bytes(whole))).toBe(true);
   });
 
+  test('weights that change while they are read leave nothing behind', async () => {
+    useCache('changed');
+    const path = copyOf('written-over');
+    const model = await open(path);
+    const run = await prepareRun(model.checkpoint, session.pool, settingsOf());
+    const store = await CalibrationStore.open();
+    const onProgress = (): void => utimesSync(join(path, 'model.safetensors'), new Date(), new Date(1e12));
+    await expect(measureActivations(run, store, { onProgress })).rejects.toMatchObject({ code: 'FILE_CHANGED' });
+    expect(await store.statistics(run.id, 'sample')).toBeNull();
+  });
+
   test('the same run has the same id and is not run again; another text has another', async () => {
     useCache('again');
     const model = await open(SAMPLE);
