@@ -19,6 +19,16 @@ export function restricted(workbench: WorkbenchPage): Check[] {
       },
     },
     {
+      name: 'running it asks for trust',
+      async run() {
+        const view = await workbench.view();
+        await view.getByTestId('open-calibration').click();
+        const refused = view.getByTestId('failure').filter({ hasText: 'trust the workspace' });
+        await refused.waitFor({ timeout: 30_000 });
+        assert.notEqual(await view.getByTestId('calibrate-run').getAttribute('disabled'), null);
+      },
+    },
+    {
       name: 'exporting is not offered in the palette',
       async run() {
         const offered = await workbench.commandsMatching('Quantscope:');
