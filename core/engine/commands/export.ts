@@ -17,7 +17,7 @@ export const exportCommand: Command = {
   name: 'export',
   summary: 'write the quantized model a plan describes',
   positionals: ['FILE|DIR|INDEX.json'],
-  usage: ` --plan NAME.quantplan.json --format ${Object.keys(EXPORTERS).join('|')} -o OUT [--imatrix FILE] [--overwrite]`,
+  usage: ` --plan NAME.quantplan.json --format ${Object.keys(EXPORTERS).join('|')} -o OUT [--imatrix FILE|none] [--overwrite]`,
   options: {
     plan: { type: 'string' },
     format: { type: 'string' },

@@ -29,7 +29,7 @@ export const plan: Command = {
   summary: 'choose a type for every tensor under a size budget',
   positionals: ['FILE|DIR|INDEX.json'],
   usage:
-    ' (--target-bpw X | --target-bytes N) [--choices TYPE,…] [--lock REGEX=TYPE]… [--min ROLE=TYPE]… [--agree KIND,…] [--exact] [--imatrix FILE] [--measure TEXT | --score ID (--text FILE | --sample)] [--context N] [--sequences N] [--seed N] [--check [--held-out TEXT]] -o NAME.quantplan.json',
+    ' (--target-bpw X | --target-bytes N) [--choices TYPE,…] [--lock REGEX=TYPE]… [--min ROLE=TYPE]… [--agree KIND,…] [--exact] [--imatrix FILE|none] [--measure TEXT | --score ID (--text FILE | --sample)] [--context N] [--sequences N] [--seed N] [--check [--held-out TEXT]] -o NAME.quantplan.json',
   options: {
     'target-bpw': { type: 'string' },
     'target-bytes': { type: 'string' },
