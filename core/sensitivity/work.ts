@@ -35,6 +35,8 @@ export function secondsFor(work: Work, prices: Prices): number {
 const TRIAL_TOKENS = 1024;
 /** Timed repetitions; the middle one counts, as busy as the machine will be. */
 const TRIALS = 3;
+/** Batches through the block after the first, which also pays for loading it. */
+const BATCHES = 5;
 
 /**
  * Times one block and one comparison of predictions of this model on this machine.
@@ -50,20 +52,20 @@ export async function pricesOf(run: TextRun, signal: AbortSignal | undefined): P
   const state = (): Hidden => unevenState(trial, tokens, network.width);
   const [a, b] = [state(), state()];
 
-  const blocks = (states: readonly Hidden[]) => runBlocks(parts, states, { layers: [0, 1], signal });
-  const heads = (states: readonly Hidden[]) => {
-    const changed = states.map((hidden) => ({ hidden }));
-    return comparePredictions(parts, [{ hidden: a }, ...changed], signal);
-  };
-  await blocks([state()]); // the first of everything is slow
-  await heads([b]);
-  const [blockOnce, block] = await onceAndEach((count) => blocks(Array.from({ length: count }, state)));
+  const ends = [performance.now()];
+  const onBatch = (): void => void ends.push(performance.now());
+  const states = Array.from({ length: 1 + BATCHES }, state);
+  await runBlocks(parts, states, { layers: [0, 1], signal, onBatch });
+  const [first = 0, ...later] = ends.slice(1).map((end, at) => (end - (ends[at] ?? end)) / 1000);
+  const block = median(later);
+  const heads = () => comparePredictions(parts, [{ hidden: a }, ...[b, b, b].map((hidden) => ({ hidden }))], signal);
+  await heads(); // the first of everything is slow
   // Here, too, a few states share the loading of the weights.
-  const head = (await timed(() => heads(Array.from({ length: TRIALS }, () => b)))) / (1 + TRIALS);
+  const head = (await timed(heads)) / 4;
   const comparing = await timed(async () => compareStates(a, b));
   return {
     quantized: await quantizingPrice(run, signal),
-    loaded: blockOnce / elements,
+    loaded: Math.max(0, first - block) / elements,
     multiplied: ((block + comparing) * share) / elements,
     compared: head * share,
   };
@@ -82,14 +84,6 @@ export async function quantizingPrice(source: RoundTripSource, signal: AbortSign
 /** A tensor that is quantized in a second, if there is one. */
 const MAX_TRIAL_ELEMENTS = 1 << 24;
 
-/** What a run costs before its first state, and what each state adds. */
-async function onceAndEach(run: (states: number) => Promise<unknown>): Promise<[once: number, each: number]> {
-  const one = await timed(() => run(1));
-  const more = await timed(() => run(1 + TRIALS));
-  const each = Math.max(0, more - one) / TRIALS;
-  return [Math.max(0, one - each), each];
-}
-
 /** Something a block can take without its norms dividing by zero. */
 function unevenState(sequences: number, tokens: number, width: number): Hidden {
   const values = new Float32Array(sequences * tokens * width).map((_, i) => Math.sin(i * 0.37));
@@ -104,5 +98,10 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
     await work();
     spans.push(performance.now() - began);
   }
-  return (spans.toSorted((a, b) => a - b)[TRIALS >> 1] ?? 0) / 1000;
+  return median(spans) / 1000;
+}
+
+/** The upper one of an even number. */
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }
