@@ -15,7 +15,8 @@ export const sensitivity: Command = {
   name: 'sensitivity',
   summary: 'damage of every GGUF type for every quantizable tensor, or a score measured on the running model',
   positionals: ['FILE|DIR|INDEX.json'],
-  usage: ' [--exact] [--imatrix FILE|none] [--score ID (--text FILE | --sample) [--context N] [--sequences N] [--seed N]]',
+  usage:
+    ' [--exact] [--imatrix FILE|none] [--score ID (--text FILE | --sample) [--context N] [--sequences N] [--seed N]]',
   options: { exact: { type: 'boolean' }, imatrix: { type: 'string' }, ...SCORE_OPTIONS },
   async run(input) {
     const { session, positionals, values, signal } = input;
