@@ -87,7 +87,9 @@ describe('over rpc', () => {
   it('says why a model cannot run, and measures what needs no running', async () => {
     const path = join(folder, 'model.safetensors');
     const values = Float32Array.from({ length: 64 * 256 }, (_, i) => Math.sin(i));
-    writeSafetensors(path, [{ name: 'model.layers.0.mlp.up_proj.weight', dtype: 'F32', shape: [64, 256], data: values }]);
+    writeSafetensors(path, [
+      { name: 'model.layers.0.mlp.up_proj.weight', dtype: 'F32', shape: [64, 256], data: values },
+    ]);
     await using engine = startEngine();
     const model = await open(engine, path);
     const methods = await methodsOf(engine, model);
