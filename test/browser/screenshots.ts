@@ -14,6 +14,7 @@ export const SCREENSHOT_FOLDER = forReadme
 /** The ones the README shows; pictures weigh much in a repository. */
 const FOR_README = new Set([
   ...['outliers', 'heatmap', 'allocation', 'export', 'lens-overview', 'lens-kurtosis', 'lens-sensitivity'],
+  ...['lens-activations', 'sensitivity-measured', 'allocation-measured', 'lens-compare'],
   ...['theme-light-1600', 'theme-high-contrast-1600', 'theme-dark-800'],
 ]);
 

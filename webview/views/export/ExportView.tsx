@@ -4,6 +4,7 @@ import { type ReactNode, useEffect, useState } from 'react';
 import { useModel, useSession, useView } from '../../app/context.ts';
 import { failureOf } from '../../app/hostFailure.ts';
 import { useSavePlan } from '../../app/useSavePlan.ts';
+import { useWeighted } from '../../app/useWeighted.ts';
 import { bitsPerWeight, bytes } from '../../charts/numberFormat.ts';
 import { visibleText } from '../../charts/visibleText.ts';
 import { CheckIcon, CrossIcon } from '../../ui/icons.tsx';
@@ -31,6 +32,7 @@ export function ExportView(): ReactNode {
   const overwrite = output !== '' && replaced === output;
   const [pickFailure, setPickFailure] = useState('');
   const save = useSavePlan();
+  const weighted = useWeighted();
 
   // Checks follow the plan and the destination; the solver may move both many times a second.
   useEffect(() => {
@@ -101,6 +103,11 @@ export function ExportView(): ReactNode {
           smaller.
         </p>
       ) : null}
+      <p className="hint" data-testid="export-weighted">
+        {weighted === null
+          ? 'All columns count alike: the model was not calibrated.'
+          : `Columns are weighed by the calibration on ${visibleText(weighted)}.`}
+      </p>
       {blocked === null ? null : (
         <p className="notice warning inline" role="alert">
           {visibleText(blocked)}
