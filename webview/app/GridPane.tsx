@@ -288,7 +288,8 @@ function GridFoot(props: { figures: LensFigures; hovered: readonly number[] | nu
       <div className="grid-hover" data-testid="grid-readout">
         {table === null || tensor === null || tensor === undefined ? (
           <span className="hint">
-            Point at a cell for its name, click it for its {importance ? 'columns' : 'weights'}.
+            Point at a cell for its name, click it for its{' '}
+            {importance ? 'columns' : metric.source === 'activations' ? 'input' : 'weights'}.
           </span>
         ) : (
           <>

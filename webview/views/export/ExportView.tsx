@@ -103,7 +103,7 @@ export function ExportView(): ReactNode {
           smaller.
         </p>
       ) : null}
-      <p className="hint" data-testid="export-weighted">
+      <p className="hint spaced" data-testid="export-weighted">
         {weighted === null
           ? 'All columns count alike: the model was not calibrated.'
           : `Columns are weighed by the calibration on ${visibleText(weighted)}.`}
