@@ -7,7 +7,7 @@ import type { HostClient } from './hostClient.ts';
 import { failureOf, isCancelled } from './hostFailure.ts';
 import { addMeasures, calibrationKey } from './keptPlans.ts';
 import { latestOnly } from './latestOnly.ts';
-import { addScores } from './scoreColumns.ts';
+import { addScores, scoreColumns } from './scoreColumns.ts';
 import type { SessionState } from './sessionState.ts';
 import type { Store } from './store.ts';
 import type { TaskRunner } from './taskRunner.ts';
@@ -113,10 +113,15 @@ export function createModelRuns(options: ModelRunsOptions): ModelRuns {
     const model = modelId();
     if (model === null) return;
     const settings = view.get().calibrateOn;
+    // What is there may be of another text; what is known of this one arrives first.
+    state.get().scores.delete(id);
+    moved();
     const finished = await tasks.run('score', 'preparing', async (signal) => {
       const { cached, seconds, provenance } = await client.call('score', { model, score: id, settings }, signal);
-      const columns = state.get().scores.get(id);
-      if (columns !== undefined) columns.provenance = provenance;
+      const { scores, table } = state.get();
+      const columns = scores.get(id) ?? scoreColumns(table?.names.length ?? 0);
+      columns.provenance = provenance;
+      scores.set(id, columns);
       moved();
       return { cached, seconds, provenance };
     });

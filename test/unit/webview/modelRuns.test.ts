@@ -166,7 +166,10 @@ describe('runs of the model', () => {
       },
       { planScore: 'fisher' },
     );
+    addScores(state.get().scores, 5, 'fisher', [{ tensor: 0, value: 7, error: 0 }]);
     await runs.score('fisher');
+    // A row of an earlier text does not stand among those of this one.
+    expect(state.get().scores.get('fisher')?.values[0]).toBeNaN();
     const columns = state.get().scores.get('fisher');
     expect(columns?.values[2]).toBe(0.5);
     expect(columns?.values[3]).toBeNaN();

@@ -11,6 +11,7 @@ import { CheckIcon, CrossIcon } from '../../ui/icons.tsx';
 import { Empty, Failed, TaskBar } from '../../ui/states.tsx';
 import { Button, Checkbox, Dropdown, TextField } from '../../ui/toolkit.tsx';
 import { ExportOutcome } from './ExportOutcome.tsx';
+import { JobButtons } from './JobButtons.tsx';
 
 const FORMATS = [
   { value: 'gguf', label: 'GGUF (llama.cpp)' },
@@ -148,6 +149,10 @@ export function ExportView(): ReactNode {
         >
           Quantize and verify
         </Button>
+        <JobButtons
+          disabled={blocked !== null}
+          suggestedName={suggested(summary.name, solution.bitsPerWeight, format)}
+        />
         <Button testId="export-save-plan" disabled={running} onClick={save.run}>
           Save plan…
         </Button>

@@ -38,7 +38,7 @@ export function ScoreView(props: { id: ScoreId }): ReactNode {
   const running = task.status === 'running';
   const complete = method !== null && method.of > 0 && method.known === method.of;
   // What lies on disk is read without being asked; what must be measured waits for the button.
-  const readable = complete && provenance === null && task.status === 'idle';
+  const readable = complete && provenance === null && (task.status === 'idle' || task.status === 'done');
   useEffect(() => {
     if (readable) void session.runs.score(id);
   }, [session, readable, id]);
@@ -70,7 +70,7 @@ export function ScoreView(props: { id: ScoreId }): ReactNode {
             disabled={method === null || method.blocker !== null}
             onClick={() => void session.runs.score(id)}
           >
-            {filled > 0 || (method?.known ?? 0) > 0 ? 'Continue' : 'Measure'}
+            {(method?.known ?? 0) > 0 ? 'Continue' : 'Measure'}
           </Button>
           <span className="hint number" data-testid="score-cost">
             {method === null
