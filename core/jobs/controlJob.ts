@@ -10,7 +10,7 @@ import { type JobView, readLaunch } from './jobStatus.ts';
 import { openJournal } from './journal.ts';
 import type { RunnerCommand } from './launchers/launcher.ts';
 import { LAUNCHER } from './launchers/registry.ts';
-import { claimJob } from './runnerFiles.ts';
+import { claimJob, findRunners } from './runnerFiles.ts';
 import { requestStop, withdrawStop } from './stopRequests.ts';
 
 /** A runner answers within a second; one on another machine when its file system shows it the request. */
@@ -21,7 +21,7 @@ const LOOK_MS = 100;
 export async function launchJob(view: JobView, command: RunnerCommand): Promise<void> {
   const { paths } = view;
   const { launcher } = await view.job();
-  const { attempts } = await view.status();
+  const { attempts } = await findRunners(paths, new BeatWatch({ wait: false }));
   await withdrawStop(paths);
   const at = new Date().toISOString();
   const handle = await LAUNCHER[launcher].launch(paths, command);
@@ -54,7 +54,7 @@ export async function cancelJob(view: JobView): Promise<JobStatus> {
     throw new QuantscopeError('JOB_STATE', `${basename(view.paths.folder)}: the job is ${status.state} already`);
   await requestStop(view.paths, 'cancel');
   const launch = await readLaunch(view.paths);
-  if (status.state === 'queued' && launch !== null) await LAUNCHER[launch.launcher].withdraw(launch);
+  if (launch !== null) await LAUNCHER[launch.launcher].withdraw(launch);
   const began = performance.now();
   for (;;) {
     const now = await view.status();

@@ -10,6 +10,7 @@ import { EXPORTERS } from '../export/registry.ts';
 import { unitsOf } from '../export/units.ts';
 import { pathExists } from '../io/folder.ts';
 import { JOB_VERSION, type Job, type JobWish, type Versions } from '../protocol/jobs.ts';
+import { zSlurmSettings } from '../protocol/slurm.ts';
 import { resolveDevice } from './device.ts';
 import { type JobPaths, writeJobFolder } from './jobFolder.ts';
 import type { JobInputs } from './jobInputs.ts';
@@ -75,6 +76,7 @@ export async function createJob(
     device: wish.device,
     threads: wish.threads,
     launcher: wish.launcher,
+    ...(wish.launcher === 'slurm' ? { slurm: wish.slurm ?? zSlurmSettings.parse({}) } : {}),
     command: { program, args: [...args] },
     versions,
     expected: { bytes: draft.totalBytes, units: unitsOf(draft).length },
@@ -105,8 +107,8 @@ async function deviceCheck(wish: string): Promise<ExportCheck> {
   }
 }
 
-async function launcherCheck({ launcher }: NewJob): Promise<ExportCheck> {
-  const { code, ...check } = await LAUNCHER[launcher].check();
+async function launcherCheck({ launcher, slurm }: NewJob): Promise<ExportCheck> {
+  const { code, ...check } = await LAUNCHER[launcher].check(slurm);
   return { ...check, code: code ?? 'LAUNCH_FAILED' };
 }
 

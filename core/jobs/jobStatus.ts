@@ -9,7 +9,7 @@ import { BeatWatch, readHeartbeat } from './heartbeat.ts';
 import { type JobPaths, jobPaths, readJob } from './jobFolder.ts';
 import { JournalReader } from './journalReader.ts';
 import { JournalSummary } from './journalSummary.ts';
-import type { LaunchState } from './launchers/launcher.ts';
+import type { LaunchLook, LaunchState } from './launchers/launcher.ts';
 import { LAUNCHER } from './launchers/registry.ts';
 import { beatPath, findRunners, type Runner, type Runners } from './runnerFiles.ts';
 import { shardsOf } from './shards.ts';
@@ -17,6 +17,7 @@ import { shardsOf } from './shards.ts';
 /** What a launcher started: whether it waits or runs, and whether that has become an attempt already. */
 export interface Launched {
   readonly state: LaunchState;
+  /** The job's own runner, not a shard's. */
   readonly begun: boolean;
 }
 
@@ -36,7 +37,8 @@ export function deriveState(
   if (live !== null) return told !== null && started?.attempt === live.attempt ? told : 'running';
   if (launched?.state === 'waiting' || (launched?.state === 'running' && !launched.begun)) return 'queued';
   if (told !== null && (ended || started?.attempt === attempts)) return told;
-  if (outcome?.type === 'written' && launched?.state === 'running') return 'queued';
+  // Whoever cannot be asked may still have it.
+  if (launched?.state === 'unknown') return 'queued';
   return attempts === 0 && launched === null ? 'queued' : 'lost';
 }
 
@@ -75,15 +77,20 @@ export class JobView {
     const own = await this.#own.look();
     const looks = [own, ...shards];
     const attempts = looks.reduce((sum, { runners }) => sum + runners.attempts, 0);
-    const { paths, runners, summary } = decidingOf(own, shards);
+    const launch = await readLaunch(this.paths);
+    const begun = launch === null || own.runners.attempts > launch.after;
+    const { paths, runners, summary } = decidingOf(own, shards, begun);
     const { live } = runners;
-    const launched = live === null ? await lookAtLaunch(this.paths, attempts) : null;
+    // While the job's own runner lives, there is nothing a launcher could add.
+    const asked = launch === null || own.runners.live !== null ? null : await lookAtLaunch(launch);
+    const launched = asked === null || live !== null ? null : { state: asked.state, begun };
     const state = deriveState(summary, runners, launched);
     const { outcome } = summary;
     return {
       ...described(this.paths, job, looks),
       state,
       attempts,
+      queue: asked === null || state === 'succeeded' ? null : asked.message,
       device: summary.prepared?.device ?? null,
       runner: live === null ? null : { pid: live.process.pid, host: live.process.host },
       progress: live === null ? null : await progressOf(paths, live),
@@ -105,11 +112,15 @@ interface Look {
   readonly summary: JournalSummary;
 }
 
-/** Of several journals the one that says how the job is doing: a live one, the job's own, a shard that is not written. */
-function decidingOf(own: Look, shards: readonly Look[]): Look {
+/**
+ * Of several journals the one that says how the job is doing: a live one, the job's own, a shard that is not written.
+ *
+ * @param begun whether the job's own journal says anything of what was launched last
+ */
+function decidingOf(own: Look, shards: readonly Look[], begun: boolean): Look {
   if (own.runners.live !== null) return own;
   const live = shards.find(({ runners }) => runners.live !== null);
-  if (live !== undefined || own.runners.attempts > 0) return live ?? own;
+  if (live !== undefined || (begun && own.runners.attempts > 0)) return live ?? own;
   return shards.find(({ summary }) => summary.outcome?.type !== 'written') ?? shards[0] ?? own;
 }
 
@@ -143,10 +154,8 @@ async function progressOf(paths: JobPaths, { attempt }: Runner): Promise<JobStat
   return progress;
 }
 
-async function lookAtLaunch(paths: JobPaths, attempts: number): Promise<Launched | null> {
-  const launch = await readLaunch(paths);
-  if (launch === null) return null;
-  return { state: await LAUNCHER[launch.launcher].look(launch), begun: attempts > launch.after };
+function lookAtLaunch(launch: Launch): Promise<LaunchLook> {
+  return LAUNCHER[launch.launcher].look(launch);
 }
 
 export async function readLaunch({ launch: path, folder }: JobPaths): Promise<Launch | null> {
@@ -160,7 +169,10 @@ export async function readLaunch({ launch: path, folder }: JobPaths): Promise<La
   }
 }
 
-type Described = Omit<JobStatus, 'state' | 'attempts' | 'device' | 'runner' | 'progress' | 'failure' | 'result'>;
+type Described = Omit<
+  JobStatus,
+  'state' | 'attempts' | 'queue' | 'device' | 'runner' | 'progress' | 'failure' | 'result'
+>;
 
 function described(paths: JobPaths, job: Job, looks: readonly Look[]): Described {
   const { id, name, format, createdAt, launcher, expected } = job;

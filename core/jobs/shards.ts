@@ -6,6 +6,7 @@ import { QuantscopeError } from '../base/errors.ts';
 import type { ExportUnit } from '../export/units.ts';
 import { listSubfolders, pathExists } from '../io/folder.ts';
 import type { JobPaths } from './jobFolder.ts';
+import { summaryOf } from './journalSummary.ts';
 
 export interface Shard {
   /** From 1. */
@@ -26,6 +27,16 @@ export async function shardsOf(paths: JobPaths): Promise<JobPaths[]> {
   if (!(await pathExists(paths.shards))) return [];
   const names = (await listSubfolders(paths.shards)).filter((name) => SHARD_FOLDER.test(name));
   return names.map((name) => atFolder(paths, join(paths.shards, name)));
+}
+
+/** Numbers of those whose journal does not say that they are written. */
+export async function missingShards(paths: JobPaths, of: number): Promise<number[]> {
+  const missing: number[] = [];
+  for (let index = 1; index <= of; index++) {
+    const { outcome } = await summaryOf(shardPaths(paths, { index, of }).journal);
+    if (outcome?.type !== 'written') missing.push(index);
+  }
+  return missing;
 }
 
 function atFolder(paths: JobPaths, folder: string): JobPaths {

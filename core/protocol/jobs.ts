@@ -4,11 +4,12 @@ import * as z from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
 import { zExportFormat, zFailure, zFigure } from './objects.ts';
 import { zPlan } from './plan.ts';
+import { zSlurmSettings } from './slurm.ts';
 
 export const JOB_VERSION = 1;
 
 /** Every way to start a runner; one file each in core/jobs/launchers. */
-export const LAUNCHERS = ['local'] as const;
+export const LAUNCHERS = ['local', 'slurm'] as const;
 export const zLauncherName = z.enum(LAUNCHERS);
 
 /** `gpu` = the first, `gpu:1` = the second. */
@@ -55,6 +56,8 @@ export const zJob = z.object({
   /** Worker threads; null = one per processor. */
   threads: z.int().positive().max(1024).nullable(),
   launcher: zLauncherName,
+  /** When that is Slurm. */
+  slurm: zSlurmSettings.optional(),
   /** What the launcher runs; arguments as they are, no shell. */
   command: z.object({ program: z.string(), args: z.array(z.string()) }),
   versions: zVersions,
@@ -130,7 +133,7 @@ export const zJournalRecord = z.discriminatedUnion('type', [
 export const zLaunch = z.object({
   launcher: zLauncherName,
   at: z.string(),
-  /** Attempts there had been by then. */
+  /** Runners of the job itself there had been by then. */
   after: z.int().nonnegative(),
   handle: z.record(z.string(), z.union([z.string(), z.number()])),
 });
@@ -166,6 +169,8 @@ export const zJobStatus = z.object({
   /** Of the last record. */
   changedAt: z.string(),
   launcher: zLauncherName,
+  /** What a queue says of it, while it has any of it. */
+  queue: z.string().nullable().optional(),
   device: zDevice.nullable(),
   /** Runners so far; 0 = none yet. */
   attempts: z.int(),
@@ -203,6 +208,8 @@ export const zJobWish = z.object({
   device: zDeviceWish,
   threads: z.int().positive().max(1024).nullable(),
   launcher: zLauncherName,
+  /** When that is Slurm. */
+  slurm: zSlurmSettings.optional(),
 });
 
 export type Job = z.infer<typeof zJob>;

@@ -13,6 +13,7 @@ import { continueJob, JobWatch, jobLog, makeJob, runJobHere, runShardHere, start
 import { numberOption } from '../numberOption.ts';
 import type { Command, CommandInput, OptionTable, Outcome } from './command.ts';
 import { jobLines, recordLine, resultText, statusText } from './jobText.ts';
+import { readSlurmOptions, SLURM_OPTIONS, SLURM_USAGE } from './slurmOptions.ts';
 
 const WISH_OPTIONS = {
   plan: { type: 'string' },
@@ -21,7 +22,7 @@ const WISH_OPTIONS = {
   name: { type: 'string' },
   imatrix: { type: 'string' },
   device: { type: 'string' },
-  on: { type: 'string' },
+  launcher: { type: 'string' },
 } as const satisfies OptionTable;
 
 const WISH_USAGE = ` --plan NAME.quantplan.json --format ${Object.keys(EXPORTERS).join('|')} -o JOBFOLDER [--name FILE] [--imatrix FILE] [--device auto|cpu|gpu[:N]]`;
@@ -52,8 +53,8 @@ const submit: Command = {
   name: 'job submit',
   summary: 'make a job and hand it to a launcher; it runs on when this shell ends',
   positionals: ['FILE|DIR|INDEX.json'],
-  usage: `${WISH_USAGE} [--on ${LAUNCHERS.join('|')}]`,
-  options: WISH_OPTIONS,
+  usage: `${WISH_USAGE} [--launcher ${LAUNCHERS.join('|')}]${SLURM_USAGE}`,
+  options: { ...WISH_OPTIONS, ...SLURM_OPTIONS },
   async run(input) {
     const status = await startJob(input.session, await readWish(input), input.signal);
     return { ok: true, json: status, text: () => statusText(status) };
@@ -138,11 +139,12 @@ async function readWish({ session, positionals: [model = ''], values }: CommandI
     importance: typeof values.imatrix === 'string' ? resolve(values.imatrix) : null,
     device: values.device ?? 'auto',
     threads: numberOption(values.threads, '--threads') ?? session.options.threads ?? null,
-    launcher: values.on ?? 'local',
+    launcher: values.launcher ?? 'local',
+    slurm: values.launcher === 'slurm' ? await readSlurmOptions(values) : undefined,
   });
   if (parsed.success) return { ...parsed.data, plan };
   const [issue] = parsed.error.issues;
-  const flag = { output: 'name', importance: 'imatrix', launcher: 'on' }[String(issue?.path[0])] ?? issue?.path[0];
+  const flag = { output: 'name', importance: 'imatrix' }[String(issue?.path[0])] ?? issue?.path[0];
   throw new QuantscopeError('USAGE', `job: --${String(flag)}: ${issue?.message ?? 'invalid'}`);
 }
 

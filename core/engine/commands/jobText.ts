@@ -12,7 +12,7 @@ export function resultText(folder: string, { output, bytes, bitsPerWeight, secon
 }
 
 export function statusText(status: JobStatus): string {
-  const { state, units, bytes, progress, runner, failure, device } = status;
+  const { state, units, bytes, progress, runner, failure, device, queue } = status;
   const lines = [
     `job:      ${printable(status.folder)}`,
     `model:    ${printable(status.name)}`,
@@ -21,6 +21,7 @@ export function statusText(status: JobStatus): string {
   ];
   if (device !== null)
     lines.push(`device:   ${printable(device.name)}${device.note === null ? '' : `, ${printable(device.note)}`}`);
+  if (queue) lines.push(`queue:    ${printable(queue)}`);
   if (progress !== null) lines.push(`now:      ${progressText(progress)}`);
   if (failure !== null) lines.push(`failed:   ${failure.code}: ${printable(failure.message)}`);
   if (state === 'succeeded') lines.push(`output:   ${printable(status.output)}`);

@@ -2,6 +2,7 @@
 
 import type { Launch, LauncherName } from '../../protocol/jobs.ts';
 import type { Check } from '../../protocol/objects.ts';
+import type { SlurmSettings } from '../../protocol/slurm.ts';
 import type { JobPaths } from '../jobFolder.ts';
 
 /** A program and its arguments as they are; never put through a shell. */
@@ -10,16 +11,22 @@ export interface RunnerCommand {
   readonly args: readonly string[];
 }
 
-/** What became of something launched: waiting for its turn, running, or nothing more to expect of it. */
-export type LaunchState = 'waiting' | 'running' | 'gone';
+/** What became of something launched: waiting for its turn, running, nothing more to expect of it, or nobody can tell. */
+export type LaunchState = 'waiting' | 'running' | 'gone' | 'unknown';
+
+export interface LaunchLook {
+  readonly state: LaunchState;
+  /** For people; null when there is nothing to add. */
+  readonly message: string | null;
+}
 
 export interface Launcher {
   readonly name: LauncherName;
   /** Whether it can start anything here: looked at before a job folder is made. */
-  check(): Promise<Check>;
+  check(slurm?: SlurmSettings): Promise<Check>;
   /** Hands the runner over and returns; the runner outlives this process. @throws LAUNCH_FAILED */
   launch(paths: JobPaths, command: RunnerCommand): Promise<Launch['handle']>;
-  look(launch: Launch): Promise<LaunchState>;
-  /** Takes back what has not begun; a runner that lives is asked to stop through its folder instead. */
+  look(launch: Launch): Promise<LaunchLook>;
+  /** Takes back what has not begun; a runner that lives is asked to stop through its folder instead. @throws LAUNCH_FAILED */
   withdraw(launch: Launch): Promise<void>;
 }

@@ -7,7 +7,7 @@ import { QuantscopeError } from '../../base/errors.ts';
 import { fileError } from '../../io/fileErrors.ts';
 import { identifyProcess, lookForProcess, type ProcessIdentity } from '../../io/processIdentity.ts';
 import type { Launch } from '../../protocol/jobs.ts';
-import type { Launcher, LaunchState } from './launcher.ts';
+import type { Launcher } from './launcher.ts';
 
 export const localLauncher: Launcher = {
   name: 'local',
@@ -44,10 +44,11 @@ export const localLauncher: Launcher = {
     }
   },
 
-  async look(launch): Promise<LaunchState> {
+  async look(launch) {
     const identity = identityOf(launch);
     // Another machine's process says so itself, by its heartbeat.
-    return identity !== null && (await lookForProcess(identity)) === 'alive' ? 'running' : 'gone';
+    const alive = identity !== null && (await lookForProcess(identity)) === 'alive';
+    return { state: alive ? 'running' : 'gone', message: null };
   },
 
   async withdraw() {

@@ -62,7 +62,7 @@ describe('job', () => {
     [['job', 'run', 'x', '--shard', '5/4'], '--shard'],
     [['job', 'status'], 'expected JOBFOLDER'],
     [['job', 'submit', 'm', '--plan', plan, '-o', 'x'], '--format'],
-    [['job', 'submit', 'm', ...wish, '-o', 'x', '--on', 'moon'], '--on'],
+    [['job', 'submit', 'm', ...wish, '-o', 'x', '--launcher', 'moon'], '--launcher'],
     [['job', 'submit', 'm', ...wish, '-o', 'x', '--device', 'tpu'], '--device'],
     [['job', 'submit', 'm', ...wish, '-o', 'x', '--threads', '1.5'], '--threads'],
     [['job', 'submit', 'm', '--plan', plan, '--format', 'gguf', '-o', 'x', '--name', '../a'], '--name'],

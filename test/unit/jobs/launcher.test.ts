@@ -36,13 +36,13 @@ describe('the local launcher', () => {
     const script = 'console.log(JSON.stringify(process.argv.slice(1))); setTimeout(() => {}, 300)';
     const handle = await localLauncher.launch(paths, node(script, '--', ...hostile));
     const launch = { launcher: 'local', at: '', after: 0, handle } as const;
-    expect(await localLauncher.look(launch)).toBe('running');
+    expect((await localLauncher.look(launch)).state).toBe('running');
     if (process.platform === 'linux') {
       const stat = readFileSync(`/proc/${handle.pid}/stat`, 'utf8').split(') ')[1]?.split(' ');
       expect(stat?.[3], 'session').toBe(String(handle.pid));
     }
-    await until(async () => (await localLauncher.look(launch)) === 'gone');
-    expect(await localLauncher.look(launch)).toBe('gone');
+    await until(async () => (await localLauncher.look(launch)).state === 'gone');
+    expect((await localLauncher.look(launch)).state).toBe('gone');
     expect(JSON.parse(readFileSync(paths.log, 'utf8'))).toEqual(hostile);
   });
 
