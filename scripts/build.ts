@@ -41,8 +41,8 @@ async function host(): Promise<void> {
     entryPoints: { engine: 'core/engine/main.ts', worker: 'core/engine/worker.ts' },
     outdir: 'dist',
     format: 'esm',
-    // A native module: loaded from node_modules when a model is first run.
-    external: ['onnxruntime-node'],
+    // Native modules: loaded from node_modules when a model is first run, or a GPU first asked for.
+    external: ['onnxruntime-node', 'webgpu'],
     // Bundled CommonJS dependencies still call require() for Node's own modules.
     banner: { js: "import{createRequire as __r}from'node:module';const require=__r(import.meta.url);" },
   });

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Platforms of VS Code for which onnxruntime-node has a build. */
+/** Platforms of VS Code for which the native modules have builds. */
 const TARGETS = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64', 'win32-arm64', 'universal'];
 /** Beside engine.js, where Node looks first. */
 const MODULES = 'dist/node_modules';
@@ -15,6 +15,7 @@ const MODULES = 'dist/node_modules';
 const NATIVE: Readonly<Record<string, (os: string, cpu: string) => readonly string[]>> = {
   'onnxruntime-node': (os, cpu) => ['package.json', 'dist', `bin/napi-v6/${os}/${cpu}`],
   'onnxruntime-common': () => ['package.json', 'dist/cjs'],
+  webgpu: (os, cpu) => ['package.json', 'index.js', `dist/${os}-${os === 'darwin' ? 'universal' : cpu}`],
 };
 
 function run(command: string, args: readonly string[]): void {

@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { installSoftwareAdapter } from './softwareAdapter.ts';
 
 interface Count {
   passed: number;
@@ -49,6 +50,8 @@ async function check(command: string, args: string[]): Promise<Count> {
 }
 
 async function unit(): Promise<Count> {
+  const missing = installSoftwareAdapter();
+  if (missing !== null) console.log(`tests of the GPU kernels are skipped: ${missing}`);
   const report = join(mkdtempSync(join(tmpdir(), 'quantscope-test-')), 'report.json');
   const { status } = await execute('vitest', [
     'run',

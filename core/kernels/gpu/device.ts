@@ -19,6 +19,8 @@ export interface GpuWish {
   readonly adapter?: string | undefined;
   /** Accepts adapters that compute on the processor: tests do, jobs do not. */
   readonly software: boolean;
+  /** Bytes of a tile, when they are to be fewer than the device takes. */
+  readonly tileBytes?: number | undefined;
 }
 
 /** What a kernel is run on. */
@@ -36,6 +38,8 @@ const MAX_TILE_BYTES = 128 * 1024 * 1024;
 
 export class Gpu implements AsyncDisposable {
   readonly facts: GpuFacts;
+  /** Bytes one buffer of a tile may have. */
+  readonly tileBytes: number;
   /** Held: the process crashes when what made a device is collected before it (dawn.node). */
   readonly instance: GPU;
   readonly #device: GPUDevice;
@@ -43,7 +47,7 @@ export class Gpu implements AsyncDisposable {
   #lost: string | null = null;
 
   /** @throws DEVICE_UNAVAILABLE saying what is missing */
-  static async open({ adapter: name, software }: GpuWish): Promise<Gpu> {
+  static async open({ adapter: name, software, tileBytes }: GpuWish): Promise<Gpu> {
     const webgpu = await import('webgpu').catch((error: unknown) => {
       const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
       throw new QuantscopeError('DEVICE_UNAVAILABLE', `WebGPU cannot be loaded on this machine: ${reason}`);
@@ -64,21 +68,17 @@ export class Gpu implements AsyncDisposable {
       );
     const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
     const device = await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } });
-    return new Gpu(instance, device, facts);
+    return new Gpu(instance, device, facts, tileBytes);
   }
 
-  private constructor(instance: GPU, device: GPUDevice, facts: GpuFacts) {
+  private constructor(instance: GPU, device: GPUDevice, facts: GpuFacts, tileBytes = MAX_TILE_BYTES) {
     this.instance = instance;
     this.#device = device;
     this.facts = facts;
+    this.tileBytes = Math.min(MAX_TILE_BYTES, tileBytes, facts.maxBufferBytes);
     void device.lost.then(({ message, reason }) => {
       if (reason !== 'destroyed') this.#lost = message || 'no reason given';
     });
-  }
-
-  /** Bytes one buffer of a tile may have. */
-  get tileBytes(): number {
-    return Math.min(MAX_TILE_BYTES, this.facts.maxBufferBytes);
   }
 
   /**
