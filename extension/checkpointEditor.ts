@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { ModelSummary, TensorTable } from '../core/protocol/objects.ts';
 import { announceExport, announceFailure } from './announce.ts';
+import { runAsJob } from './jobsRun.ts';
 import { watchedFiles } from './modelPath.ts';
 import { EDITOR_TYPE, OPTIONAL_EDITOR_TYPE } from './openModel.ts';
 import type { ModelEditor } from './openModels.ts';
@@ -28,7 +29,7 @@ export function registerCheckpointEditor(services: Services): vscode.Disposable 
 }
 
 function attach(uri: vscode.Uri, panel: vscode.WebviewPanel, services: Services): void {
-  const { engine, running, log, viewStates, models, exports } = services;
+  const { engine, running, log, viewStates, models, exports, jobs } = services;
   const subscriptions: vscode.Disposable[] = [];
   let summary: ModelSummary | undefined;
   let table: TensorTable | undefined;
@@ -65,6 +66,10 @@ function attach(uri: vscode.Uri, panel: vscode.WebviewPanel, services: Services)
         const agreed = (await vscode.window.showWarningMessage(question, { modal: true }, write)) === write;
         if (agreed) await viewStates.addOutput(uri.fsPath, path);
         return agreed;
+      },
+      async runJob({ plan, format, launcher, suggestedName: name }) {
+        const job = await runAsJob(services, jobs, { model: uri, plan, format, name }, { launcher });
+        return job?.folder ?? null;
       },
       bringToFront: () => panel.reveal(),
       ready() {

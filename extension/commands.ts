@@ -6,6 +6,7 @@ import { announceFailure } from './announce.ts';
 import { type ExportOptions, exportWithPlan } from './exportCommand.ts';
 import { revealFile } from './hostCalls.ts';
 import { inspect } from './inspectCommand.ts';
+import { registerJobCommands } from './jobsCommands.ts';
 import { DIALOG_EXTENSIONS, modelsAmong } from './modelPath.ts';
 import { openModel } from './openModel.ts';
 import { makePlan, openPlan, type PlanOptions } from './planCommand.ts';
@@ -86,6 +87,7 @@ export function registerCommands(services: Services): vscode.Disposable {
       const uri = uriOf(item);
       if (uri) await exports.remove(uri.fsPath);
     }),
+    registerJobCommands(services, uriOf, chooseModel),
   );
 }
 

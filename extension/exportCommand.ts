@@ -20,21 +20,27 @@ export interface ExportOptions {
   overwrite?: boolean;
 }
 
-type ChooseModel = (uri?: vscode.Uri) => Promise<vscode.Uri | undefined>;
+export type ChooseModel = (uri?: vscode.Uri) => Promise<vscode.Uri | undefined>;
+
+/** A model, a plan for it and a format. */
+export interface WantedExport {
+  readonly model: vscode.Uri;
+  readonly plan: Plan;
+  readonly format: ExportFormat;
+  /** What the plan is called. */
+  readonly name: string;
+}
 
 /**
  * @param uri a model, or a `*.quantplan.json`; undefined asks for both
- * @returns what was exported, or undefined when the user dismissed a question
+ * @returns undefined when the user dismissed a question
  */
-export async function exportWithPlan(
+export async function askForExport(
   services: Services,
   uri: vscode.Uri | undefined,
-  options: ExportOptions,
+  options: Pick<ExportOptions, 'plan' | 'format'>,
   chooseModel: ChooseModel,
-): Promise<ExportResult | undefined> {
-  if (!vscode.workspace.isTrusted) {
-    throw new Error(vscode.l10n.t('Exporting is off in a restricted workspace: trust the workspace to export.'));
-  }
+): Promise<WantedExport | undefined> {
   const given = uri?.path.endsWith(PLAN_SUFFIX) ? uri : undefined;
   const planFile = options.plan ?? given ?? (await choosePlan());
   if (planFile === undefined) return undefined;
@@ -46,8 +52,23 @@ export async function exportWithPlan(
       : await chooseModel(uri);
   if (model === undefined) return undefined;
   const format = options.format ?? (await pickFormat());
-  if (format === undefined) return undefined;
-  const output = options.output?.fsPath ?? (await pickOutput(format, model.fsPath, suggestedName(planFile, format)));
+  return format && { model, plan, format, name: basename(planFile.fsPath, PLAN_SUFFIX) };
+}
+
+/** As `askForExport`. @returns what was exported, or undefined when the user dismissed a question */
+export async function exportWithPlan(
+  services: Services,
+  uri: vscode.Uri | undefined,
+  options: ExportOptions,
+  chooseModel: ChooseModel,
+): Promise<ExportResult | undefined> {
+  if (!vscode.workspace.isTrusted) {
+    throw new Error(vscode.l10n.t('Exporting is off in a restricted workspace: trust the workspace to export.'));
+  }
+  const wanted = await askForExport(services, uri, options, chooseModel);
+  if (wanted === undefined) return undefined;
+  const { model, plan, format, name } = wanted;
+  const output = options.output?.fsPath ?? (await pickOutput(format, model.fsPath, `${name}.${format}`));
   if (output === null) return undefined;
   const result = await withModel(services, model, async ({ call }) => {
     const { checks, ok } = await call('preflight', { plan, format, output });
@@ -89,8 +110,4 @@ async function pickFormat(): Promise<ExportFormat | undefined> {
     },
   ];
   return (await vscode.window.showQuickPick(choices, { placeHolder: vscode.l10n.t('Export format') }))?.format;
-}
-
-function suggestedName(plan: vscode.Uri, format: ExportFormat): string {
-  return `${basename(plan.fsPath, PLAN_SUFFIX)}.${format}`;
 }

@@ -25,6 +25,8 @@ export interface HostCallContext {
   isChosenInput(path: string): boolean;
   /** Asks the user, outside the view, about a destination that did not come from the save dialog. */
   agreeToOutput(path: string): Promise<boolean>;
+  /** The job's folder; null when the user dismissed a question. */
+  runJob(wanted: Params<'runJob'>): Promise<string | null>;
   bringToFront(): void;
   /** The webview can receive events from now on. */
   ready(): void;
@@ -82,6 +84,12 @@ const ANSWERS: Answers = {
     const path = chosen?.[0]?.fsPath ?? null;
     if (path !== null) await context.viewStates.addInput(context.path, path);
     return { path };
+  },
+
+  async runJob(wanted, context) {
+    if (!context.isTrusted())
+      throw new QuantscopeError('USAGE', 'jobs are off in a restricted workspace: trust the workspace to run them');
+    return { folder: await context.runJob(wanted) };
   },
 
   async openModel({ path }, context) {

@@ -1,12 +1,14 @@
 // Activation: builds the parts and wires them together.
 
 import * as vscode from 'vscode';
+import type { JobStatus } from '../core/protocol/jobs.ts';
 import { RunningCalls } from './calls.ts';
 import { registerCheckpointEditor } from './checkpointEditor.ts';
 import { registerCommands } from './commands.ts';
 import { EngineClient } from './engineClient.ts';
 import { ExportHistory } from './exportHistory.ts';
 import { ExportsTree } from './exportsTree.ts';
+import { Jobs } from './jobs.ts';
 import { ModelsTree } from './modelsTree.ts';
 import { OpenModels } from './openModels.ts';
 import { showProgress } from './progressStatus.ts';
@@ -19,6 +21,8 @@ export interface ExtensionApi {
   readonly enginePid: number | undefined;
   /** Paths of the models shown, each with the engine's number for it once opened. */
   openModels(): { path: string; model: number | null; tensors: number | null }[];
+  /** As of the last look. */
+  jobs(): readonly JobStatus[];
 }
 
 export function activate(context: vscode.ExtensionContext): ExtensionApi {
@@ -34,11 +38,13 @@ export function activate(context: vscode.ExtensionContext): ExtensionApi {
     running: new RunningCalls(),
     models: new OpenModels(),
     exports: new ExportHistory(context.globalState),
+    jobs: new Jobs({ engine, log, memento: context.workspaceState }),
     viewStates: new ViewStates(context.workspaceState),
   };
   context.subscriptions.push(
     log,
     engine,
+    services.jobs,
     registerCheckpointEditor(services),
     registerCommands(services),
     showProgress(engine, services.running),
@@ -63,6 +69,7 @@ export function activate(context: vscode.ExtensionContext): ExtensionApi {
         model: summary?.model ?? null,
         tensors: table?.names.length ?? null,
       })),
+    jobs: () => services.jobs.watch.jobs,
   };
 }
 

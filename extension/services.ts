@@ -4,6 +4,7 @@ import type * as vscode from 'vscode';
 import type { RunningCalls } from './calls.ts';
 import type { EngineClient } from './engineClient.ts';
 import type { ExportHistory } from './exportHistory.ts';
+import type { Jobs } from './jobs.ts';
 import type { OpenModels } from './openModels.ts';
 import type { ViewStates } from './viewStates.ts';
 
@@ -14,5 +15,6 @@ export interface Services {
   readonly running: RunningCalls;
   readonly models: OpenModels;
   readonly exports: ExportHistory;
+  readonly jobs: Jobs;
   readonly viewStates: ViewStates;
 }

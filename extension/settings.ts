@@ -1,6 +1,7 @@
 // The settings of `quantscope.*`, read when needed, checked because settings files are written by hand.
 
 import * as vscode from 'vscode';
+import { type JobWish, zDeviceWish } from '../core/protocol/jobs.ts';
 import { zTarget } from '../core/protocol/objects.ts';
 import { DEFAULT_CHOICES, type PlanRequest } from '../core/protocol/plan.ts';
 
@@ -37,5 +38,24 @@ export function planDefaults(): PlanDefaults {
   return {
     targetBitsPerWeight: Math.min(MAX_BITS_PER_WEIGHT, Math.max(MIN_BITS_PER_WEIGHT, Number(target) || 4.5)),
     choices: choices.length > 0 ? choices : [...DEFAULT_CHOICES],
+  };
+}
+
+export interface JobDefaults extends Pick<JobWish, 'device' | 'threads'> {
+  /** Jobs on this machine at once before the user is asked; 0 = never asked. */
+  readonly maxRunning: number;
+}
+
+export function jobDefaults(): JobDefaults {
+  const settings = vscode.workspace.getConfiguration('quantscope.jobs');
+  const count = (name: string, otherwise: number): number => {
+    const value = settings.get<number>(name, otherwise);
+    return Number.isFinite(value) && value >= 0 ? Math.floor(value) : otherwise;
+  };
+  const threads = count('threads', 0);
+  return {
+    device: zDeviceWish.safeParse(settings.get('device')).data ?? 'auto',
+    threads: threads === 0 ? null : threads,
+    maxRunning: count('maxRunning', 1),
   };
 }

@@ -16,6 +16,7 @@ import {
   zTokenMap,
 } from './calibration.ts';
 import { JOB_CALLS } from './jobCalls.ts';
+import { zLauncherName } from './jobs.ts';
 import {
   zCheck,
   zExportFormat,
@@ -184,6 +185,11 @@ export const HOST_CALLS = {
   pickFile: {
     params: z.object({ kind: z.enum(['text', 'imatrix']) }),
     result: z.object({ path: z.string().nullable() }),
+  },
+  /** Asks for a folder, makes a job of the plan there and has it started; null when dismissed. */
+  runJob: {
+    params: z.object({ plan: zPlan, format: zExportFormat, launcher: zLauncherName, suggestedName: z.string() }),
+    result: z.object({ folder: z.string().nullable() }),
   },
   openModel: { params: z.object({ path: z.string() }), result: none },
   revealFile: { params: z.object({ path: z.string() }), result: none },

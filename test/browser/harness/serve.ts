@@ -68,6 +68,8 @@ export async function startHarness(options: HarnessOptions): Promise<Harness> {
       case 'pickOutput':
       case 'savePlan':
         return { path: join(tmpdir(), (params as { suggestedName: string }).suggestedName) };
+      case 'runJob':
+        return { folder: join(tmpdir(), `${(params as { suggestedName: string }).suggestedName}.job`) };
       case 'openModel':
       case 'revealFile':
       case 'reopenWith':

@@ -64,6 +64,7 @@ beforeEach(() => {
       isChosenOutput: (path) => path === '/out/chosen.gguf',
       isChosenInput: (path) => path === '/in/chosen.txt' || path === '/in/chosen.imatrix',
       agreeToOutput: async (path) => path === '/out/agreed.gguf',
+      runJob: async () => '/jobs/a.job',
       bringToFront: () => {},
       ready: () => {},
     },
