@@ -1,4 +1,4 @@
-// The journals of jobs in the output channel, and their last words for the tree: each record is fetched and written once.
+// The journals of jobs in the output channel, and their last words for the tree: each record is asked for and written once.
 
 import type * as vscode from 'vscode';
 import type { JobLog, JobStatus } from '../core/protocol/jobs.ts';
@@ -8,7 +8,7 @@ const LAST_WORDS = 4;
 
 interface Followed {
   next: number;
-  /** The status the last fetch answered for: the same again has nothing new. */
+  /** The status the last answer was for: the same again has nothing new. */
   seen: string;
   lastWords: string[];
   printed: string;
@@ -16,13 +16,13 @@ interface Followed {
 
 export class JobsLog {
   readonly channel: vscode.OutputChannel;
-  readonly #fetch: (folder: string, from: number) => Promise<JobLog>;
+  readonly #ask: (folder: string, from: number) => Promise<JobLog>;
   readonly #followed = new Map<string, Followed>();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(channel: vscode.OutputChannel, fetch: (folder: string, from: number) => Promise<JobLog>) {
+  constructor(channel: vscode.OutputChannel, ask: (folder: string, from: number) => Promise<JobLog>) {
     this.channel = channel;
-    this.#fetch = fetch;
+    this.#ask = ask;
   }
 
   /** Of a job that is followed, oldest first. */
@@ -56,7 +56,7 @@ export class JobsLog {
     const followed = this.#followed.get(job.folder) ?? { next: 0, seen: '', lastWords: [], printed: '' };
     const seen = `${job.state} ${job.changedAt} ${job.units.done}`;
     if (followed.seen === seen) return;
-    const { records, next, printed } = await this.#fetch(job.folder, followed.next);
+    const { records, next, printed } = await this.#ask(job.folder, followed.next);
     for (const record of records) this.channel.appendLine(logLine(jobName(job), record));
     const words = records.map(notableText).filter((text) => text !== null);
     const lastWords = [...followed.lastWords, ...words].slice(-LAST_WORDS);

@@ -11,7 +11,7 @@ import { withModel } from './engineModel.ts';
 import type { Jobs } from './jobs.ts';
 import { launcherText } from './jobsText.ts';
 import type { Services } from './services.ts';
-import { jobDefaults } from './settings.ts';
+import { jobDefaults, slurmSettings } from './settings.ts';
 
 const ENDING = '.job';
 
@@ -51,6 +51,7 @@ export async function runAsJob(
     importance: await importanceFile(services, model, folder),
     device: options.device ?? device,
     threads: options.threads ?? threads,
+    ...(launcher === 'slurm' ? { slurm: slurmSettings() } : {}),
   };
   return startWish(services, jobs, wish);
 }
@@ -58,11 +59,12 @@ export async function runAsJob(
 /** The same once more, from the description of a job, in a folder beside it. */
 export async function runAgain(services: Services, jobs: Jobs, folder: string): Promise<JobStatus | undefined> {
   requireTrust();
-  const { model, plan, format, output, importance, device, threads, launcher } = await readJob(folder);
+  const { model, plan, format, output, importance, device, threads, launcher, slurm } = await readJob(folder);
   const name = basename(folder).replace(ENDING, '').replace(/-\d+$/, '');
   const wish = { plan, format, output, device, threads, launcher, model: model.path };
   const next = await freeFolder(dirname(folder), name);
-  return startWish(services, jobs, { ...wish, importance: importance?.path ?? null, folder: next });
+  const more = slurm === undefined ? {} : { slurm };
+  return startWish(services, jobs, { ...wish, ...more, importance: importance?.path ?? null, folder: next });
 }
 
 /** @throws every failing check in one sentence */

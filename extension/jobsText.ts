@@ -45,7 +45,7 @@ export function jobName({ folder }: JobStatus): string {
 
 /** One line beside the name. */
 export function describeJob(status: JobStatus): string {
-  const { state, progress, result, failure, bytes } = status;
+  const { state, progress, result, failure, bytes, queue } = status;
   if (state === 'running' && progress !== null)
     return parts(phaseText(progress.phase), percentOf(progress), left(status));
   if (state === 'succeeded' && result !== null)
@@ -53,7 +53,7 @@ export function describeJob(status: JobStatus): string {
   if (state === 'failed' && failure !== null) return parts(stateText(state), shown(failure.message));
   const written =
     bytes.done > 0 && !isActive(status) ? vscode.l10n.t('{0} written', share(bytes.done, bytes.total)) : '';
-  return parts(stateText(state), written);
+  return parts(stateText(state), state === 'queued' ? shown(queue ?? '') : written);
 }
 
 type Progress = NonNullable<JobStatus['progress']>;

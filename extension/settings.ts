@@ -4,6 +4,7 @@ import * as vscode from 'vscode';
 import { type JobWish, zDeviceWish } from '../core/protocol/jobs.ts';
 import { zTarget } from '../core/protocol/objects.ts';
 import { DEFAULT_CHOICES, type PlanRequest } from '../core/protocol/plan.ts';
+import { type SlurmSettings, zSlurmSettings } from '../core/protocol/slurm.ts';
 
 export interface PlanDefaults {
   readonly targetBitsPerWeight: number;
@@ -58,4 +59,12 @@ export function jobDefaults(): JobDefaults {
     threads: threads === 0 ? null : threads,
     maxRunning: count('maxRunning', 1),
   };
+}
+
+/** @throws Error naming the field that cannot be used: a job in the wrong queue is worse than none */
+export function slurmSettings(): SlurmSettings {
+  const parsed = zSlurmSettings.safeParse(vscode.workspace.getConfiguration('quantscope.jobs').get('slurm') ?? {});
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new Error(`quantscope.jobs.slurm: ${issue?.path.join('.') || 'value'}: ${issue?.message ?? ''}`);
 }
