@@ -1,14 +1,11 @@
-// Which names a person's regular expression matches, within a time limit: "(a+)+$" takes years on sixty letters, and
-// matching blocks the thread, so that nothing else could stop it.
+// Which names a person's regular expression matches, within a time limit: "(a+)+$" takes years on sixty letters.
 
-import { createContext, Script } from 'node:vm';
 import { QuantscopeError } from './errors.ts';
 import { compilePattern } from './pattern.ts';
+import { withinTime } from './timeLimit.ts';
 
 /** All names together; 50,000 names take an ordinary expression some 20 ms. */
 export const MAX_MATCH_MS = 1000;
-
-const TEST_ALL = new Script('names.map((name) => pattern.test(name))');
 
 /**
  * @param where what to name in the error: "--tensor", "lock 3"
@@ -17,11 +14,12 @@ const TEST_ALL = new Script('names.map((name) => pattern.test(name))');
  */
 export function matchNames(source: string, names: readonly string[], where: string): readonly boolean[] {
   const pattern = compilePattern(source, where);
-  try {
-    // The context is only the way to a time limit, which V8 enforces inside the expression too.
-    return TEST_ALL.runInContext(createContext({ pattern, names }), { timeout: MAX_MATCH_MS }) as boolean[]; // the script above
-  } catch (cause) {
-    const fact = `still matching ${names.length} names after ${MAX_MATCH_MS} ms, the limit; avoid nested repetition`;
-    throw new QuantscopeError('PATTERN_INVALID', `${where}: ${fact}`, { cause });
-  }
+  return withinTime(
+    MAX_MATCH_MS,
+    () => names.map((name) => pattern.test(name)),
+    (cause) => {
+      const fact = `still matching ${names.length} names after ${MAX_MATCH_MS} ms, the limit; avoid nested repetition`;
+      throw new QuantscopeError('PATTERN_INVALID', `${where}: ${fact}`, { cause });
+    },
+  );
 }

@@ -1,8 +1,9 @@
 // Tokenizers of folders and of GGUF files: the same ids as the reference libraries gave.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { getHeapStatistics } from 'node:v8';
 import { describe, expect, test } from 'vitest';
 import { openCheckpoint } from '../../../core/checkpoint/open.ts';
 import { openTokenizer } from '../../../core/tokenizer/textTokenizer.ts';
@@ -78,4 +79,38 @@ test('a folder without a tokenizer', async () => {
   writeSafetensors(join(own, 'model.safetensors'), [tensor]);
   writeFileSync(join(own, 'config.json'), '{}');
   await expect(openTokenizer(await openCheckpoint(own))).rejects.toMatchObject({ code: 'TOKENIZER_UNSUPPORTED' });
+});
+
+describe('a tokenizer.json that', () => {
+  const sample = JSON.parse(readFileSync(join(SAMPLE, 'tokenizer.json'), 'utf8'));
+  async function changed(name: string, change: object) {
+    const own = join(folder, name);
+    mkdirSync(own);
+    writeSafetensors(join(own, 'model.safetensors'), [tensor]);
+    writeFileSync(join(own, 'config.json'), '{}');
+    writeFileSync(join(own, 'tokenizer.json'), JSON.stringify({ ...sample, ...change }));
+    return openTokenizer(await openCheckpoint(own));
+  }
+  const idsOf = (token: unknown) => Object.fromEntries(Object.keys(sample.model.vocab).map((piece) => [piece, token]));
+
+  test.each([
+    ['does not come to an end', 'still at', { pre_tokenizer: splitAt('(\\w+\\s*)+!') }],
+    ['has texts for ids', 'gives "x" as a token', { model: { ...sample.model, vocab: idsOf('x') } }],
+    ['has negative ids', 'gives -1 as a token', { model: { ...sample.model, vocab: idsOf(-1) } }],
+    ['has fractions for ids', 'gives 0.5 as a token', { model: { ...sample.model, vocab: idsOf(0.5) } }],
+  ])('%s is refused', async (name, fact, change) => {
+    const { encode } = await changed(name, change);
+    const refused = { code: 'TOKENIZER_UNSUPPORTED', message: expect.stringContaining(fact) };
+    expect(() => encode('one two three four five six seven eight')).toThrow(expect.objectContaining(refused));
+  });
+});
+
+function splitAt(pattern: string): object {
+  return { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false };
+}
+
+test('texts that would not fit into memory are refused before they are encoded', async () => {
+  const { encode } = await openTokenizer(await openCheckpoint(SAMPLE));
+  const tooLong = 'a'.repeat(Math.ceil(getHeapStatistics().heap_size_limit / 256) + 1);
+  expect(() => encode(tooLong)).toThrow(expect.objectContaining({ code: 'MEMORY_LIMIT' }));
 });
