@@ -7,6 +7,7 @@ export default defineConfig({
       'test/parity/**/*.test.ts',
       'test/malformed/**/*.test.ts',
       'test/policy/**/*.test.ts',
+      'test/slurm/**/*.test.ts',
     ],
     testTimeout: 30_000,
     pool: 'forks',

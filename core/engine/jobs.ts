@@ -1,6 +1,7 @@
 // Jobs as the editor and the command line use them: make, run, look, stop, go on.
 
 import { availableParallelism } from 'node:os';
+import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openCheckpoint } from '../checkpoint/open.ts';
 import { readEnd } from '../io/smallFile.ts';
@@ -14,7 +15,7 @@ import { JournalReader } from '../jobs/journalReader.ts';
 import { knownJobs, rememberJob } from '../jobs/knownJobs.ts';
 import type { RunnerCommand } from '../jobs/launchers/launcher.ts';
 import { type JobRun, runJob, runShard } from '../jobs/runJob.ts';
-import type { Shard } from '../jobs/shards.ts';
+import { type Shard, shardPaths, shardsOf } from '../jobs/shards.ts';
 import type { ShardResult } from '../jobs/writeShard.ts';
 import type { JobLog, JobStatus, JobWish, Versions } from '../protocol/jobs.ts';
 import type { Check, ExportResult } from '../protocol/objects.ts';
@@ -25,6 +26,8 @@ import { engineVersion } from './version.ts';
 
 /** Of what a runner printed: enough for a crash report of the runtime. */
 const PRINTED_BYTES = 16 * 1024;
+/** There may be a thousand. */
+const PRINTED_BYTES_OF_SHARD = 1024;
 
 /** Every check a job must pass before its folder is made. */
 export async function preflightWish(
@@ -120,12 +123,20 @@ export async function continueJob(folder: string): Promise<JobStatus> {
   return view.status();
 }
 
-/** @param from number of the first record wanted; `next` of the last answer gives what is new since */
-export async function jobLog(folder: string, from = 0): Promise<JobLog> {
-  const paths = jobPaths(folder);
-  await readJob(paths);
+/**
+ * @param from  number of the first record wanted; `next` of the last answer gives what is new since
+ * @param shard whose journal; without, the job's own, and besides its output what the shards' processes printed
+ */
+export async function jobLog(folder: string, from = 0, shard: Shard | null = null): Promise<JobLog> {
+  const job = jobPaths(folder);
+  await readJob(job);
+  const paths = shard === null ? job : shardPaths(job, shard);
   const { records } = await new JournalReader(paths.journal).advance();
-  const printed = await readEnd(paths.log, PRINTED_BYTES);
+  let printed = await readEnd(paths.log, PRINTED_BYTES);
+  for (const { log } of shard === null ? await shardsOf(job) : []) {
+    const text = await readEnd(log, PRINTED_BYTES_OF_SHARD);
+    if (text !== '') printed += `shard ${Number(basename(dirname(log)))}:\n${text}`;
+  }
   return { records: records.slice(from), next: records.length, printed };
 }
 

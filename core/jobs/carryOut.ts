@@ -34,7 +34,8 @@ export async function carryOut(
   await findPartial(paths, summary.units.size > 0);
   const path = join(paths.partial, job.output);
   await using file = await openKeptFile(path);
-  const { device, draft, units, layout } = await layOut(path, job, inputs, pool, await file.sizeBytes());
+  await using laidOut = await layOut(path, job, inputs, context, await file.sizeBytes());
+  const { device, rowEncoder, draft, units, layout } = laidOut;
   const toVerify = inputs.checkpoint.tensors.reduce((sum, { bytes }) => sum + bytes, 0);
   const total = draft.totalBytes + toVerify;
 
@@ -62,7 +63,7 @@ export async function carryOut(
   progress.enter('writing', keptBytes);
   const onProgress = (doneBytes: number, _: number, name: string): void =>
     progress.report(keptBytes + doneBytes, total, name);
-  await writeUnits(inputs, pending, { file, journal, pool, keptEnd }, { signal, onProgress });
+  await writeUnits({ ...inputs, rowEncoder }, pending, { file, journal, pool, keptEnd }, { signal, onProgress });
   await file.sync();
 
   progress.enter('verifying', draft.totalBytes);

@@ -4,11 +4,13 @@ import { crc32 } from 'node:zlib';
 import type { ExportDraft } from '../export/exporter.ts';
 import { preflight, throwIfFailed } from '../export/preflight.ts';
 import { EXPORTERS } from '../export/registry.ts';
+import type { RowEncoder } from '../export/rowEncoder.ts';
 import { type ExportUnit, unitsOf } from '../export/units.ts';
 import type { KeptFile } from '../io/keptFile.ts';
 import type { Pool } from '../kernels/pool.ts';
 import type { Device, Job, Versions } from '../protocol/jobs.ts';
-import { resolveDevice } from './device.ts';
+import { openDevice } from './device.ts';
+import { GpuRows } from './gpuRows.ts';
 import type { JobInputs } from './jobInputs.ts';
 import type { JobProgress } from './jobProgress.ts';
 import type { Journal } from './journal.ts';
@@ -26,8 +28,10 @@ export interface AttemptContext {
   readonly signal: AbortSignal;
 }
 
-export interface LaidOut {
+export interface LaidOut extends AsyncDisposable {
   readonly device: Device;
+  /** The GPU, where the device is one. */
+  readonly rowEncoder: RowEncoder | undefined;
   readonly draft: ExportDraft;
   readonly units: readonly ExportUnit[];
   /** CRC-32 of the file's head: it names, types and places everything after it. */
@@ -43,15 +47,27 @@ export async function layOut(
   path: string,
   job: Job,
   inputs: JobInputs,
-  pool: Pool,
+  { pool, journal }: AttemptContext,
   presentBytes: number,
 ): Promise<LaidOut> {
-  const device = await resolveDevice(job.device);
   const exporter = EXPORTERS[job.format];
   const input = { ...inputs, plan: job.plan, output: path, overwrite: true };
   throwIfFailed(await preflight(exporter, input, pool.threads, presentBytes));
   const draft = await exporter.draft(input);
-  return { device, draft, units: unitsOf(draft), layout: hex32(crc32(draft.head)) };
+  const { device, gpu } = await openDevice(job.device);
+  const onNote = (message: string): Promise<void> => journal.append({ type: 'note', message });
+  const rowEncoder =
+    gpu === null ? undefined : new GpuRows(gpu, async () => (await openDevice(job.device)).gpu, onNote);
+  return {
+    device,
+    rowEncoder,
+    draft,
+    units: unitsOf(draft),
+    layout: hex32(crc32(draft.head)),
+    async [Symbol.asyncDispose]() {
+      await rowEncoder?.[Symbol.asyncDispose]();
+    },
+  };
 }
 
 /**

@@ -29,7 +29,8 @@ export async function writeShard(
   const path = join(paths.partial, job.output);
   await using file = await openKeptFile(path);
   // Room for the whole output was looked for when the job was made; how much of it is missing now, no shard can tell.
-  const { device, units, layout } = await layOut(path, job, inputs, pool, Number.POSITIVE_INFINITY);
+  await using laidOut = await layOut(path, job, inputs, context, Number.POSITIVE_INFINITY);
+  const { device, rowEncoder, units, layout } = laidOut;
   const mine = unitsOfShard(units, shard);
   const bytes = sumOf(mine);
   progress.enter('checking');
@@ -42,7 +43,7 @@ export async function writeShard(
   });
   progress.enter('writing', keptBytes);
   await writeUnits(
-    inputs,
+    { ...inputs, rowEncoder },
     pending,
     { file, journal, pool, keptEnd: null },
     {

@@ -75,13 +75,14 @@ const status: Command = {
 
 const logs: Command = {
   name: 'job logs',
-  summary: 'what a job did, record by record; --follow until it ends',
+  summary: 'what a job, or one shard of it, did, record by record; --follow until it ends',
   positionals: ['JOBFOLDER'],
-  usage: ' [--follow]',
-  options: { follow: { type: 'boolean' } },
+  usage: ' [--follow | --shard I/N]',
+  options: { follow: { type: 'boolean' }, shard: { type: 'string' } },
   async run({ positionals: [folder = ''], values, signal, note }) {
+    const shard = values.shard === undefined ? null : readShard(values.shard);
     if (values.follow === true) await follow(folder, signal, note);
-    const { records, printed } = await jobLog(folder);
+    const { records, printed } = await jobLog(folder, 0, shard);
     const lines = values.follow === true ? [] : records.map(recordLine);
     return { ok: true, json: { records, printed }, text: () => [...lines, printed].join('\n') };
   },
@@ -152,7 +153,7 @@ async function readWish({ session, positionals: [model = ''], values }: CommandI
 function readShard(text: unknown): Shard {
   const [, index = 0, of = 0] = (/^(\d{1,4})\/(\d{1,4})$/.exec(String(text)) ?? []).map(Number);
   if (index >= 1 && index <= of && of <= MAX_SHARDS_OF_A_JOB) return { index, of };
-  throw new QuantscopeError('USAGE', `job run: --shard takes I/N, 1 to ${MAX_SHARDS_OF_A_JOB}, not "${text}"`);
+  throw new QuantscopeError('USAGE', `job: --shard takes I/N, 1 to ${MAX_SHARDS_OF_A_JOB}, not "${text}"`);
 }
 
 /** Tells records as they come, until the job has no runner any more. */

@@ -27,6 +27,6 @@ export interface Launcher {
   /** Hands the runner over and returns; the runner outlives this process. @throws LAUNCH_FAILED */
   launch(paths: JobPaths, command: RunnerCommand): Promise<Launch['handle']>;
   look(launch: Launch): Promise<LaunchLook>;
-  /** Takes back what has not begun; a runner that lives is asked to stop through its folder instead. @throws LAUNCH_FAILED */
+  /** Takes back what waits in a queue or is on its way; runners are asked through their folder besides. @throws LAUNCH_FAILED */
   withdraw(launch: Launch): Promise<void>;
 }

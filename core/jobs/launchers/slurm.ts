@@ -89,7 +89,7 @@ export const slurmLauncher: Launcher = {
   async withdraw(launch) {
     const handle = handleOf(launch);
     looks.delete(handle.name);
-    await cancelAll(whereOf(handle), handle.name, '--state=PENDING');
+    await cancelAll(whereOf(handle), handle.name);
   },
 };
 
@@ -142,8 +142,8 @@ async function lookAt(handle: Handle): Promise<LaunchLook> {
   }
 }
 
-async function cancelAll(where: Where, name: string, ...more: readonly string[]): Promise<void> {
-  await askSlurm(where, 'scancel', [`--name=${name}`, ...more]);
+async function cancelAll(where: Where, name: string): Promise<void> {
+  await askSlurm(where, 'scancel', [`--name=${name}`]);
 }
 
 function whereOf({ ssh, timeoutSeconds }: Handle): Where {

@@ -1,0 +1,93 @@
+// Jobs on the cluster under test: submitted and looked at as a shell does it.
+
+import { chmodSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type JobStatus, zJobStatus } from '../../core/protocol/jobs.ts';
+import { prepareRig, quantscope, type Rig, wish } from '../faults/rig.ts';
+import type { Cluster } from './cluster.ts';
+
+const PATIENCE_MS = 45_000;
+
+export interface SlurmRig {
+  readonly rig: Rig;
+  readonly cluster: Cluster;
+  /** Runs the command line; `path` comes before the rest of PATH. */
+  ask(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<{ code: number | null; answer: unknown }>;
+  /** @returns the folder and Slurm's numbers of array and last step. @throws Error with what was printed */
+  submit(name: string, flags?: readonly string[], env?: NodeJS.ProcessEnv): Promise<Submitted>;
+  status(folder: string, env?: NodeJS.ProcessEnv): Promise<JobStatus>;
+  /** Looks until it holds. @throws Error with the last status */
+  until(folder: string, wanted: (status: JobStatus) => boolean): Promise<JobStatus>;
+}
+
+export interface Submitted {
+  readonly folder: string;
+  readonly status: JobStatus;
+}
+
+/** Numbers Slurm gave to what was submitted last. */
+export function launchOf(folder: string): { array: string; last: string; name: string } {
+  return JSON.parse(readFileSync(join(folder, 'launch.json'), 'utf8')).handle;
+}
+
+export async function slurmRig(cluster: Cluster): Promise<SlurmRig> {
+  const rig = await prepareRig();
+  const ask: SlurmRig['ask'] = async (args, env = {}) => {
+    const { code, stdout, stderr } = await quantscope(rig, [...args, '--json'], {
+      env: { SLURM_CONF: cluster.environment.SLURM_CONF, ...env },
+    });
+    if (stdout === '') throw new Error(`${args.slice(0, 2).join(' ')}: ${stderr}`);
+    return { code, answer: JSON.parse(stdout) };
+  };
+  const status = async (folder: string, env?: NodeJS.ProcessEnv): Promise<JobStatus> =>
+    zJobStatus.parse((await ask(['job', 'status', folder], env)).answer);
+  return {
+    rig,
+    cluster,
+    ask,
+    status,
+    async submit(name, flags = [], env) {
+      const folder = join(rig.folder, name);
+      const args = ['job', 'submit', ...wish(rig, folder), '--launcher', 'slurm', '--threads', '1', ...flags];
+      const { code, answer } = await ask(args, env);
+      if (code !== 0) throw new Error(JSON.stringify(answer));
+      return { folder, status: zJobStatus.parse(answer) };
+    },
+    async until(folder, wanted) {
+      for (const began = performance.now(); ; await sleep(100)) {
+        const now = await status(folder);
+        if (wanted(now)) return now;
+        if (performance.now() - began > PATIENCE_MS) throw new Error(`still ${JSON.stringify(now)}`);
+      }
+    },
+  };
+}
+
+/** Looks until it holds. @throws Error after a while */
+export async function until(what: string, wanted: () => boolean): Promise<void> {
+  for (const began = performance.now(); !wanted(); await sleep(20))
+    if (performance.now() - began > PATIENCE_MS) throw new Error(`waited for ${what}`);
+}
+
+/** Process of a shard's first runner, or null before it has announced itself. */
+export function runnerOf(folder: string, shard: number, attempt = 1): number | null {
+  const path = join(
+    folder,
+    'shards',
+    String(shard).padStart(4, '0'),
+    'runners',
+    `${String(attempt).padStart(6, '0')}.json`,
+  );
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as { pid: number }).pid : null;
+}
+
+/** A stub in the place of a real program. @returns PATH with it in front */
+export function stub(program: string, script: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'quantscope-stub-'));
+  const path = join(folder, program);
+  writeFileSync(path, `#!/bin/bash\n${script}\n`);
+  chmodSync(path, 0o755);
+  return `${folder}:${process.env.PATH}`;
+}
