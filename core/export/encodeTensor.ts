@@ -26,15 +26,18 @@ export interface EncodeRows {
   readonly headRows: number;
   /** For the quantizers, where a calibration measured it; heads are not permuted across matrices. */
   readonly importance?: RowWeights | undefined;
+  /** Something else quantizes them: the rows come back as they are, checked. */
+  readonly valuesOnly?: boolean | undefined;
 }
 
 /** @throws NON_FINITE naming tensor and element, FILE_TRUNCATED, FILE_UNREADABLE */
-export const encodeTensor: Task<EncodeRows, Uint8Array> = (input, { kernels, checkpoint }) => {
+export const encodeTensor: Task<EncodeRows, Uint8Array | Float32Array> = (input, { kernels, checkpoint }) => {
   checkpoint();
-  return isCopy(input) ? copyRows(input) : encodeRows(input, kernels);
+  if (isCopy(input)) return copyRows(input);
+  return input.valuesOnly === true ? finiteRows(input, kernels) : encodeRows(input, kernels);
 };
 
-function isCopy({ steps, source }: EncodeRows): boolean {
+export function isCopy({ steps, source }: Pick<EncodeRows, 'steps' | 'source'>): boolean {
   return steps.length === 1 && steps[0] === source.dtype && hasStoredBytes(source);
 }
 
@@ -67,6 +70,14 @@ function encodeRows(input: EncodeRows, kernels: Kernels): Uint8Array {
     }
   }
   return arena.u8(encoded, bytes).slice();
+}
+
+function finiteRows(input: EncodeRows, kernels: Kernels): Float32Array {
+  const { arena } = kernels;
+  const elements = input.rows * input.columns;
+  const values = loadRows(input, kernels);
+  refuseNonFinite(input, arena.u32(values, elements));
+  return arena.f32(values, elements).slice();
 }
 
 /** @returns pointer to the rows as float32, in the order the output has them */

@@ -6,8 +6,10 @@ import { tensorAt, tensorSource } from '../checkpoint/tensorSource.ts';
 import type { Pool } from '../kernels/pool.ts';
 import type { Importance } from '../quant/importance.ts';
 import { rowWeights } from '../quant/rowWeights.ts';
-import type { EncodeRows } from './encodeTensor.ts';
+import { dtypeInfo } from '../tensor/dtype.ts';
+import { type EncodeRows, isCopy } from './encodeTensor.ts';
 import { orderedRuns } from './orderedRuns.ts';
+import type { RowEncoder } from './rowEncoder.ts';
 import { type ExportUnit, headRowsOf, type UnitRows } from './units.ts';
 
 /** Some bytes of a unit, in their order. */
@@ -23,6 +25,8 @@ export interface UnitPiece {
 export interface EncodeInput {
   readonly checkpoint: Checkpoint;
   readonly importance?: Importance | undefined;
+  /** Quantizes what it can; the workers read for it, and do the rest. */
+  readonly rowEncoder?: RowEncoder | undefined;
 }
 
 /** @throws NON_FINITE, FILE_TRUNCATED, CANCELLED */
@@ -32,12 +36,17 @@ export async function* encodeUnits(
   pool: Pool,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<UnitPiece, void, undefined> {
-  const encoded = orderedRuns<EncodeRows, Uint8Array>(pool, 'encodeTensor', taskInputs(input, units), signal);
+  const encoded = orderedRuns<EncodeRows, Uint8Array | Float32Array>(
+    pool,
+    'encodeTensor',
+    taskInputs(input, units),
+    signal,
+  );
   try {
     for (const unit of units) {
       const end = unit.offset + unit.bytes;
       let offset = unit.offset;
-      for await (const bytes of unitBytes(unit, encoded)) {
+      for await (const bytes of unitBytes(unit, encoded, input.rowEncoder)) {
         yield { unit, offset, bytes, last: offset + bytes.length === end };
         offset += bytes.length;
       }
@@ -51,14 +60,18 @@ export async function* encodeUnits(
 
 async function* unitBytes(
   { source, paddingBytes }: ExportUnit,
-  encoded: AsyncGenerator<Uint8Array, void, undefined>,
+  encoded: AsyncGenerator<Uint8Array | Float32Array, void, undefined>,
+  rowEncoder: RowEncoder | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   if (source instanceof Uint8Array) yield source;
   else
     for (const _ of source.chunks) {
       const next = await encoded.next();
       if (next.done === true) return;
-      yield next.value;
+      const [type] = source.steps;
+      if (next.value instanceof Uint8Array) yield next.value;
+      else if (rowEncoder !== undefined && type !== undefined)
+        yield await rowEncoder.encode(type, next.value, source.columns);
     }
   if (paddingBytes > 0) yield new Uint8Array(paddingBytes);
 }
@@ -67,14 +80,17 @@ function* taskInputs(input: EncodeInput, units: readonly ExportUnit[]): Generato
   for (const { source } of units) if (!(source instanceof Uint8Array)) yield* rowInputs(input, source);
 }
 
-function* rowInputs({ checkpoint, importance }: EncodeInput, wanted: UnitRows): Generator<EncodeRows> {
+function* rowInputs({ checkpoint, importance, rowEncoder }: EncodeInput, wanted: UnitRows): Generator<EncodeRows> {
   const { name } = tensorAt(checkpoint, wanted.tensor);
   const source = tensorSource(checkpoint, wanted.tensor);
   const { columns, steps } = wanted;
   const all = importance?.columns(wanted.tensor);
   const headRows = headRowsOf(wanted);
+  const [type, ...more] = steps;
+  const single = type !== undefined && more.length === 0 && dtypeInfo(type).kind === 'block';
   for (const { firstRow, rows } of wanted.chunks) {
     const weights = rowWeights(all, wanted, firstRow, rows);
-    yield { name, source, columns, firstRow, rows, steps, headRows, importance: weights };
+    const valuesOnly = single && !isCopy({ steps, source }) && rowEncoder?.takes(type, weights !== undefined) === true;
+    yield { name, source, columns, firstRow, rows, steps, headRows, importance: weights, valuesOnly };
   }
 }

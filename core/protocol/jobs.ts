@@ -12,14 +12,18 @@ export const JOB_VERSION = 1;
 export const LAUNCHERS = ['local', 'slurm'] as const;
 export const zLauncherName = z.enum(LAUNCHERS);
 
-/** `gpu` = the first, `gpu:1` = the second. */
-export const zDeviceWish = z.string().regex(/^(auto|cpu|gpu(:\d{1,3})?)$/, 'expected auto, cpu, gpu or gpu:N');
+/** `gpu` = the fastest, `gpu:NAME` = the one whose name has this part. */
+export const zDeviceWish = z
+  .string()
+  .regex(/^(auto|cpu|gpu(:[^\p{Cc}]{1,100})?)$/u, 'expected auto, cpu, gpu or gpu:NAME');
 export const zDevice = z.object({
   kind: z.enum(['cpu', 'gpu']),
   /** As its driver calls it. */
   name: z.string(),
-  /** Why it is not the one wished for; null when it is. */
+  /** Why it is not the one wished for, or what it really is; null when there is nothing to say. */
   note: z.string().nullable(),
+  /** Of a GPU: its largest buffer. Tensors beyond it are computed in tiles. */
+  maxBufferBytes: z.number().optional(),
 });
 
 /** A plain file name: no folder, no control character, not `.` or `..`. */

@@ -1,0 +1,10 @@
+// Something beside the workers that quantizes rows: a GPU.
+
+import type { DType } from '../tensor/dtype.ts';
+
+export interface RowEncoder {
+  /** Whether it writes the type, with importance weights or without, to the bytes the workers would write. */
+  takes(type: DType, weighted: boolean): boolean;
+  /** @param values rows · columns, finite */
+  encode(type: DType, values: Float32Array, columns: number): Promise<Uint8Array>;
+}

@@ -1,0 +1,87 @@
+// Jobs on the adapter: the direct export's bytes, the adapter named, a lost device survived.
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openDevice, resolveDevice } from '../../core/jobs/device.ts';
+import { GpuRows } from '../../core/jobs/gpuRows.ts';
+import { runJob } from '../../core/jobs/runJob.ts';
+import { createPool } from '../../core/kernels/pool.ts';
+import { REFERENCE_QUANTIZERS } from '../../core/kernels/reference/quantizers.ts';
+import { quantizerInput } from '../fixtures/quantizerInputs.ts';
+import { softwareGpu as gpu, openSoftwareGpu } from '../fixtures/softwareGpu.ts';
+import { temporaryFolder } from '../fixtures/temporaryFolder.ts';
+import { jobRig, outputOf, recordsOf, VERSIONS } from '../unit/jobs/jobFixtures.ts';
+
+const VARIABLE = 'QUANTSCOPE_SOFTWARE_ADAPTER';
+
+describe.runIf(gpu !== null)('jobs on a software adapter', () => {
+  const parent = temporaryFolder();
+  const pool = createPool(new URL('../../core/engine/worker.ts', import.meta.url), 2);
+  beforeAll(() => {
+    process.env[VARIABLE] = '1';
+  });
+  afterAll(async () => {
+    delete process.env[VARIABLE];
+    await pool.close();
+  });
+
+  it('gives the bytes of the direct export and names what computed them', async () => {
+    const rig = await jobRig(parent, pool);
+    const folder = await rig.make('job', { device: 'gpu' });
+    await runJob(folder, { pool, versions: VERSIONS });
+    expect(outputOf(folder).equals(rig.expected)).toBe(true);
+    const prepared = (await recordsOf(folder)).find(({ type }) => type === 'prepared');
+    expect(prepared).toMatchObject({
+      device: { kind: 'cpu', name: gpu?.facts.name, note: expect.stringContaining('software adapter') },
+    });
+  });
+
+  it('is no GPU unless tests say so', async () => {
+    delete process.env[VARIABLE];
+    await expect(resolveDevice('gpu')).rejects.toMatchObject({
+      code: 'DEVICE_UNAVAILABLE',
+      message: expect.stringContaining('computes on the processor'),
+    });
+    const auto = await openDevice('auto');
+    process.env[VARIABLE] = '1';
+    expect(auto).toMatchObject({ gpu: null, device: { kind: 'cpu', note: expect.stringContaining('no GPU') } });
+  });
+
+  it('goes on with the device opened again, then on the processor', async () => {
+    const values = quantizerInput('gaussian', 4 * 512);
+    const expected = REFERENCE_QUANTIZERS.Q4_0(values, 4, 512, null);
+    const [first, second] = [await openSoftwareGpu(), await openSoftwareGpu()];
+    if (first === null || second === null) return;
+    const notes: string[] = [];
+    await using rows = new GpuRows(
+      first,
+      async () => second,
+      async (note) => void notes.push(note),
+    );
+    const encode = async (): Promise<Buffer> => Buffer.from(await rows.encode('Q4_0', values, 512));
+    expect((await encode()).equals(expected)).toBe(true);
+    first.lose();
+    expect((await encode()).equals(expected)).toBe(true);
+    expect(notes).toEqual([expect.stringMatching(/the device was lost.*: opened again/)]);
+    expect(rows.takes('Q4_0', false)).toBe(true);
+    second.lose();
+    expect((await encode()).equals(expected)).toBe(true);
+    expect(notes[1]).toMatch(/the device was lost.*: the processor goes on/);
+    expect(rows.takes('Q4_0', false)).toBe(false);
+  });
+
+  it('goes on with the processor when the device cannot be opened again', async () => {
+    const values = quantizerInput('ramp', 2 * 512);
+    const only = await openSoftwareGpu();
+    if (only === null) return;
+    const notes: string[] = [];
+    await using rows = new GpuRows(
+      only,
+      () => Promise.reject(new Error('driver gone')),
+      async (note) => void notes.push(note),
+    );
+    only.lose();
+    const bytes = Buffer.from(await rows.encode('Q8_0', values, 512));
+    expect(bytes.equals(REFERENCE_QUANTIZERS.Q8_0(values, 2, 512, null))).toBe(true);
+    expect(notes).toEqual([expect.stringMatching(/driver gone: the processor goes on/)]);
+  });
+});
