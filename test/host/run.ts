@@ -8,6 +8,7 @@ import { downloadAndUnzipVSCode, runTests } from '@vscode/test-electron';
 import { build } from 'esbuild';
 import { launchBrowser } from '../../scripts/workbench/browser.ts';
 import { startWorkbench, workbenchUrl } from '../../scripts/workbench/workbench.ts';
+import { writeLargeModel } from './largeModel.ts';
 import type { HostReport } from './report.ts';
 import { createWorkspace, removeWorkspace } from './workspaceFolder.ts';
 
@@ -32,7 +33,12 @@ await build({
 const scratch = mkdtempSync(join(tmpdir(), 'quantscope-host-'));
 const reportPath = join(scratch, 'report.json');
 const folder = createWorkspace();
-const env = { QUANTSCOPE_HOST_REPORT: reportPath, QUANTSCOPE_CACHE: join(scratch, 'cache') };
+writeLargeModel(join(folder, 'large'));
+const env = {
+  QUANTSCOPE_HOST_REPORT: reportPath,
+  QUANTSCOPE_CACHE: join(scratch, 'cache'),
+  QUANTSCOPE_STATE: join(scratch, 'state'),
+};
 let trouble = '';
 try {
   const desktop = await desktopVsCode();

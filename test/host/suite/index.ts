@@ -8,6 +8,7 @@ import { commandTests } from './commands.ts';
 import { editorTests } from './editor.ts';
 import { engineTests } from './engine.ts';
 import { formatTests } from './formats.ts';
+import { jobTests } from './jobs.ts';
 
 const TEST_TIMEOUT_MS = 60_000;
 
@@ -20,6 +21,7 @@ export async function run(): Promise<void> {
   formatTests();
   commandTests();
   engineTests();
+  jobTests();
   const report: HostReport = { passed: [], failed: [] };
   await new Promise<void>((resolve) => {
     mocha
