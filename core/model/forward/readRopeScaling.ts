@@ -1,25 +1,25 @@
 // Rotary scaling from config.json, or from a GGUF file's key-values and tensors, checked.
 
-import { arrayAt, type JsonObject, numberAt, shown, textAt } from '../../base/jsonObject.ts';
+import { arrayAt, type JsonObject, shown } from '../../base/jsonObject.ts';
 import type { ModelHeaders } from './family.ts';
 import { type RopeScaling, readLlama3 } from './ropeScaling.ts';
 import type { Settings } from './settings.ts';
 
 /** @param rope `rope_parameters` or `rope_scaling`. @throws HEADER_INVALID, UNSUPPORTED_ARCHITECTURE */
 export function readRopeScaling(settings: Settings, rope: JsonObject | null, pairs: number): RopeScaling {
-  const type = typeOf(rope);
+  const type = typeOf(settings, rope);
   if (rope === null || type === 'default') return { type: 'none' };
   const context = settings.count('max_position_embeddings', 'context_length');
   const original = positive(
     settings,
     settings.number('original_max_position_embeddings', '') ??
-      numberAt(rope, 'original_max_position_embeddings') ??
+      settings.numberIn(rope, 'original_max_position_embeddings') ??
       context,
     'original_max_position_embeddings is',
   );
   const factor = positive(
     settings,
-    numberAt(rope, 'factor') ?? context / original,
+    settings.numberIn(rope, 'factor') ?? context / original,
     `rope scaling ${type} has the factor`,
   );
   switch (type) {
@@ -34,10 +34,10 @@ export function readRopeScaling(settings: Settings, rope: JsonObject | null, pai
         type,
         factor,
         original,
-        betaFast: numberAt(rope, 'beta_fast') || 32,
-        betaSlow: numberAt(rope, 'beta_slow') || 1,
+        betaFast: settings.numberIn(rope, 'beta_fast') || 32,
+        betaSlow: settings.numberIn(rope, 'beta_slow') || 1,
         truncate: rope.truncate !== false,
-        magnitude: numberAt(rope, 'attention_factor') ?? yarnMagnitude(rope, factor),
+        magnitude: settings.numberIn(rope, 'attention_factor') ?? yarnMagnitude(settings, rope, factor),
       };
     case 'longrope':
       return {
@@ -45,7 +45,7 @@ export function readRopeScaling(settings: Settings, rope: JsonObject | null, pai
         short: divisors(settings, rope, 'short_factor', pairs),
         long: divisors(settings, rope, 'long_factor', pairs),
         original,
-        magnitude: numberAt(rope, 'attention_factor') ?? longRopeMagnitude(factor, original),
+        magnitude: settings.numberIn(rope, 'attention_factor') ?? longRopeMagnitude(factor, original),
       };
     default:
       return settings.unsupported(
@@ -55,9 +55,11 @@ export function readRopeScaling(settings: Settings, rope: JsonObject | null, pai
 }
 
 /** Phi 3's first files called LongRoPE "su" or "yarn". */
-function typeOf(rope: JsonObject | null): string {
+function typeOf(settings: Settings, rope: JsonObject | null): string {
   if (rope === null) return 'default';
-  const type = textAt(rope, 'rope_type') ?? textAt(rope, 'type') ?? 'default';
+  const written = rope.rope_type ?? rope.type ?? 'default';
+  const type =
+    typeof written === 'string' ? written : settings.refuse(`rope_type is ${shown(written)}, a text is needed`);
   return type === 'su' || (type === 'yarn' && 'short_factor' in rope) ? 'longrope' : type;
 }
 
@@ -87,9 +89,9 @@ export function readGgufScaling(settings: Settings, headers: ModelHeaders, pairs
 }
 
 /** 0.1 · ln(factor) + 1 (Peng et al. 2023, arXiv 2309.00071, eq. 22), or the quotient of two that DeepSeek's configurations name. */
-function yarnMagnitude(rope: JsonObject, factor: number): number {
+function yarnMagnitude(settings: Settings, rope: JsonObject, factor: number): number {
   const one = (scale: number): number => (factor <= 1 ? 1 : 0.1 * scale * Math.log(factor) + 1);
-  const [scale, scaleAll] = [numberAt(rope, 'mscale'), numberAt(rope, 'mscale_all_dim')];
+  const [scale, scaleAll] = [settings.numberIn(rope, 'mscale'), settings.numberIn(rope, 'mscale_all_dim')];
   return scale && scaleAll ? one(scale) / one(scaleAll) : one(1);
 }
 

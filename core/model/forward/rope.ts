@@ -1,6 +1,6 @@
 // Rotary positions: which elements of a head rotate and how fast, their cosines and sines, and the rotation as a graph.
 
-import { type JsonObject, numberAt } from '../../base/jsonObject.ts';
+import type { JsonObject } from '../../base/jsonObject.ts';
 import type { Value } from '../graph/graphBuilder.ts';
 import type { BlockBuilder } from './blockBuilder.ts';
 import type { Constant, ModelHeaders } from './family.ts';
@@ -35,16 +35,18 @@ export function readRope(settings: Settings, headers: ModelHeaders, headWidth: n
   // transformers ≥ 5 moved all rotary settings into rope_parameters
   const rope = habits.parameters ?? settings.object('rope_parameters') ?? settings.object('rope_scaling');
   const { base = 'rope_theta', usualBase = 10_000, share = 'partial_rotary_factor', usualShare = 1 } = habits;
-  const part = (rope && numberAt(rope, 'partial_rotary_factor')) ?? settings.number(share, '') ?? usualShare;
+  const inRope = (key: string): number | null => rope && settings.numberIn(rope, key);
+  const part = inRope('partial_rotary_factor') ?? settings.number(share, '') ?? usualShare;
   const width = settings.optionalCount('', 'rope.dimension_count') ?? Math.trunc(headWidth * part);
-  return {
-    width,
-    base: (rope && numberAt(rope, 'rope_theta')) ?? settings.number(base, 'rope.freq_base') ?? usualBase,
-    scaling: settings.fromGguf
-      ? readGgufScaling(settings, headers, pairsOf(settings, width, headWidth))
-      : readRopeScaling(settings, rope, pairsOf(settings, width, headWidth)),
-    order: 'halves',
-  };
+  const pairs = pairsOf(settings, width, headWidth);
+  const radix = inRope('rope_theta') ?? settings.number(base, 'rope.freq_base') ?? usualBase;
+  const scaling = settings.fromGguf
+    ? readGgufScaling(settings, headers, pairs)
+    : readRopeScaling(settings, rope, pairs);
+  const { radians, magnitude } = scaledFrequencies(scaling, width, radix, 1);
+  if (!(radix > 0) || ![...radians, magnitude].every(Number.isFinite))
+    settings.refuse(`rotary frequencies of the base ${radix} and the scaling ${scaling.type} are not finite`);
+  return { width, base: radix, scaling, order: 'halves' };
 }
 
 function pairsOf(settings: Settings, width: number, headWidth: number): number {

@@ -252,6 +252,30 @@ describe('what stops a run', () => {
     });
   });
 
+  test.each([
+    ['a text for a number', { rms_norm_eps: '0.5' }, 'rms_norm_eps is "0.5", a number is needed'],
+    ['an object for a number', { rope_theta: { a: 1 } }, 'rope_theta is {"a":1}, a number is needed'],
+    ['a negative count', { head_dim: -WIDTH }, `head_dim is -${WIDTH}, a positive integer is needed`],
+    ['a fraction for a count', { head_dim: 7.5 }, 'head_dim is 7.5, a positive integer is needed'],
+    ['an object for a text', { hidden_act: {} }, 'hidden_act is {}, a text is needed'],
+    ['a list for an object', { rope_scaling: [1] }, 'rope_scaling is [1], an object is needed'],
+    ['a number for a type', { rope_scaling: { rope_type: 1 } }, 'rope_type is 1, a text is needed'],
+    [
+      'a text in an object',
+      { rope_scaling: { rope_type: 'linear', factor: '2' } },
+      'factor is "2", a number is needed',
+    ],
+    ['no rotary base', { rope_theta: 0 }, 'rotary frequencies of the base 0'],
+    ['a negative rotary base', { rope_theta: -1 }, 'rotary frequencies of the base -1'],
+    ['a ramp without ends', { rope_scaling: { rope_type: 'yarn', factor: 2, beta_fast: -1 } }, 'scaling yarn are not'],
+  ])('a configuration with %s', async (_what, config, sentence) => {
+    const path = save(model({}).tensors, { architectures: ['LlamaForCausalLM'], ...config });
+    await expect(open(path)).rejects.toMatchObject({
+      code: 'HEADER_INVALID',
+      message: expect.stringContaining(sentence),
+    });
+  });
+
   test('NaN weights name the layer', async () => {
     const { tensors } = model({});
     const broken = tensors.map((tensor) =>
