@@ -46,8 +46,7 @@ export function jobName({ folder }: JobStatus): string {
 /** One line beside the name. */
 export function describeJob(status: JobStatus): string {
   const { state, progress, result, failure, bytes, queue } = status;
-  if (state === 'running' && progress !== null)
-    return parts(phaseText(progress.phase), percentOf(progress), left(status));
+  if (state === 'running' && progress !== null) return parts(phaseAndShare(progress), left(status));
   if (state === 'succeeded' && result !== null)
     return parts(bytesText(result.bytes), vscode.l10n.t('{0} bpw', result.bitsPerWeight.toFixed(2)));
   if (state === 'failed' && failure !== null) return parts(stateText(state), shown(failure.message));
@@ -71,11 +70,11 @@ export function phaseText(phase: Progress['phase']): string {
   }
 }
 
-/** "writing 43 %, 412 MB of 1.2 GB": how far the present phase is. */
-export function progressText({ phase, doneBytes, totalBytes }: Progress): string {
-  if (totalBytes <= 0) return phaseText(phase);
-  const amount = vscode.l10n.t('{0} of {1}', bytesText(doneBytes), bytesText(totalBytes));
-  return parts(`${phaseText(phase)} ${share(doneBytes, totalBytes)}`, amount);
+/** "quantizing 43 % · 412 MB of 1.2 GB": how far the present phase is. */
+export function progressText(progress: Progress): string {
+  const { doneBytes, totalBytes } = progress;
+  const amount = totalBytes <= 0 ? '' : vscode.l10n.t('{0} of {1}', bytesText(doneBytes), bytesText(totalBytes));
+  return parts(phaseAndShare(progress), amount);
 }
 
 /** Rounded as an estimate deserves; empty while there is none. */
@@ -144,8 +143,8 @@ function fieldText(value: unknown): string {
   return /^[\w.:+-]+$/.test(text) ? text : JSON.stringify(shown(text));
 }
 
-function percentOf({ doneBytes, totalBytes }: Progress): string {
-  return totalBytes > 0 ? share(doneBytes, totalBytes) : '';
+function phaseAndShare({ phase, doneBytes, totalBytes }: Progress): string {
+  return totalBytes > 0 ? `${phaseText(phase)} ${share(doneBytes, totalBytes)}` : phaseText(phase);
 }
 
 function share(done: number, total: number): string {

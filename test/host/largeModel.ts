@@ -20,7 +20,7 @@ const CONFIG = {
   tie_word_embeddings: true,
 };
 
-/** 270 M weights, BF16, and `large.quantplan.json` beside the folder. */
+/** 270 M weights, BF16, and its plan, `large.quantplan.json`. */
 export function writeLargeModel(folder: string): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'config.json'), JSON.stringify(CONFIG));
@@ -46,7 +46,7 @@ export function writeLargeModel(folder: string): void {
   } finally {
     closeSync(file);
   }
-  writeFileSync(join(folder, '..', 'large.quantplan.json'), JSON.stringify(plan()));
+  writeFileSync(join(folder, 'large.quantplan.json'), JSON.stringify(plan()));
 }
 
 /** One type for every matrix, and no solver, which would measure them all. */

@@ -44,7 +44,7 @@ async function messagesShown(work: (shown: readonly string[]) => Promise<unknown
 
 export function jobTests(): void {
   describe('jobs', () => {
-    const plan = (): vscode.Uri => file('large.quantplan.json');
+    const plan = (): vscode.Uri => file('large', 'large.quantplan.json');
     const model = (): vscode.Uri => file('large', 'model.safetensors');
     const run = (name: string): Thenable<JobStatus | undefined> => {
       const options = { plan: plan(), format: 'gguf', launcher: 'local', folder: file(name).fsPath, threads: 1 };
