@@ -27,7 +27,7 @@ export interface NewJob extends Omit<JobWish, 'model'> {
 /** Every check is made, also after one failed. */
 export async function preflightJob(wish: NewJob): Promise<Preflight> {
   const { inputs, plan, folder } = wish;
-  const own = [await folderCheck(folder), await deviceCheck(wish.device), await launcherCheck(wish)];
+  const own = [await folderCheck(folder), await deviceCheck(wish), await launcherCheck(wish)];
   const input = { ...inputs, plan, output: resolve(folder), overwrite: false };
   const { checks, bytes } = await preflight(EXPORTERS[wish.format], input, wish.workers);
   const fresh = own[0]?.ok === true;
@@ -97,9 +97,14 @@ async function folderCheck(folder: string): Promise<ExportCheck> {
   return { name: 'Job folder', ok: !exists, message, code: 'OUTPUT_EXISTS' };
 }
 
-async function deviceCheck(wish: string): Promise<ExportCheck> {
+async function deviceCheck({ device, launcher }: NewJob): Promise<ExportCheck> {
+  // Another machine's can only be looked at there, by its runner.
+  if (launcher !== 'local') {
+    const message = `${device}: looked for where the job runs`;
+    return { name: 'Device', ok: true, message, code: 'DEVICE_UNAVAILABLE' };
+  }
   try {
-    const { kind, name } = await resolveDevice(wish);
+    const { kind, name } = await resolveDevice(device);
     return { name: 'Device', ok: true, message: `${kind}: ${name}`, code: 'DEVICE_UNAVAILABLE' };
   } catch (error) {
     if (!isQuantscopeError(error)) throw error;

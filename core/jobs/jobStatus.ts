@@ -9,7 +9,7 @@ import { BeatWatch, readHeartbeat } from './heartbeat.ts';
 import { type JobPaths, jobPaths, readJob } from './jobFolder.ts';
 import { JournalReader } from './journalReader.ts';
 import { JournalSummary } from './journalSummary.ts';
-import type { LaunchLook, LaunchState } from './launchers/launcher.ts';
+import type { LaunchState } from './launchers/launcher.ts';
 import { LAUNCHER } from './launchers/registry.ts';
 import { beatPath, findRunners, type Runner, type Runners } from './runnerFiles.ts';
 import { shardsOf } from './shards.ts';
@@ -81,8 +81,9 @@ export class JobView {
     const begun = launch === null || own.runners.attempts > launch.after;
     const { paths, runners, summary } = decidingOf(own, shards, begun);
     const { live } = runners;
-    // While the job's own runner lives, there is nothing a launcher could add.
-    const asked = launch === null || own.runners.live !== null ? null : await lookAtLaunch(launch);
+    // While the job's own runner lives, or has told the end, there is nothing a launcher could add.
+    const told = own.runners.live !== null || isOver(own.summary, begun);
+    const asked = launch === null || told ? null : await LAUNCHER[launch.launcher].look(launch);
     const launched = asked === null || live !== null ? null : { state: asked.state, begun };
     const state = deriveState(summary, runners, launched);
     const { outcome } = summary;
@@ -90,7 +91,7 @@ export class JobView {
       ...described(this.paths, job, looks),
       state,
       attempts,
-      queue: asked === null || state === 'succeeded' ? null : asked.message,
+      queue: asked?.message ?? null,
       device: summary.prepared?.device ?? null,
       runner: live === null ? null : { pid: live.process.pid, host: live.process.host },
       progress: live === null ? null : await progressOf(paths, live),
@@ -154,8 +155,10 @@ async function progressOf(paths: JobPaths, { attempt }: Runner): Promise<JobStat
   return progress;
 }
 
-function lookAtLaunch(launch: Launch): Promise<LaunchLook> {
-  return LAUNCHER[launch.launcher].look(launch);
+/** A paused runner may be put back into a queue; these outcomes are for good, unless of an earlier launch. */
+function isOver({ outcome }: JournalSummary, begun: boolean): boolean {
+  if (outcome?.type === 'succeeded') return true;
+  return begun && (outcome?.type === 'failed' || outcome?.type === 'cancelled');
 }
 
 export async function readLaunch({ launch: path, folder }: JobPaths): Promise<Launch | null> {

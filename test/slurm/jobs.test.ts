@@ -1,12 +1,12 @@
 // Jobs on a real Slurm: finished to the byte whatever becomes of a task, cancelled, and told about when Slurm is not well.
 
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildIfStale } from '../../scripts/buildIfStale.ts';
 import { startCluster } from './cluster.ts';
-import { launchOf, runnerOf, type SlurmRig, slurmRig, stub, until } from './slurmRig.ts';
+import { attemptOf, launchOf, runnerOf, type SlurmRig, slurmRig, stub, until } from './slurmRig.ts';
 
 const cluster = await startCluster();
 if (typeof cluster === 'string') console.log(`skipped: ${cluster}`);
@@ -56,23 +56,24 @@ describe.skipIf(typeof cluster === 'string')('jobs on Slurm', { timeout: 60_000 
     expect(existsSync('x')).toBe(false);
   });
 
-  it('a task put back into the queue, as after the failure of its node, goes on; the other shards run once', async () => {
-    const { folder } = await at.submit('requeued', [...GPU, '--shards', '2', ...settings({ cpus: 1 })]);
-    const { array, last } = launchOf(folder);
-    cluster.slurm('scontrol', 'hold', last);
-    await until('a runner of shard 1', () => runnerOf(folder, 1) !== null);
-    expect(cluster.slurm('scontrol', 'requeue', `${array}_1`).status).toBe(0);
-    await until('the task in the queue', () => tasks(folder)[1] === 'PENDING');
+  it('a shard whose node fails is put back into the queue and goes on; the others run once', async () => {
+    const { folder } = await at.submit('node failure', [...GPU, ...settings({ shards: 2, atOnce: 1, cpus: 1 })]);
+    const { array } = launchOf(folder);
+    await until('a runner of shard 2', () => tasks(folder)[1] === 'COMPLETED' && runnerOf(folder, 2) !== null);
+    const node = (state: string) =>
+      cluster.slurm('scontrol', 'update', `NodeName=${hostname()}`, `State=${state}`, 'Reason=x');
+    expect(node('DOWN').status).toBe(0);
+    await until('the task in the queue', () => tasks(folder)[2] === 'PENDING');
+    expect(await at.status(folder)).toMatchObject({ queue: expect.stringMatching(/1 waiting/) });
+    // Refused when the node has come back by itself.
+    node('RESUME');
     // Slurm lets a task it puts back wait for two minutes.
-    cluster.slurm('scontrol', 'update', `JobId=${array}_1`, 'StartTime=now');
-    await until('both shards', () => tasks(folder)[1] === 'COMPLETED' && tasks(folder)[2] === 'COMPLETED');
-    const logs = async (shard: string): Promise<readonly { type: string }[]> =>
-      ((await at.ask(['job', 'logs', folder, '--shard', shard])).answer as { records: { type: string }[] }).records;
-    const of = (records: readonly { type: string }[]): number =>
-      records.filter(({ type }) => type === 'started').length;
-    expect([of(await logs('1/2')), of(await logs('2/2'))]).toEqual([2, 1]);
-    expect((await at.status(folder)).state).toBe('queued');
-    cluster.slurm('scontrol', 'release', last);
+    await until('its turn', () => {
+      cluster.slurm('scontrol', 'update', `JobId=${array}_2`, 'StartTime=now');
+      return runnerOf(folder, 2, 2) !== null;
+    });
+    const attempts = [1, 2].map((shard) => [1, 2].filter((attempt) => attemptOf(folder, shard, attempt)).length);
+    expect(attempts).toEqual([1, 2]);
     await at.until(folder, ({ state }) => state === 'succeeded');
     expect(Buffer.compare(output(folder), Buffer.from(at.rig.expected))).toBe(0);
   });
@@ -92,12 +93,26 @@ describe.skipIf(typeof cluster === 'string')('jobs on Slurm', { timeout: 60_000 
     expect(Buffer.compare(output(folder), Buffer.from(at.rig.expected))).toBe(0);
   });
 
+  it('whose scancel fails is cancelled by its tasks, which find the request in the folder', async () => {
+    const { folder } = await at.submit('no scancel', [...GPU, '--shards', '2']);
+    const path = stub('scancel', 'echo "scancel: error: Access/permission denied" >&2; exit 1');
+    const { code, answer } = await at.ask(['job', 'cancel', folder], { PATH: path });
+    expect(code).toBe(1);
+    expect(answer).toMatchObject({
+      error: { code: 'LAUNCH_FAILED', message: expect.stringMatching(/^scancel: Access/) },
+    });
+    await at.until(folder, ({ state }) => state === 'cancelled');
+    await until('the tasks to end', () => !/PENDING|RUNNING|COMPLETING/.test(Object.values(tasks(folder)).join(' ')));
+    expect((await at.status(folder)).state).toBe('cancelled');
+    expect(existsSync(join(folder, 'out'))).toBe(false);
+  });
+
   it('with the controller down cannot be asked about, and is not lost; nothing is submitted meanwhile', async () => {
     const { folder } = await at.submit('controller', [
       ...GPU,
       '--shards',
       '2',
-      ...settings({ prologue: ['sleep 6'], timeoutSeconds: 2 }),
+      ...settings({ prologue: ['sleep 4'], timeoutSeconds: 2 }),
     ]);
     await cluster.stopController();
     try {
@@ -148,13 +163,15 @@ describe.skipIf(typeof cluster === 'string')('jobs on Slurm', { timeout: 60_000 
   });
 
   it('submitted in vain after its folder was made is submitted by a resume', async () => {
+    const queued = (): string => cluster.slurm('squeue', '--noheader', '--format=%j').stdout;
+    const before = queued();
     const fail =
       'case "$*" in *--test-only*) exit 0;; *--array*) exec /usr/bin/sbatch "$@";; *) echo busy >&2; exit 1;; esac';
     await expect(at.submit('half', GPU, { PATH: stub('sbatch', fail) })).rejects.toThrow(/sbatch: busy; .*job resume/);
     const folder = join(at.rig.folder, 'half');
     expect(await at.status(folder)).toMatchObject({ state: 'queued' });
     // The array of the failed attempt has been taken back.
-    await until('an empty queue', () => cluster.slurm('squeue', '--noheader').stdout === '');
+    await until('no array', () => queued() === before);
     expect((await at.ask(['job', 'resume', folder])).code).toBe(0);
     await at.until(folder, ({ state }) => state === 'succeeded');
   });

@@ -71,16 +71,20 @@ export async function until(what: string, wanted: () => boolean): Promise<void> 
     if (performance.now() - began > PATIENCE_MS) throw new Error(`waited for ${what}`);
 }
 
-/** Process of a shard's first runner, or null before it has announced itself. */
+/** Process of a shard's runner, or null before it has announced itself and after it has ended in order. */
 export function runnerOf(folder: string, shard: number, attempt = 1): number | null {
-  const path = join(
-    folder,
-    'shards',
-    String(shard).padStart(4, '0'),
-    'runners',
-    `${String(attempt).padStart(6, '0')}.json`,
-  );
+  const path = runnerFile(folder, shard, attempt, 'json');
   return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as { pid: number }).pid : null;
+}
+
+/** Whether a shard has had that attempt, ended or not. */
+export function attemptOf(folder: string, shard: number, attempt: number): boolean {
+  return (['json', 'ended'] as const).some((ending) => existsSync(runnerFile(folder, shard, attempt, ending)));
+}
+
+function runnerFile(folder: string, shard: number, attempt: number, ending: 'json' | 'ended'): string {
+  const [place, file] = [String(shard).padStart(4, '0'), String(attempt).padStart(6, '0')];
+  return join(folder, 'shards', place, 'runners', `${file}.${ending}`);
 }
 
 /** A stub in the place of a real program. @returns PATH with it in front */

@@ -15,6 +15,8 @@ import { finishScript, shardScript } from './slurm/script.ts';
 
 /** Views look every second; a controller that serves thousands is asked less often. */
 const ANSWER_LASTS_MS = 3000;
+/** Nothing comes of it any more, unless an administrator puts it back. */
+const END_LASTS_MS = 60_000;
 /** Somebody is looking: rather say that Slurm does not answer. */
 const MAX_LOOK_SECONDS = 10;
 
@@ -30,7 +32,7 @@ const zHandle = z.object({
 });
 type Handle = z.infer<typeof zHandle>;
 
-const looks = new Map<string, { readonly at: number; readonly look: Promise<LaunchLook> }>();
+const looks = new Map<string, { until: number; readonly look: Promise<LaunchLook> }>();
 
 export const slurmLauncher: Launcher = {
   name: 'slurm',
@@ -78,18 +80,30 @@ export const slurmLauncher: Launcher = {
 
   look(launch) {
     const handle = handleOf(launch);
-    const now = performance.now();
     const known = looks.get(handle.name);
-    if (known !== undefined && now - known.at < ANSWER_LASTS_MS) return known.look;
+    if (known !== undefined && performance.now() < known.until) return known.look;
     const look = lookAt(handle);
-    looks.set(handle.name, { at: now, look });
+    // Until it is answered, whoever asks waits for the same answer.
+    const entry = { until: Number.POSITIVE_INFINITY, look };
+    looks.set(handle.name, entry);
+    const told = (lastsMs: number): void => {
+      entry.until = performance.now() + lastsMs;
+    };
+    look.then(
+      ({ state }) => told(state === 'gone' ? END_LASTS_MS : ANSWER_LASTS_MS),
+      () => told(0),
+    );
     return look;
   },
 
   async withdraw(launch) {
     const handle = handleOf(launch);
     looks.delete(handle.name);
-    await cancelAll(whereOf(handle), handle.name);
+    await cancelAll(whereOf(handle), handle.name).catch((error: unknown) => {
+      if (!isQuantscopeError(error)) throw error;
+      const fact = `${error.message}; tasks find the request in the job's folder and stop by themselves`;
+      throw new QuantscopeError(error.code, fact, { cause: error });
+    });
   },
 };
 

@@ -19,11 +19,14 @@ export function finishScript(paths: JobPaths, settings: SlurmSettings, command: 
 }
 
 function script(opening: readonly string[], { modules, prologue }: SlurmSettings, runner: string): string {
+  // Inside an editor the program is Electron, to be a plain Node on the compute node as well.
+  const electron = process.versions.electron === undefined ? [] : ['export ELECTRON_RUN_AS_NODE=1'];
   const preparations = [...modules.map((name) => `module load ${quoted(name)}`), ...prologue];
   return [
     // `module` is a function that only login shells know.
     preparations.length > 0 ? '#!/bin/bash -l' : '#!/bin/bash',
     ...opening,
+    ...electron,
     ...preparations.map((line) => `${line} || exit 1`),
     // Slurm's signals reach the runner itself, which pauses: a task that is put back into the queue goes on later.
     `exec -- ${runner}`,
