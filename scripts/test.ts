@@ -1,4 +1,4 @@
-// `npm test`: typecheck, lint, build, unit + parity + malformed + policy, host, browser. Every stage runs even when an
+// `npm test`: typecheck, lint, build, unit + parity + malformed + policy + slurm, faults, host, browser. Every stage runs even when an
 // earlier one failed; the last line counts everything.
 
 import { spawn } from 'node:child_process';
@@ -24,6 +24,7 @@ const STAGES: readonly Stage[] = [
   { name: 'lint', run: () => check('biome', ['ci', '.', '--max-diagnostics=20']) },
   { name: 'build', run: () => check(process.execPath, ['scripts/build.ts']) },
   { name: 'unit', run: unit },
+  { name: 'faults', run: () => counted(['test/faults/run.ts']) },
   { name: 'host', run: () => counted(['test/host/run.ts']) },
   { name: 'browser', run: () => counted(['test/browser/run.ts']) },
 ];
