@@ -10,13 +10,15 @@ export const zTextSource = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('file'), path: z.string().min(1) }),
 ]);
 
+/** Shorter sequences say little: most of their tokens are predicted from next to nothing. */
+export const MIN_CONTEXT = 8;
 export const MAX_CONTEXT = 32_768;
 export const MAX_SEQUENCES = 65_536;
 
 export const zRunSettings = z.object({
   text: zTextSource,
   /** Tokens of a sequence. */
-  context: z.int().min(8).max(MAX_CONTEXT),
+  context: z.int().min(MIN_CONTEXT).max(MAX_CONTEXT),
   sequences: z.int().min(1).max(MAX_SEQUENCES),
   /** Which sequences of the text are taken. */
   seed: z.int().nonnegative(),

@@ -1,6 +1,7 @@
 // `quantscope eval`: runs the model on a text and says how well it predicts it.
 
 import { QuantscopeError } from '../../base/errors.ts';
+import { readCalibrationText } from '../../calibration/calibrationText.ts';
 import { compareModels } from '../../evaluation/comparison.ts';
 import type { Comparison } from '../../evaluation/comparisonTally.ts';
 import { measurePerplexity, type Perplexity } from '../../evaluation/perplexity.ts';
@@ -9,20 +10,21 @@ import { openTokenizer } from '../../tokenizer/textTokenizer.ts';
 import { progressReporter } from '../progress.ts';
 import { onUnchanged } from '../unchanged.ts';
 import type { Command } from './command.ts';
-import { readText, runLength, TEXT_OPTIONS } from './evaluationOptions.ts';
+import { runLength, TEXT_OPTIONS, textOption } from './evaluationOptions.ts';
 
 export const evalCommand: Command = {
   name: 'eval',
   summary: 'perplexity of the model on a text; KL divergence from the original it was made of',
   positionals: ['FILE|DIR|INDEX.json'],
-  usage: ' --text FILE [--against ORIGINAL] [--context N] [--sequences N] [--score all|half]',
+  usage: ' (--text FILE | --sample) [--against ORIGINAL] [--context N] [--sequences N] [--score all|half]',
   options: {
     ...TEXT_OPTIONS,
+    sample: { type: 'boolean' },
     against: { type: 'string' },
     score: { type: 'string' },
   },
   async run({ session, positionals: [path = ''], values, signal }) {
-    const { text, ...source } = await readText(values, 'eval');
+    const { text, ...source } = await readCalibrationText(textOption(values, 'eval'));
     const score = values.score ?? 'half';
     if (score !== 'all' && score !== 'half')
       throw new QuantscopeError('USAGE', `--score takes all or half, not "${String(score)}"`);

@@ -1,11 +1,7 @@
 // Options of commands that run a model on a text.
 
-import { createHash } from 'node:crypto';
-import { basename } from 'node:path';
 import { QuantscopeError } from '../../base/errors.ts';
-import { MAX_EVALUATION_TEXT_BYTES } from '../../base/limits.ts';
-import { readTextFile } from '../../io/textFile.ts';
-import type { TextSource } from '../../protocol/calibration.ts';
+import { MAX_CONTEXT, MIN_CONTEXT, type TextSource } from '../../protocol/calibration.ts';
 import { numberOption } from '../numberOption.ts';
 import type { OptionValues } from './command.ts';
 
@@ -17,19 +13,6 @@ export const TEXT_OPTIONS = {
   sequences: { type: 'string' },
 } as const;
 
-export interface RunText {
-  readonly text: string;
-  readonly name: string;
-  readonly sha256: string;
-}
-
-/** @throws USAGE without --text, FILE_NOT_FOUND, HEADER_TOO_LARGE */
-export async function readText(values: OptionValues, command: string): Promise<RunText> {
-  if (typeof values.text !== 'string') throw new QuantscopeError('USAGE', `${command} needs --text FILE`);
-  const text = await readTextFile(values.text, MAX_EVALUATION_TEXT_BYTES);
-  return { text, name: basename(values.text), sha256: createHash('sha256').update(text).digest('hex') };
-}
-
 /** @throws USAGE without --text or --sample, or with both */
 export function textOption({ text, sample }: OptionValues, command: string): TextSource {
   if ((typeof text === 'string') === (sample === true))
@@ -39,8 +22,14 @@ export function textOption({ text, sample }: OptionValues, command: string): Tex
 
 /** @param longest what the model was trained for. @throws USAGE */
 export function runLength(values: OptionValues, longest: number): { context: number; sequences: number | undefined } {
+  const context = whole(values.context, '--context') ?? Math.min(DEFAULT_CONTEXT, longest);
+  if (context < MIN_CONTEXT || context > MAX_CONTEXT)
+    throw new QuantscopeError(
+      'USAGE',
+      `--context: ${context} tokens, from ${MIN_CONTEXT} to ${MAX_CONTEXT} can be run`,
+    );
   return {
-    context: whole(values.context, '--context') ?? Math.min(DEFAULT_CONTEXT, longest),
+    context,
     sequences: whole(values.sequences, '--sequences'),
   };
 }

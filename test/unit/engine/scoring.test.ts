@@ -141,6 +141,7 @@ describe('on the command line', () => {
     [['sensitivity', SAMPLE, '--score', 'magic'], /no score "magic"; scores: weightError, /],
     [['sensitivity', SAMPLE, '--score', 'fisher'], /either --text FILE or --sample/],
     [['sensitivity', SAMPLE, '--score', 'fisher', '--sample', '--context', '3'], /--context: /],
+    [['eval', SAMPLE, '--sample', '--context', '1'], /--context: 1 tokens, from 8 to/],
     [['plan', SAMPLE, '--target-bpw', '4', '--measure', 'a', '--score', 'fisher', '-o', 'b'], /exclude each other/],
   ])('refuses %j', async (args, message) => {
     const { code, stderr } = await quantscope(args);
