@@ -17,8 +17,8 @@ export interface InputChoice {
   readonly seed: number;
 }
 
-/** Noise for one input takes no more: 256 MB of float32. */
-const MAX_NOISE_ELEMENTS = 1 << 26;
+/** Values made for all inputs together: 256 MB of float64. */
+const MAX_MADE_ELEMENTS = 1 << 25;
 /** Files are read as float32, which is exact for integers up to here. */
 const MAX_EXACT_INTEGER = 2 ** 24;
 
@@ -38,31 +38,43 @@ export async function onnxFeeds(
   refuseUnknown(inputs, choice);
   const random = new Random(choice.seed);
   const feeds = new Map<string, OnnxFeed>();
+  let made = 0;
   for (const input of inputs) {
     const given = choice.given.get(input.name);
-    if (given !== undefined && !isNumber(given)) feeds.set(input.name, await fromFile(input, given, pool, signal));
-    else feeds.set(input.name, filled(input, given === undefined ? null : Number(given), choice.sizes, random));
+    if (given !== undefined && !isNumber(given)) {
+      feeds.set(input.name, await fromFile(input, given, pool, signal));
+      continue;
+    }
+    const dimensions = shapeOf(input, choice.sizes);
+    made += dimensions.reduce((product, size) => product * size, 1);
+    if (!(made <= MAX_MADE_ELEMENTS))
+      throw new QuantscopeError(
+        'SHAPE_INVALID',
+        `with the input ${input.name}, values for ${made} elements are to be made, limit ${MAX_MADE_ELEMENTS}`,
+      );
+    feeds.set(input.name, filled(input, given === undefined ? null : Number(given), dimensions, random));
   }
   return feeds;
 }
 
+function shapeOf({ name, dimensions }: OnnxInput, sizes: ReadonlyMap<string, number>): number[] {
+  return dimensions.map((dimension, axis) =>
+    typeof dimension === 'number' ? dimension : (sizes.get(dimension) ?? sizes.get(`${name}.${axis}`) ?? 1),
+  );
+}
+
 function filled(
-  { name, type, dimensions }: OnnxInput,
+  { name, type }: OnnxInput,
   value: number | null,
-  sizes: ReadonlyMap<string, number>,
+  dimensions: readonly number[],
   random: Random,
 ): OnnxFeed {
   if (value === null && !type.startsWith('float'))
     throw new QuantscopeError('SHAPE_INVALID', `the input ${name} takes ${type}: give a number or a file for it`);
-  const shape = dimensions.map((dimension, axis) =>
-    typeof dimension === 'number' ? dimension : (sizes.get(dimension) ?? sizes.get(`${name}.${axis}`) ?? 1),
-  );
-  const count = shape.reduce((product, size) => product * size, 1);
-  if (!(count <= MAX_NOISE_ELEMENTS))
-    throw new QuantscopeError('SHAPE_INVALID', `the input ${name} has ${count} elements, limit ${MAX_NOISE_ELEMENTS}`);
+  const count = dimensions.reduce((product, size) => product * size, 1);
   // Double precision keeps integers such as a sampling rate or a seed exact.
   const values = Float64Array.from({ length: count }, () => value ?? random.normal());
-  return { dimensions: shape, values };
+  return { dimensions, values };
 }
 
 async function fromFile(

@@ -65,7 +65,7 @@ export class OnnxModel {
       executionProviders: ['cpu'],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
-      logSeverityLevel: 3,
+      logSeverityLevel: 4,
       extra: { session: { model_external_initializers_file_folder_path: dirname(path) } },
     }).catch((error: unknown) => cannotRun(source.name, error));
     return new OnnxModel(ort, session, source.name);

@@ -70,7 +70,7 @@ export async function loadRuntime(threads: number): Promise<Runtime> {
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         graphOptimizationLevel: 'all',
-        logSeverityLevel: 3,
+        logSeverityLevel: 4,
       }).catch(refused);
       return {
         async run<Name extends string>(feeds: Feeds, outputs: readonly Name[]) {

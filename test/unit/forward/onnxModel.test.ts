@@ -98,6 +98,16 @@ describe('a model of two layers', () => {
     expect((await feeds(2)).get('x')?.values).not.toEqual(first?.values);
   });
 
+  test('inputs made up are bounded together', async () => {
+    const wide = (name: string) => ({ name, type: 'float32' as const, dimensions: [2 ** 24, 'n'] });
+    const sizes = new Map([['n', 2 ** 16]]);
+    const failing = (inputs: Parameters<typeof onnxFeeds>[0], choice = random) =>
+      expect(onnxFeeds(inputs, choice, pool, undefined)).rejects;
+    await failing([wide('a')], { ...random, sizes }).toMatchObject({ code: 'SHAPE_INVALID' });
+    const given = new Map(['a', 'b', 'c'].map((name) => [name, '0']));
+    await failing([wide('a'), wide('b'), wide('c')], { ...random, given }).toThrow(/input c, values for 50331648/);
+  });
+
   test('inputs from a file and from a number', async () => {
     await using model = await OnnxModel.open(twoLayers(), [], 1);
     const file = join(folder, 'x.npy');
