@@ -15,7 +15,6 @@ export interface Shard {
 }
 
 const SHARD_FOLDER = /^\d{4}$/;
-export const MAX_SHARDS_OF_A_JOB = 1000;
 
 /** Journal, runners and log are the shard's; description, output and requests the job's. */
 export function shardPaths(paths: JobPaths, { index }: Shard): JobPaths {

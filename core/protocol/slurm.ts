@@ -2,7 +2,8 @@
 
 import * as z from 'zod';
 
-const MAX_SHARDS = 1000;
+/** slurm.conf(5): arrays end at MaxArraySize − 1, 1000 unless a site says otherwise. */
+export const MAX_SHARDS_OF_A_JOB = 1000;
 const text = (pattern: RegExp, expected: string): z.ZodString => z.string().max(256).regex(pattern, expected);
 /** One word of sbatch's own syntax: nothing a shell or sbatch's `#SBATCH` lines give a meaning to, no leading dash. */
 const word = text(/^[A-Za-z0-9][A-Za-z0-9_.,:=+@/*-]*$/, 'expected letters, digits and _.,:=+@/*- only');
@@ -18,9 +19,9 @@ const argument = z
 /** `slurm` in job.json, and the file given with `--slurm-settings`. */
 export const zSlurmSettings = z.strictObject({
   /** Tasks of the array; each writes a share of the tensors. */
-  shards: z.int().min(1).max(MAX_SHARDS).default(4),
+  shards: z.int().min(1).max(MAX_SHARDS_OF_A_JOB).default(4),
   /** Tasks that may run at the same time; null = as many as there is room for. */
-  atOnce: z.int().min(1).max(MAX_SHARDS).nullable().default(null),
+  atOnce: z.int().min(1).max(MAX_SHARDS_OF_A_JOB).nullable().default(null),
   partition: word.nullable().default(null),
   account: word.nullable().default(null),
   qos: word.nullable().default(null),

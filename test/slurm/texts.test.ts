@@ -1,10 +1,11 @@
 // What goes to Slurm and what comes back: quoting that bash undoes, settings that cannot inject, answers as they are read.
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readSlurmOptions } from '../../core/engine/commands/slurmOptions.ts';
 import { jobPaths } from '../../core/jobs/jobFolder.ts';
 import { readAccounting, readQueue, summarize } from '../../core/jobs/launchers/slurm/queue.ts';
 import { quoted } from '../../core/jobs/launchers/slurm/quote.ts';
@@ -113,6 +114,36 @@ describe('settings', () => {
       ssh: 'me@login1.hpc',
     };
     expect(zSlurmSettings.parse({ ...own, ...more })).toMatchObject({ ...own, ...more, shards: 4, atOnce: null });
+  });
+});
+
+describe('flags', () => {
+  const file = (text: string): string => {
+    const path = join(mkdtempSync(join(tmpdir(), 'quantscope-settings-')), 'site.json');
+    writeFileSync(path, text);
+    return path;
+  };
+
+  it('win over the file of a site', async () => {
+    const path = file('{"shards": 8, "partition": "cpu", "modules": ["nodejs/24"]}');
+    const flags = { 'slurm-settings': path, 'slurm-partition': 'gpu', 'slurm-cpus': '4' };
+    const own = { shards: 8, partition: 'gpu', cpus: 4, modules: ['nodejs/24'] };
+    expect(await readSlurmOptions(flags)).toEqual(zSlurmSettings.parse(own));
+  });
+
+  it.each([
+    [{ 'slurm-partition': 'a b' }, '--slurm-partition: '],
+    [{ shards: '0' }, '--shards'],
+    [{ 'slurm-ssh': '-oProxyCommand=id' }, '--slurm-ssh: '],
+    [{ 'slurm-settings': file('{"modules": ["a", "b;c"]}') }, '--slurm-settings, modules.1: '],
+    [{ 'slurm-settings': file('{"partion": "a"}') }, 'partion'],
+    [{ 'slurm-settings': file('[]') }, 'holds no JSON object'],
+    [{ 'slurm-settings': file('{') }, 'is not JSON'],
+  ])('%j are wrong usage, by name', async (flags, message) => {
+    await expect(readSlurmOptions(flags)).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining(message),
+    });
   });
 });
 

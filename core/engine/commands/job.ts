@@ -7,8 +7,9 @@ import { QuantscopeError } from '../../base/errors.ts';
 import { EXPORTERS } from '../../export/registry.ts';
 import { readTextFile } from '../../io/textFile.ts';
 import { isJobFolder } from '../../jobs/jobFolder.ts';
-import { MAX_SHARDS_OF_A_JOB, type Shard } from '../../jobs/shards.ts';
+import type { Shard } from '../../jobs/shards.ts';
 import { type JobWish, LAUNCHERS, zJobWish } from '../../protocol/jobs.ts';
+import { MAX_SHARDS_OF_A_JOB } from '../../protocol/slurm.ts';
 import { continueJob, JobWatch, jobLog, makeJob, runJobHere, runShardHere, startJob, stopJob } from '../jobs.ts';
 import { numberOption } from '../numberOption.ts';
 import type { Command, CommandInput, OptionTable, Outcome } from './command.ts';
@@ -25,7 +26,7 @@ const WISH_OPTIONS = {
   launcher: { type: 'string' },
 } as const satisfies OptionTable;
 
-const WISH_USAGE = ` --plan NAME.quantplan.json --format ${Object.keys(EXPORTERS).join('|')} -o JOBFOLDER [--name FILE] [--imatrix FILE] [--device auto|cpu|gpu[:N]]`;
+const WISH_USAGE = ` --plan NAME.quantplan.json --format ${Object.keys(EXPORTERS).join('|')} -o JOBFOLDER [--name FILE] [--imatrix FILE] [--device auto|cpu|gpu[:NAME]]`;
 
 const FOLLOW_MS = 500;
 
