@@ -35,6 +35,8 @@ export class ModelWeights {
   readonly #storing: Storing;
   readonly #loaded: LoadedWeights | undefined;
   readonly #byPlace = new Map<string, TensorInfo>();
+  /** Places inside layers that two tensors claim: the first one's name. */
+  readonly #claimed = new Map<string, string>();
 
   constructor(checkpoint: Checkpoint, pool: Pool, storing: Storing = () => null, loaded?: LoadedWeights) {
     this.checkpoint = checkpoint;
@@ -44,7 +46,10 @@ export class ModelWeights {
     const main = largestStack(checkpoint.tensors);
     for (const tensor of checkpoint.tensors) {
       if (tensor.layer !== null && tensor.stack !== main) continue;
-      this.#byPlace.set(`${tensor.layer ?? ''}/${numberedModule(tensor)}`, tensor);
+      const key = `${tensor.layer ?? ''}/${numberedModule(tensor)}`;
+      const other = this.#byPlace.get(key);
+      if (other !== undefined && tensor.layer !== null) this.#claimed.set(key, other.name);
+      this.#byPlace.set(key, tensor);
     }
     this.#nameTied();
   }
@@ -139,12 +144,18 @@ export class ModelWeights {
     return this.#pool.run<Float32Array>('loadValues', input, { signal });
   }
 
-  /** @param shape expected, row-major. @throws TENSOR_NOT_FOUND, SHAPE_INVALID */
+  /** @param shape expected, row-major. @throws TENSOR_NOT_FOUND, SHAPE_INVALID, DUPLICATE_NAME for two of one place */
   needed(layer: number | null, module: string, shape: readonly number[]): WeightPlace {
     const place = this.place(layer, module);
     const where = layer === null ? 'outside the layers' : `in layer ${layer}`;
     if (place === null)
       throw new QuantscopeError('TENSOR_NOT_FOUND', `${this.checkpoint.name}: no ${module} weight ${where}`);
+    const other = this.#claimed.get(`${layer ?? ''}/${module}`);
+    if (other !== undefined)
+      throw new QuantscopeError(
+        'DUPLICATE_NAME',
+        `${this.checkpoint.name}: both ${other} and ${place.tensor.name} are the ${module} weight ${where}`,
+      );
     if (place.shape.join() === shape.join()) return place;
     const fact = `${place.tensor.name} is [${place.shape.join(', ')}], the configuration says [${shape.join(', ')}]`;
     throw new QuantscopeError('SHAPE_INVALID', `${this.checkpoint.name}: ${fact}`);

@@ -4,6 +4,8 @@ import { QuantscopeError } from '../base/errors.ts';
 import { type JsonObject, shown } from '../base/jsonObject.ts';
 import { GPT2_SPLIT, IGNORES_MERGES, LLAMA3_SPLIT, QWEN2_SPLIT, TEKKEN_SPLIT } from './splitPatterns.ts';
 
+/** Pieces in use have at most some hundred characters; every split of one is looked up. */
+const MAX_PIECE_CHARACTERS = 512;
 const SPACE = '▁'; // U+2581, SentencePiece's visible space
 
 /** `tokenizer.ggml.pre` → split pattern; SmolLM cuts digits first. */
@@ -44,6 +46,8 @@ export function ggufTokenizer(name: string, read: (key: string) => unknown): Ggu
   if (model !== 'llama') return refuse(`the tokenizer model ${shown(model)} is not known; gpt2 and llama are`);
   const scores = read('tokenizer.ggml.scores');
   if (!Array.isArray(scores) || scores.length !== tokens.length) return refuse('the tokenizer has no scores');
+  const long = tokens.find((token) => token.length > MAX_PIECE_CHARACTERS);
+  if (long !== undefined) return refuse(`a token has ${long.length} characters, limit ${MAX_PIECE_CHARACTERS}`);
   const prefix = read('tokenizer.ggml.add_space_prefix') !== false;
   return { begin, json: sentencePiece(vocab, mergesOf(tokens, scores.map(Number)), prefix) };
 }

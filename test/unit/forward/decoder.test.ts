@@ -244,6 +244,19 @@ describe('what stops a run', () => {
     });
   });
 
+  test('two tensors for one place', async () => {
+    const { tensors } = model({});
+    const twice = tensors.flatMap((tensor) =>
+      tensor.name === 'model.layers.1.mlp.up_proj.weight'
+        ? [tensor, { ...tensor, name: 'model.layers.1.feed_forward.w3.weight' }]
+        : [tensor],
+    );
+    await expect(open(save(twice, { architectures: ['LlamaForCausalLM'] }))).rejects.toMatchObject({
+      code: 'DUPLICATE_NAME',
+      message: expect.stringMatching(/both \S+ and \S+ are the up weight in layer 1/),
+    });
+  });
+
   test('a configuration with more layers', async () => {
     const path = save(model({}).tensors, { architectures: ['LlamaForCausalLM'], num_hidden_layers: 4_000_000_000 });
     await expect(open(path)).rejects.toMatchObject({

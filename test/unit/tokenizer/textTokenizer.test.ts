@@ -61,6 +61,7 @@ test.each([
   ['no tokenizer at all', {}],
   ['an unknown model', { ...SPM, 'tokenizer.ggml.model': 'rwkv' }],
   ['an unknown pre-tokenizer', { ...SPM, 'tokenizer.ggml.model': 'gpt2', 'tokenizer.ggml.pre': 'mystery' }],
+  ['a token as long as a book', { ...SPM, 'tokenizer.ggml.tokens': ['a'.repeat(1e6), ...new Array(269).fill('b')] }],
   ['scores missing', { ...SPM, 'tokenizer.ggml.scores': { type: 'array', items: 'f32', value: [1] } }],
 ] as const)('refused: %s', async (name, metadata) => {
   await expect(gguf(name, metadata as FixtureMetadata)).rejects.toMatchObject({ code: 'TOKENIZER_UNSUPPORTED' });
