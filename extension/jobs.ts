@@ -39,10 +39,12 @@ export class Jobs implements vscode.Disposable {
     const view = vscode.window.createTreeView('quantscope.jobs', { treeDataProvider: tree });
     const status = new JobsStatus();
     const looked = async (jobs: readonly JobStatus[]): Promise<void> => {
+      // At once: by the time the log is written, one of them may have been resumed.
+      const ended = this.#awaited.takeEnded(jobs);
       status.update(this.watch.active);
       await this.log.update(jobs).catch(() => undefined);
       tree.update();
-      for (const job of await this.#awaited.takeEnded(jobs))
+      for (const job of await ended)
         announceEnd(job).catch((error: unknown) => announceFailure(vscode.l10n.t('Job'), error, log));
     };
     this.#subscriptions = [

@@ -121,7 +121,7 @@ export function notableText(record: JournalRecord): string | null {
     case 'note':
       return shown(record.message);
     case 'unit':
-      return record.name === '' ? null : vscode.l10n.t('wrote {0}, {1}', shown(record.name), bytesText(record.bytes));
+      return record.name === '' ? null : `${shown(record.name)} · ${bytesText(record.bytes)}`;
     case 'failed':
       return `${record.code}: ${shown(record.message)}`;
     case 'paused':

@@ -65,6 +65,8 @@ function item(row: JobRow, state: vscode.TreeItemCollapsibleState): vscode.TreeI
   drawn.id = row.id;
   drawn.description = row.description;
   drawn.tooltip = row.tooltip;
+  // Otherwise a screen reader is told the tooltip.
+  drawn.accessibilityInformation = { label: `${row.label} ${row.description}`.trim() };
   drawn.contextValue = row.context;
   drawn.iconPath = new vscode.ThemeIcon(
     row.icon,
