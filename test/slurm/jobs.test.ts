@@ -1,12 +1,12 @@
 // Jobs on a real Slurm: finished to the byte whatever becomes of a task, cancelled, and told about when Slurm is not well.
 
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildIfStale } from '../../scripts/buildIfStale.ts';
 import { startCluster } from './cluster.ts';
-import { attemptOf, launchOf, runnerOf, type SlurmRig, slurmRig, stub, until } from './slurmRig.ts';
+import { attemptOf, launchOf, runnerOf, type SlurmRig, settingsFile, slurmRig, stub, until } from './slurmRig.ts';
 
 const cluster = await startCluster();
 if (typeof cluster === 'string') console.log(`skipped: ${cluster}`);
@@ -38,11 +38,7 @@ describe.skipIf(typeof cluster === 'string')('jobs on Slurm', { timeout: 60_000 
     );
   };
   const output = (folder: string): Buffer => readFileSync(join(folder, 'out', 'model.gguf'));
-  const settings = (value: object): string[] => {
-    const path = join(mkdtempSync(join(tmpdir(), 'quantscope-settings-')), 's.json');
-    writeFileSync(path, JSON.stringify(value));
-    return ['--slurm-settings', path];
-  };
+  const settings = (value: object): string[] => ['--slurm-settings', settingsFile(JSON.stringify(value))];
 
   it('a task killed with kill -9: the last step does its units, and the bytes are those of a direct export', async () => {
     const { folder, status } = await at.submit(HOSTILE, [...GPU, '--shards', '4']);
@@ -146,7 +142,12 @@ describe.skipIf(typeof cluster === 'string')('jobs on Slurm', { timeout: 60_000 
 
   it.each([
     ['rejecting', ['--slurm-partition', 'none'], undefined, /sbatch: .*invalid partition/i],
-    ['hanging', ['--slurm-settings', 'SETTINGS'], () => stub('sbatch', 'sleep 30'), /sbatch: no answer within 1 s/],
+    [
+      'hanging',
+      ['--slurm-settings', 'SETTINGS'],
+      () => stub('sbatch', 'exec sleep 30'),
+      /sbatch: no answer within 1 s/,
+    ],
     ['missing', [], () => join(at.rig.folder, 'empty'), /sbatch: no such program on this machine/],
     ['failing without a word', [], () => stub('sbatch', 'exit 3'), /sbatch: ended with 3/],
     [

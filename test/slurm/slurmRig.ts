@@ -1,13 +1,15 @@
 // Jobs on the cluster under test: submitted and looked at as a shell does it.
 
 import { chmodSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type JobStatus, zJobStatus } from '../../core/protocol/jobs.ts';
 import { prepareRig, quantscope, type Rig, wish } from '../faults/rig.ts';
+import { temporaryFolder } from '../fixtures/temporaryFolder.ts';
 import type { Cluster } from './cluster.ts';
 
+/** Of stubs and settings. */
+const scratch = temporaryFolder();
 const PATIENCE_MS = 45_000;
 
 export interface SlurmRig {
@@ -89,9 +91,16 @@ function runnerFile(folder: string, shard: number, attempt: number, ending: 'jso
 
 /** A stub in the place of a real program. @returns PATH with it in front */
 export function stub(program: string, script: string): string {
-  const folder = mkdtempSync(join(tmpdir(), 'quantscope-stub-'));
+  const folder = mkdtempSync(join(scratch, 'stub-'));
   const path = join(folder, program);
   writeFileSync(path, `#!/bin/bash\n${script}\n`);
   chmodSync(path, 0o755);
   return `${folder}:${process.env.PATH}`;
+}
+
+/** @returns path of a file for `--slurm-settings` */
+export function settingsFile(text: string): string {
+  const path = join(mkdtempSync(join(scratch, 'settings-')), 'site.json');
+  writeFileSync(path, text);
+  return path;
 }

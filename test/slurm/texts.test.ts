@@ -1,7 +1,7 @@
 // What goes to Slurm and what comes back: quoting that bash undoes, settings that cannot inject, answers as they are read.
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -14,7 +14,7 @@ import { slurmLauncher } from '../../core/jobs/launchers/slurm.ts';
 import type { Launch } from '../../core/protocol/jobs.ts';
 import { zSlurmSettings } from '../../core/protocol/slurm.ts';
 import { dice } from '../fuzz/dice.ts';
-import { stub } from './slurmRig.ts';
+import { settingsFile, stub } from './slurmRig.ts';
 
 const HOSTILE = [
   '',
@@ -118,14 +118,8 @@ describe('settings', () => {
 });
 
 describe('flags', () => {
-  const file = (text: string): string => {
-    const path = join(mkdtempSync(join(tmpdir(), 'quantscope-settings-')), 'site.json');
-    writeFileSync(path, text);
-    return path;
-  };
-
   it('win over the file of a site', async () => {
-    const path = file('{"shards": 8, "partition": "cpu", "modules": ["nodejs/24"]}');
+    const path = settingsFile('{"shards": 8, "partition": "cpu", "modules": ["nodejs/24"]}');
     const flags = { 'slurm-settings': path, 'slurm-partition': 'gpu', 'slurm-cpus': '4' };
     const own = { shards: 8, partition: 'gpu', cpus: 4, modules: ['nodejs/24'] };
     expect(await readSlurmOptions(flags)).toEqual(zSlurmSettings.parse(own));
@@ -135,10 +129,10 @@ describe('flags', () => {
     [{ 'slurm-partition': 'a b' }, '--slurm-partition: '],
     [{ shards: '0' }, '--shards'],
     [{ 'slurm-ssh': '-oProxyCommand=id' }, '--slurm-ssh: '],
-    [{ 'slurm-settings': file('{"modules": ["a", "b;c"]}') }, '--slurm-settings, modules.1: '],
-    [{ 'slurm-settings': file('{"partion": "a"}') }, 'partion'],
-    [{ 'slurm-settings': file('[]') }, 'holds no JSON object'],
-    [{ 'slurm-settings': file('{') }, 'is not JSON'],
+    [{ 'slurm-settings': settingsFile('{"modules": ["a", "b;c"]}') }, '--slurm-settings, modules.1: '],
+    [{ 'slurm-settings': settingsFile('{"partion": "a"}') }, 'partion'],
+    [{ 'slurm-settings': settingsFile('[]') }, 'holds no JSON object'],
+    [{ 'slurm-settings': settingsFile('{') }, 'is not JSON'],
   ])('%j are wrong usage, by name', async (flags, message) => {
     await expect(readSlurmOptions(flags)).rejects.toMatchObject({
       code: 'USAGE',
