@@ -5,10 +5,11 @@ import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { tensorAt, tensorSource } from '../checkpoint/tensorSource.ts';
 import type { Pool } from '../kernels/pool.ts';
 import type { Importance } from '../quant/importance.ts';
-import { rowWeights } from '../quant/rowWeights.ts';
+import { type RowWeights, rowWeights } from '../quant/rowWeights.ts';
 import { dtypeInfo } from '../tensor/dtype.ts';
 import { type EncodeRows, isCopy } from './encodeTensor.ts';
 import { orderedRuns } from './orderedRuns.ts';
+import type { RowChunk } from './rowChunks.ts';
 import type { RowEncoder } from './rowEncoder.ts';
 import { type ExportUnit, headRowsOf, type UnitRows } from './units.ts';
 
@@ -46,7 +47,7 @@ export async function* encodeUnits(
     for (const unit of units) {
       const end = unit.offset + unit.bytes;
       let offset = unit.offset;
-      for await (const bytes of unitBytes(unit, encoded, input.rowEncoder)) {
+      for await (const bytes of unitBytes(unit, encoded, input)) {
         yield { unit, offset, bytes, last: offset + bytes.length === end };
         offset += bytes.length;
       }
@@ -61,17 +62,19 @@ export async function* encodeUnits(
 async function* unitBytes(
   { source, paddingBytes }: ExportUnit,
   encoded: AsyncGenerator<Uint8Array | Float32Array, void, undefined>,
-  rowEncoder: RowEncoder | undefined,
+  input: EncodeInput,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   if (source instanceof Uint8Array) yield source;
   else
-    for (const _ of source.chunks) {
+    for (const chunk of source.chunks) {
       const next = await encoded.next();
       if (next.done === true) return;
       const [type] = source.steps;
       if (next.value instanceof Uint8Array) yield next.value;
-      else if (rowEncoder !== undefined && type !== undefined)
-        yield await rowEncoder.encode(type, next.value, source.columns);
+      else if (input.rowEncoder !== undefined && type !== undefined) {
+        const weights = chunkWeights(input, source, chunk)?.values ?? null;
+        yield await input.rowEncoder.encode(type, next.value, source.columns, weights);
+      }
     }
   if (paddingBytes > 0) yield new Uint8Array(paddingBytes);
 }
@@ -80,17 +83,29 @@ function* taskInputs(input: EncodeInput, units: readonly ExportUnit[]): Generato
   for (const { source } of units) if (!(source instanceof Uint8Array)) yield* rowInputs(input, source);
 }
 
-function* rowInputs({ checkpoint, importance, rowEncoder }: EncodeInput, wanted: UnitRows): Generator<EncodeRows> {
+function* rowInputs(input: EncodeInput, wanted: UnitRows): Generator<EncodeRows> {
+  const { checkpoint, rowEncoder } = input;
   const { name } = tensorAt(checkpoint, wanted.tensor);
   const source = tensorSource(checkpoint, wanted.tensor);
   const { columns, steps } = wanted;
-  const all = importance?.columns(wanted.tensor);
   const headRows = headRowsOf(wanted);
   const [type, ...more] = steps;
   const single = type !== undefined && more.length === 0 && dtypeInfo(type).kind === 'block';
-  for (const { firstRow, rows } of wanted.chunks) {
-    const weights = rowWeights(all, wanted, firstRow, rows);
-    const valuesOnly = single && !isCopy({ steps, source }) && rowEncoder?.takes(type, weights !== undefined) === true;
+  for (const chunk of wanted.chunks) {
+    const { firstRow, rows } = chunk;
+    const weights = chunkWeights(input, wanted, chunk);
+    // Rows of several experts have weights of their own each: the workers' part.
+    const shared = weights === undefined || weights.values.length === columns;
+    const takes = single && shared && rowEncoder?.takes(type, weights !== undefined) === true;
+    const valuesOnly = takes && !isCopy({ steps, source });
     yield { name, source, columns, firstRow, rows, steps, headRows, importance: weights, valuesOnly };
   }
+}
+
+function chunkWeights(
+  { importance }: EncodeInput,
+  unit: UnitRows,
+  { firstRow, rows }: RowChunk,
+): RowWeights | undefined {
+  return rowWeights(importance?.columns(unit.tensor), unit, firstRow, rows);
 }

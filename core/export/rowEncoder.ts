@@ -5,6 +5,9 @@ import type { DType } from '../tensor/dtype.ts';
 export interface RowEncoder {
   /** Whether it writes the type, with importance weights or without, to the bytes the workers would write. */
   takes(type: DType, weighted: boolean): boolean;
-  /** @param values rows · columns, finite */
-  encode(type: DType, values: Float32Array, columns: number): Promise<Uint8Array>;
+  /**
+   * @param values  rows · columns, finite
+   * @param weights one per column, or null
+   */
+  encode(type: DType, values: Float32Array, columns: number, weights: Float32Array | null): Promise<Uint8Array>;
 }

@@ -28,17 +28,18 @@ export class GpuRows implements RowEncoder, AsyncDisposable {
     return this.#gpu !== null && canGpuEncode(type, weighted);
   }
 
-  async encode(type: DType, values: Float32Array, columns: number): Promise<Uint8Array> {
+  async encode(type: DType, values: Float32Array, columns: number, given: Float32Array | null): Promise<Uint8Array> {
+    const weights = type === 'Q8_0' ? null : given; // ggml has nothing to weight in it
     for (let gpu = this.#gpu; gpu !== null; gpu = this.#gpu) {
       try {
-        return await gpuEncode(gpu, type, values, columns);
+        return await gpuEncode(gpu, type, values, columns, weights);
       } catch (error) {
         const lost = isQuantscopeError(error) && (error.code === 'DEVICE_LOST' || error.code === 'MEMORY_LIMIT');
         if (!lost) throw error;
         await this.#replace(gpu, error.message);
       }
     }
-    return encodeHere(type, values, columns);
+    return encodeHere(type, values, columns, weights);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -61,7 +62,12 @@ export class GpuRows implements RowEncoder, AsyncDisposable {
 }
 
 /** What workers do, for rows that were already on their way to the GPU. */
-async function encodeHere(type: DType, values: Float32Array, columns: number): Promise<Uint8Array> {
+async function encodeHere(
+  type: DType,
+  values: Float32Array,
+  columns: number,
+  weights: Float32Array | null,
+): Promise<Uint8Array> {
   const kernels = await loadKernels();
   const { arena } = kernels;
   return arena.scoped(() => {
@@ -71,7 +77,9 @@ async function encodeHere(type: DType, values: Float32Array, columns: number): P
     const from = arena.alloc(values.byteLength);
     const to = arena.alloc(bytes);
     arena.f32(from, values.length).set(values);
-    encodeFromF32(kernels, type, from, to, rows, columns, 0);
+    const weightsAt = weights === null ? 0 : arena.alloc(weights.byteLength);
+    if (weights !== null) arena.f32(weightsAt, weights.length).set(weights);
+    encodeFromF32(kernels, type, from, to, rows, columns, weightsAt);
     return arena.u8(to, bytes).slice();
   });
 }

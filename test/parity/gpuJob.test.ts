@@ -57,7 +57,7 @@ describe.runIf(gpu !== null)('jobs on a software adapter', () => {
       async () => second,
       async (note) => void notes.push(note),
     );
-    const encode = async (): Promise<Buffer> => Buffer.from(await rows.encode('Q4_0', values, 512));
+    const encode = async (): Promise<Buffer> => Buffer.from(await rows.encode('Q4_0', values, 512, null));
     expect((await encode()).equals(expected)).toBe(true);
     first.lose();
     expect((await encode()).equals(expected)).toBe(true);
@@ -80,7 +80,7 @@ describe.runIf(gpu !== null)('jobs on a software adapter', () => {
       async (note) => void notes.push(note),
     );
     only.lose();
-    const bytes = Buffer.from(await rows.encode('Q8_0', values, 512));
+    const bytes = Buffer.from(await rows.encode('Q8_0', values, 512, null));
     expect(bytes.equals(REFERENCE_QUANTIZERS.Q8_0(values, 2, 512, null))).toBe(true);
     expect(notes).toEqual([expect.stringMatching(/driver gone: the processor goes on/)]);
   });

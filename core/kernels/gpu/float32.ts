@@ -12,7 +12,7 @@
  */
 export const FLOAT32_WGSL = /* wgsl */ `
 const F_INFINITY = 0x7f800000u;
-const F_NAN = 0x7fc00000u;
+const F_NAN = 0xffc00000u; // x86 makes its NaNs negative
 const F_SIGN = 0x80000000u;
 
 struct Parts { exponent: i32, mantissa: u32 }
