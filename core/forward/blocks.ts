@@ -163,7 +163,7 @@ function blockKinds({ network, runtime }: Parts, tokens: number, observer: Obser
 }
 
 /** Sums of finite numbers are finite far below float32's limit, so one sum tells. */
-function sumsToFinite(values: Float32Array): boolean {
+export function sumsToFinite(values: Float32Array): boolean {
   let sum = 0;
   for (const value of values) sum += value;
   return Number.isFinite(sum);

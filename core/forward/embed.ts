@@ -3,7 +3,7 @@
 import { throwIfCancelled } from '../base/cancellation.ts';
 import { QuantscopeError } from '../base/errors.ts';
 import type { BatchSize, EmbeddingGraph } from '../model/forward/blockGraph.ts';
-import { type Hidden, loadFeeds, type Parts, type Replaced } from './blocks.ts';
+import { type Hidden, loadFeeds, type Parts, type Replaced, refuseNonFinite } from './blocks.ts';
 import { SessionsBySize } from './sessions.ts';
 
 /** Tokens of one run of the embedding's graph. */
@@ -12,7 +12,7 @@ const BATCH_TOKENS = 4096;
 /**
  * @param sequences of equal length
  * @param replaced may hold the embedding itself ("embed", [vocabulary, columns]) and weights of its graph
- * @throws TOKENIZER_UNSUPPORTED for ids the model does not have, CANCELLED, FILE_TRUNCATED
+ * @throws TOKENIZER_UNSUPPORTED for ids the model does not have, NON_FINITE naming the embedding, CANCELLED, FILE_TRUNCATED
  */
 export async function embedTokens(
   parts: Parts,
@@ -22,7 +22,12 @@ export async function embedTokens(
 ): Promise<Hidden> {
   const rows = await embeddingRows(parts, sequences, signal, replaced.embed);
   const { graph } = parts.network.embedding;
-  return graph === null ? rows : throughGraph(parts, graph, rows, replaced, signal);
+  const name = parts.weights.checkpoint.name;
+  refuseNonFinite(rows.values, `${name}: the embedding`, 'the weight embed');
+  if (graph === null) return rows;
+  const hidden = await throughGraph(parts, graph, rows, replaced, signal);
+  refuseNonFinite(hidden.values, `${name}: the embedding`);
+  return hidden;
 }
 
 /**

@@ -1,7 +1,7 @@
 // Where the first value that is not finite comes from: a batch of a block run again, with every value inside handed out.
 
 import type { BatchSize, BlockGraph } from '../model/forward/blockGraph.ts';
-import type { Block } from '../model/forward/family.ts';
+import type { Block, WeightLayouts } from '../model/forward/family.ts';
 import type { Node, Value } from '../model/graph/graphBuilder.ts';
 import type { Feeds, Runtime } from './runtime.ts';
 
@@ -17,8 +17,8 @@ export async function firstNonFinite(
 ): Promise<string | null> {
   // A mask makes scores infinite on purpose: what has such an input is not where it began.
   const given = new Set(Object.keys(feeds).filter((name) => !finiteFeed(feeds[name])));
-  const weight = [...block.weights.keys()].find((module) => given.has(module));
-  if (weight !== undefined) return `the weight ${weight}`;
+  const weight = nonFiniteWeight(block.weights, feeds);
+  if (weight !== null) return weight;
   const built = block.graph(batch);
   const nodes = floatNodes(built);
   const outputs = nodes.map((node, i) => {
@@ -38,6 +38,12 @@ export async function firstNonFinite(
   } finally {
     await session.release();
   }
+}
+
+/** "the weight down"; null where all are finite. */
+export function nonFiniteWeight(weights: WeightLayouts, feeds: Feeds): string | null {
+  const module = [...weights.keys()].find((name) => !finiteFeed(feeds[name]));
+  return module === undefined ? null : `the weight ${module}`;
 }
 
 interface FloatNode {

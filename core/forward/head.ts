@@ -1,7 +1,8 @@
 // Hidden states → logits, some rows at a time.
 
 import { throwIfCancelled } from '../base/cancellation.ts';
-import { type Hidden, loadFeeds, type Parts } from './blocks.ts';
+import { type Hidden, loadFeeds, type Parts, refuseNonFinite, sumsToFinite } from './blocks.ts';
+import { nonFiniteWeight } from './firstNonFinite.ts';
 import { type Built, SessionsBySize } from './sessions.ts';
 
 /** Rows of one run: their logits over a vocabulary of 128k take 64 MB. */
@@ -25,7 +26,7 @@ export interface HeadRun {
 
 /**
  * Logits of every wanted row, in order, of several states through the same matrix: one array per state.
- * @throws MEMORY_LIMIT, CANCELLED, TENSOR_NOT_FOUND, SHAPE_INVALID, FILE_TRUNCATED
+ * @throws NON_FINITE naming the head, MEMORY_LIMIT, CANCELLED, TENSOR_NOT_FOUND, SHAPE_INVALID, FILE_TRUNCATED
  */
 export async function* headLogits(
   parts: Parts,
@@ -47,7 +48,12 @@ export async function* headLogits(
       const logits: Float32Array[] = [];
       for (const { values } of states) {
         const hidden = runtime.tensor(values.subarray(first * width, (first + rows) * width), [rows, width]);
-        logits.push((await session.run({ ...feeds, hidden }, ['logits'])).logits);
+        const found = (await session.run({ ...feeds, hidden }, ['logits'])).logits;
+        if (!sumsToFinite(found)) {
+          const where = `${parts.weights.checkpoint.name}: the head`;
+          refuseNonFinite(found, where, nonFiniteWeight(head.weights, feeds));
+        }
+        logits.push(found);
       }
       yield { first, logits };
     }

@@ -6,6 +6,7 @@ import { openCheckpoint } from '../../../core/checkpoint/open.ts';
 import { type Hidden, type Parts, type Replaced, runBlocks } from '../../../core/forward/blocks.ts';
 import { Decoder } from '../../../core/forward/decoder.ts';
 import { embedTokens } from '../../../core/forward/embed.ts';
+import { headLogits } from '../../../core/forward/head.ts';
 import type { Runtime } from '../../../core/forward/runtime.ts';
 import { createPool } from '../../../core/kernels/pool.ts';
 
@@ -45,6 +46,21 @@ describe('values that are not finite', () => {
     await expect(ran(parts, { up })).rejects.toMatchObject({
       code: 'NON_FINITE',
       message: 'sample-llama: layer 2: activations are not finite, first in the weight up',
+    });
+  });
+
+  test('outside the layers: embedding and head', async () => {
+    const { vocabulary, width } = parts.network;
+    const broken = new Float32Array(vocabulary * width).fill(Number.NaN);
+    await expect(embedTokens(parts, SEQUENCES, undefined, { embed: broken })).rejects.toMatchObject({
+      code: 'NON_FINITE',
+      message: expect.stringMatching(/the embedding: .*, first in the weight embed$/),
+    });
+    const hidden = await embedTokens(parts, SEQUENCES, undefined);
+    const run = headLogits(parts, [hidden], { from: 0, output: broken, signal: undefined });
+    await expect(run.next()).rejects.toMatchObject({
+      code: 'NON_FINITE',
+      message: expect.stringMatching(/the head: .*, first in the weight output$/),
     });
   });
 
