@@ -6,7 +6,7 @@ import { table } from '../../core/engine/commands/text.ts';
 import { buildIfStale } from '../../scripts/buildIfStale.ts';
 import type { BenchRow } from './benchRow.ts';
 
-const BENCHES = ['open', 'statistics', 'readers', 'quantizers', 'plan', 'evaluation', 'jobs'] as const;
+const BENCHES = ['open', 'statistics', 'readers', 'quantizers', 'plan', 'evaluation', 'jobs', 'gpu'] as const;
 const OUTPUT = 'dist/bench.json';
 
 buildIfStale(['kernels', 'host']);
