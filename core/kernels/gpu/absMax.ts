@@ -25,13 +25,23 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) grid: vec3u, 
 }`,
 };
 
-/** @param values whole groups. @returns one magnitude a group; NaN where the group holds one */
+/**
+ * The reference's magnitudes, bit for bit: only integers are compared.
+ * @param values whole groups, each of which fits the device's buffers
+ * @returns one magnitude a group; NaN where the group holds one
+ * @throws DEVICE_LOST, MEMORY_LIMIT
+ */
 export async function gpuAbsMax(gpu: Gpu, values: Float32Array, group: number): Promise<Float32Array> {
-  const groups = values.length / group;
-  const [largest] = await gpu.run(KERNEL, {
-    buffers: [values, groups * 4],
-    uniform: [groups, group],
-    workgroups: Math.ceil(groups / GROUP_THREADS),
-  });
-  return new Float32Array(largest ?? new ArrayBuffer(0));
+  const out = new Float32Array(values.length / group);
+  const step = Math.max(1, Math.floor(gpu.tileBytes / (4 * group)));
+  for (let first = 0; first < out.length; first += step) {
+    const groups = Math.min(step, out.length - first);
+    const [largest] = await gpu.run(KERNEL, {
+      buffers: [values.subarray(first * group, (first + groups) * group), groups * 4],
+      uniform: [groups, group],
+      workgroups: Math.ceil(groups / GROUP_THREADS),
+    });
+    out.set(new Float32Array(largest ?? new ArrayBuffer(0)), first);
+  }
+  return out;
 }
