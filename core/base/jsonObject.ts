@@ -47,6 +47,8 @@ export function neededCount(parent: JsonObject, key: string, file: string): numb
 
 /** A value cut to a length that fits in a sentence. */
 export function shown(value: unknown): string {
-  const text = value === undefined ? 'missing' : (JSON.stringify(value) ?? String(value));
+  if (value === undefined) return 'missing';
+  // JSON calls NaN and infinities, which GGUF files hold, null.
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length <= 120 ? text : `${text.slice(0, 117)}…`;
 }
