@@ -6,7 +6,7 @@ import { GpuRows } from '../../core/jobs/gpuRows.ts';
 import { runJob } from '../../core/jobs/runJob.ts';
 import { createPool } from '../../core/kernels/pool.ts';
 import { REFERENCE_QUANTIZERS } from '../../core/kernels/reference/quantizers.ts';
-import { quantizerInput } from '../fixtures/quantizerInputs.ts';
+import { columnWeights, quantizerInput } from '../fixtures/quantizerInputs.ts';
 import { softwareGpu as gpu, openSoftwareGpu } from '../fixtures/softwareGpu.ts';
 import { temporaryFolder } from '../fixtures/temporaryFolder.ts';
 import { jobRig, outputOf, recordsOf, VERSIONS } from '../unit/jobs/jobFixtures.ts';
@@ -67,6 +67,28 @@ describe.runIf(gpu !== null)('jobs on a software adapter', () => {
     expect((await encode()).equals(expected)).toBe(true);
     expect(notes[1]).toMatch(/the device was lost.*: the processor goes on/);
     expect(rows.takes('Q4_0', false)).toBe(false);
+  });
+
+  it('weighs rows as the workers do, on the device and after its loss', async () => {
+    const values = quantizerInput('heavyTailed', 4 * 512);
+    const weights = columnWeights('plain', 512);
+    const only = await openSoftwareGpu();
+    if (only === null || weights === null) return;
+    await using rows = new GpuRows(
+      only,
+      async () => null,
+      async () => {},
+    );
+    expect(rows.takes('Q4_0', true)).toBe(false);
+    for (const lost of [false, true]) {
+      if (lost) only.lose();
+      const [q6, q8] = [
+        await rows.encode('Q6_K', values, 512, weights),
+        await rows.encode('Q8_0', values, 512, weights),
+      ];
+      expect(Buffer.from(q6).equals(REFERENCE_QUANTIZERS.Q6_K(values, 4, 512, weights))).toBe(true);
+      expect(Buffer.from(q8).equals(REFERENCE_QUANTIZERS.Q8_0(values, 4, 512, weights))).toBe(true);
+    }
   });
 
   it('goes on with the processor when the device cannot be opened again', async () => {
