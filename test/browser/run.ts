@@ -6,11 +6,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { launchBrowser } from '../../scripts/workbench/browser.ts';
 import { startWorkbench } from '../../scripts/workbench/workbench.ts';
+import { writeLargeModel } from '../host/largeModel.ts';
 import { createWorkspace, removeWorkspace } from '../host/workspaceFolder.ts';
 import { appearance } from './appearance.ts';
 import { brokenFiles } from './brokenFiles.ts';
 import { Checks } from './checks.ts';
 import { formats } from './formats.ts';
+import { jobs } from './jobs.ts';
 import { mainJob, OUTPUT_NAME } from './mainJob.ts';
 import { restricted } from './restricted.ts';
 import { runningModel } from './runningModel.ts';
@@ -22,10 +24,11 @@ const extensionPath = fileURLToPath(new URL('../..', import.meta.url)).replace(/
 const checks = new Checks();
 const cache = mkdtempSync(join(tmpdir(), 'quantscope-cache-'));
 const folder = createWorkspace();
+writeLargeModel(join(folder, 'large'));
 writeSettings(folder, { 'workbench.colorTheme': 'Default Dark Modern' });
 
 try {
-  const env = { QUANTSCOPE_CACHE: cache };
+  const env = { QUANTSCOPE_CACHE: cache, QUANTSCOPE_STATE: join(cache, 'state') };
   const browser = await launchBrowser();
   const workbench = await startWorkbench({ folder, extensionPath, env });
   try {
@@ -37,6 +40,10 @@ try {
     await checks.each('formats', formats(window), onFailure);
     await checks.chain('broken files', brokenFiles(window), onFailure);
     await checks.each('appearance', appearance(window, folder), onFailure);
+    const other = await WorkbenchPage.open(browser, workbench.url);
+    await checks.chain('jobs', jobs(other, folder), (name) =>
+      screenshot(other.page, `failed-${name.replace(/\W+/g, '-')}`),
+    );
   } finally {
     await workbench.stop();
   }

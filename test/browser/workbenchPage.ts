@@ -79,7 +79,7 @@ export class WorkbenchPage {
 
   /** Answers the save dialog that is open, or about to be. */
   async saveAs(path: string): Promise<void> {
-    await this.#answerDialog(path, /^(Export|OK|Save)/);
+    await this.#answerDialog(path, /^(Export|OK|Save|Start)/);
   }
 
   /** Answers the open dialog that is open, or about to be. */

@@ -1,0 +1,144 @@
+// A job as a person meets it: started from the view, watched in the side bar, still there after the window was reloaded.
+
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Locator } from 'playwright-core';
+import type { Check } from './checks.ts';
+import { screenshot } from './screenshots.ts';
+import { type WorkbenchPage, writeSettings } from './workbenchPage.ts';
+
+const WORK_MS = 60_000;
+const DRAWN_MS = 700;
+const LOOKS = [
+  ['dark', 'Default Dark Modern', 1600],
+  ['light', 'Default Light Modern', 1600],
+  ['high-contrast', 'Default High Contrast', 1600],
+  ['dark', 'Default Dark Modern', 800],
+] as const;
+
+/** @param folder holds `large/`. The window has just been opened. */
+export function jobs(workbench: WorkbenchPage, folder: string): Check[] {
+  const { page } = workbench;
+  const job = join(folder, 'large.job');
+  const pane = page.locator('.pane').filter({ has: page.locator('.pane-header', { hasText: 'Jobs' }) });
+  const row = (name: string | RegExp): Locator => pane.locator('.monaco-list-row').filter({ hasText: name }).first();
+  const status = page.locator('.statusbar-item').filter({ hasText: /\d jobs?\b/ });
+  const told = page.locator('.notifications-center .monaco-list-row').filter({ hasText: 'is finished' });
+  /** Processes that have run the job. */
+  const runners = (): number =>
+    readdirSync(join(job, 'runners')).filter((name) => /^\d+\.(json|ended)$/.test(name)).length;
+  /** Does `work` while the runner is held still, so that nothing is too slow for it; it lives all the while. */
+  const holding = async (work: () => Promise<unknown>): Promise<void> => {
+    const file = join(job, 'runners', `${String(runners()).padStart(6, '0')}.json`);
+    const { pid } = JSON.parse(readFileSync(file, 'utf8')) as { pid: number };
+    process.kill(pid, 'SIGSTOP');
+    try {
+      await work();
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+  };
+  const act = async (action: string): Promise<void> => {
+    await row('large').hover();
+    await row('large').getByRole('button', { name: action }).click();
+  };
+
+  return [
+    {
+      name: 'a plan in the Explorer starts it',
+      async run() {
+        writeSettings(folder, { 'workbench.colorTheme': LOOKS[0][1], 'quantscope.jobs.threads': 1 });
+        await workbench.expand('large');
+        await workbench.chooseInContextMenu('large.quantplan.json', 'Run as a Job…');
+        await choose(workbench, 'GGUF');
+        await choose(workbench, 'on this machine');
+        await workbench.saveAs(job);
+        await row('large')
+          .filter({ hasText: /quantizing|preparing/ })
+          .waitFor({ timeout: WORK_MS });
+        await status.filter({ hasText: /[1-9]\d* %/ }).waitFor({ timeout: WORK_MS });
+      },
+    },
+    {
+      name: 'the window is reloaded, the same job is still run by the same process and seen again; cancel leaves nothing that looks finished',
+      async run() {
+        await holding(async () => {
+          await screenshot(page, 'job-running');
+          await page.reload();
+          await page.locator('.activitybar [aria-label^="Quantscope"]').first().waitFor({ timeout: WORK_MS });
+          const seen = row('large').filter({ hasText: /quantizing [1-9]/ });
+          await seen.waitFor({ timeout: WORK_MS });
+          await status.filter({ hasText: /[1-9]\d* %/ }).waitFor({ timeout: WORK_MS });
+          assert.equal(runners(), 1);
+          await act('Cancel Job');
+          while (!existsSync(join(job, 'stop'))) await page.waitForTimeout(50);
+        });
+        await row('large').filter({ hasText: 'cancelled' }).waitFor({ timeout: WORK_MS });
+        await status.waitFor({ state: 'detached' });
+        assert.equal(existsSync(join(job, 'out')), false);
+        await screenshot(page, 'job-cancelled');
+      },
+    },
+    {
+      name: 'resume goes on from what was written; its end is told once',
+      async run() {
+        await act('Resume Job');
+        const quantizing = /quantizing [1-9]\d* %/;
+        await row('large').filter({ hasText: quantizing }).waitFor({ timeout: WORK_MS });
+        await holding(async () => {
+          await row('large').click();
+          await row(/^Output/).waitFor({ timeout: WORK_MS });
+          await row(/^quantizing \d+ %/).waitFor({ timeout: WORK_MS });
+          await screenshot(page, 'job-details');
+        });
+        await row('large').filter({ hasText: 'bpw' }).waitFor({ timeout: WORK_MS });
+        await workbench.command('Notifications: Show Notifications');
+        await told.first().waitFor({ timeout: 10_000 });
+        await screenshot(page, 'job-finished');
+        assert.equal(await told.count(), 1);
+        assert.match(readFileSync(join(job, 'journal.ndjson'), 'utf8'), /"kept":[1-9]/);
+        assert.equal(runners(), 2);
+      },
+    },
+    {
+      name: 'compare shows it against the original',
+      async run() {
+        await told.getByRole('button', { name: 'Compare with Original' }).click();
+        await page.locator('.view-line').filter({ hasText: 'matches' }).first().waitFor({ timeout: WORK_MS });
+        await screenshot(page, 'job-compared');
+      },
+    },
+    ...LOOKS.map(([kind, theme, width]) => ({
+      name: `the list in ${kind}, ${width} px`,
+      async run(): Promise<void> {
+        writeSettings(folder, { 'workbench.colorTheme': theme });
+        await page.setViewportSize({ width, height: 1000 });
+        await page.waitForTimeout(DRAWN_MS);
+        await row('large').waitFor();
+        await screenshot(page, `jobs-${kind}-${width}`);
+      },
+    })),
+    {
+      name: 'it leaves the list and stays on disk',
+      async run() {
+        await page.setViewportSize({ width: 1600, height: 1000 });
+        await row('large').click({ button: 'right' });
+        const entry = page.getByRole('menuitem', { name: 'Remove Job from List' });
+        await entry.waitFor();
+        await page.waitForTimeout(DRAWN_MS);
+        await screenshot(page, 'job-menu');
+        await entry.click();
+        await row('large').waitFor({ state: 'detached' });
+        assert.ok(existsSync(join(job, 'out')));
+        await page.locator('.activitybar [aria-label^="Explorer"]').first().click();
+      },
+    },
+  ];
+}
+
+async function choose({ page }: WorkbenchPage, label: string): Promise<void> {
+  const entry = page.locator('.quick-input-list .monaco-list-row').filter({ hasText: label }).first();
+  await entry.waitFor({ timeout: WORK_MS });
+  await entry.click();
+}
