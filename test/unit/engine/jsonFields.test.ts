@@ -21,7 +21,9 @@ function documented(command: string): Fields {
   const row = table.split('\n').find((line) => line.startsWith(`| \`${command}\` |`)) ?? '';
   const levels: Record<string, string[]> = {};
   const path = ['top'];
-  const cell = [...(row.split('|')[2] ?? '').matchAll(/`([^`]*)`/g)]
+  // What more an option gives stands behind "; with `--option`" and is not there without it.
+  const [always = ''] = (row.split('|')[2] ?? '').split('; with `--');
+  const cell = [...always.matchAll(/`([^`]*)`/g)]
     .map(([, code = '']) => code)
     .filter((code) => !code.startsWith('--') && code !== 'verify');
   let last = '';
