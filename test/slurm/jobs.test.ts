@@ -14,7 +14,7 @@ if (typeof cluster === 'string') console.log(`skipped: ${cluster}`);
 const GPU = ['--slurm-gres', 'gpu:1', '--slurm-partition', 'test'];
 const HOSTILE = `a 'b' "c" é\r\n#SBATCH --partition=none\n$(touch x) \`y\` %a \\ \t&;|*`;
 
-describe.skipIf(typeof cluster === 'string')('jobs on Slurm', { timeout: 60_000 }, () => {
+describe.skipIf(typeof cluster === 'string')('jobs on Slurm', { timeout: 180_000 }, () => {
   if (typeof cluster === 'string') return;
   let at: SlurmRig;
   beforeAll(async () => {

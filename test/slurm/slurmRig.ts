@@ -10,7 +10,7 @@ import type { Cluster } from './cluster.ts';
 
 /** Of stubs and settings. */
 const scratch = temporaryFolder();
-const PATIENCE_MS = 45_000;
+const PATIENCE_MS = 120_000;
 
 export interface SlurmRig {
   readonly rig: Rig;
