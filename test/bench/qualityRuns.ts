@@ -3,129 +3,108 @@
 import { execFileSync } from 'node:child_process';
 import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { feasibleInterval } from '../../core/allocation/feasibleInterval.ts';
+import { type KnownPlan, knownPlans } from '../../core/allocation/knownPlans.ts';
 import { mixFactsOf } from '../../core/allocation/mixFacts.ts';
 import { makePlan, serializePlan } from '../../core/allocation/planDocument.ts';
-import { mixTypes, STANDARD_MIXES, type StandardMix } from '../../core/allocation/standardMixes.ts';
 import { type Failure, isQuantscopeError, QuantscopeError } from '../../core/base/errors.ts';
-import type { Checkpoint } from '../../core/checkpoint/checkpoint.ts';
+import { type Checkpoint, countParameters, matrixShape } from '../../core/checkpoint/checkpoint.ts';
 import { openCheckpoint } from '../../core/checkpoint/open.ts';
+import { ggufSize } from '../../core/export/gguf/layout.ts';
 import { type GgufTarget, isQuantizable } from '../../core/quant/ggufTypes.ts';
+import { dtypeInfo } from '../../core/tensor/dtype.ts';
 import type { LlamaQuantize } from '../interop/llama/quantize.ts';
 import { planFor } from '../unit/export/plans.ts';
+import type { Evaluation, Infeasible, KnownFile, OwnFile, RecordHead } from './qualityRecord.ts';
 import type { Subject } from './qualitySubjects.ts';
 
-export interface Evaluation {
-  readonly perplexity: number;
-  readonly error: number;
-  readonly tokens: number;
-  readonly topAgreement: number;
-  readonly divergence: { readonly mean: number; readonly error: number; readonly p999: number };
+/** A plan everyone knows; llama.cpp's mixes save bits where they have an importance matrix. */
+interface Known extends KnownPlan {
+  readonly weightedTypes: readonly GgufTarget[];
 }
-
-/** A plan everyone knows, as two files: quantized plainly, and with the importance matrix. */
-export interface KnownFile {
-  readonly name: string;
-  readonly kind: 'uniform' | 'mix';
-  readonly bytes: number;
-  readonly plain: Evaluation;
-  readonly weighted: Evaluation;
-}
-
-export interface OwnFile extends Evaluation {
-  readonly bytes: number;
-  /** Which of the plans that were tried is written. */
-  readonly written: string;
-}
-
-const UNIFORM: readonly GgufTarget[] = ['Q2_K', 'Q3_K', 'IQ4_XS', 'Q4_0', 'Q4_K', 'Q5_0', 'Q5_K', 'Q6_K', 'Q8_0'];
-const MIXES: readonly StandardMix[] = [
-  'Q2_K',
-  'Q3_K_S',
-  'Q3_K_M',
-  'Q3_K_L',
-  'IQ4_XS',
-  'Q4_K_S',
-  'Q4_K_M',
-  'Q5_K_S',
-  'Q5_K_M',
-  'Q6_K',
-];
-
-/** What a known plan stores each tensor in; llama.cpp's mixes save bits where they have an importance matrix. */
-type TypesOf = (imatrix: boolean) => (tensor: string) => GgufTarget;
 
 export class QualityRuns {
+  readonly head: RecordHead;
+  readonly knownPlans: readonly Known[];
+  readonly #source: Checkpoint;
   readonly #subject: Subject;
   readonly #folder: string;
-  readonly #imatrix: string;
+  readonly #quantize: LlamaQuantize | null;
+  #imatrix: string | null = null;
 
-  private constructor(subject: Subject, folder: string, imatrix: string) {
+  /** @param quantize null: mixes by their published rules */
+  static async open(subject: Subject, folder: string, quantize: LlamaQuantize | null): Promise<QualityRuns> {
+    const source = await openCheckpoint(subject.model);
+    const { id: _, model: __, calibration: ___, heldOut: ____, known: _____, equalSize: ______, ...settings } = subject;
+    const parameters = countParameters(source.tensors);
+    const smallest = await smallestFile(source, subject.choices);
+    const head = { ...settings, parameters, smallest, mixesByRules: quantize === null };
+    return new QualityRuns(subject, source, folder, quantize, head);
+  }
+
+  private constructor(
+    subject: Subject,
+    source: Checkpoint,
+    folder: string,
+    quantize: LlamaQuantize | null,
+    head: RecordHead,
+  ) {
+    this.head = head;
     this.#subject = subject;
+    this.#source = source;
     this.#folder = folder;
-    this.#imatrix = imatrix;
+    this.#quantize = quantize;
+    this.knownPlans = distinctKnown(source, subject);
   }
 
-  static async open(subject: Subject, folder: string): Promise<QualityRuns> {
-    const imatrix = join(folder, 'imatrix.gguf');
-    const { model, calibration, context, measured } = subject;
-    const length = ['--context', `${context}`, '--sequences', `${4 * measured}`];
-    quantscope('imatrix', model, '--text', calibration, ...length, '-o', imatrix, '--overwrite');
-    return new QualityRuns(subject, folder, imatrix);
+  async known({ label: name, kind, fileType, types, weightedTypes }: Known): Promise<KnownFile> {
+    const quantize = this.#quantize;
+    const theirs = fileType !== null && quantize !== null;
+    const plainFile = theirs
+      ? await this.#llamaMix(quantize, fileType)
+      : this.#export(this.#planFile(types), 'plain.gguf', false);
+    const { size: bytes } = statSync(plainFile);
+    const plain = this.#evaluate(plainFile);
+    rmSync(plainFile);
+    const weightedFile = this.#export(this.#planFile(weightedTypes), 'weighted.gguf', true);
+    const weighted = this.#evaluate(weightedFile);
+    rmSync(weightedFile);
+    return { name, kind, bytes, plain, weighted };
   }
 
-  /** Types that store every tensor as another one does count once. @param quantize null: mixes by their published rules */
-  async known(quantize: LlamaQuantize | null): Promise<KnownFile[]> {
-    const { model, name, known: only } = this.#subject;
-    const source = await openCheckpoint(model);
-    const facts = mixFactsOf(source);
-    const names = source.tensors.filter(isQuantizable).map((tensor) => tensor.name);
-    const found = new Map<string, KnownFile>();
-    const meet = async (label: string, kind: KnownFile['kind'], typesOf: TypesOf): Promise<void> => {
-      if (only?.includes(label) === false) return;
-      process.stderr.write(`${name}: ${kind} ${label}\n`);
-      const plan = this.#planFile(source, typesOf(false));
-      const theirs = kind === 'mix' && quantize !== null;
-      const fileType = theirs ? STANDARD_MIXES[label as StandardMix].fileType : 0;
-      const file = theirs ? await this.#llamaMix(source, quantize, fileType) : this.#export(plan, 'plain.gguf', false);
-      const { size: bytes } = statSync(file);
-      const plain = this.#evaluate(file);
-      rmSync(file);
-      const weightedFile = this.#export(this.#planFile(source, typesOf(true)), 'weighted.gguf', true);
-      const weighted = this.#evaluate(weightedFile);
-      rmSync(weightedFile);
-      const same = `${bytes} ${plain.divergence.mean}`;
-      if (!found.has(same)) found.set(same, { name: label, kind, bytes, plain, weighted });
-    };
-    for (const type of UNIFORM) await meet(type, 'uniform', () => () => type);
-    for (const mix of facts === null ? [] : MIXES) {
-      await meet(mix, 'mix', (imatrix) => {
-        const types = facts === null ? [] : mixTypes(mix, source.tensors, facts, imatrix);
-        return (tensor) => types[names.indexOf(tensor)] ?? 'F16';
-      });
-    }
-    return [...found.values()].toSorted((a, b) => a.bytes - b.bytes);
-  }
-
-  /** Our plan of at most `bytes`, checked on calibration text; null where no plan is so small. */
-  own(bytes: number): OwnFile | null {
-    const { model, calibration, context, measured, choices } = this.#subject;
+  /** Our plan of at most `budget` bytes, checked on calibration text. */
+  own(budget: number): OwnFile | Infeasible {
+    const { model, calibration, context, measured, choices, score } = this.#subject;
     const plan = join(this.#folder, 'ours.quantplan.json');
     try {
       const { check } = quantscope<{ check: { written: string } }>(
         'plan',
         model,
-        ...['--target-bytes', `${bytes}`, '--choices', choices.join(',')],
-        ...['--imatrix', this.#imatrix, '--measure', calibration, '--check'],
+        ...['--target-bytes', `${budget}`, '--choices', choices.join(',')],
+        ...['--imatrix', this.#importance(), '--score', score, '--text', calibration, '--check'],
         ...['--context', `${context}`, '--sequences', `${measured}`, '-o', plan],
       );
       const file = this.#export(plan, 'ours.gguf', true);
-      const own = { ...this.#evaluate(file), bytes: statSync(file).size, written: check.written };
+      const { size: bytes } = statSync(file);
+      if (bytes > budget) throw new Error(`${file}: ${bytes} bytes, budget ${budget}`);
+      const own = { budget, bytes, written: check.written, ...this.#evaluate(file) };
       rmSync(file);
       return own;
     } catch (error) {
-      if (isQuantscopeError(error) && error.code === 'BUDGET_INFEASIBLE') return null;
+      if (isQuantscopeError(error) && error.code === 'BUDGET_INFEASIBLE') return { budget, infeasible: error.message };
       throw error;
     }
+  }
+
+  /** Measured when first needed: the same matrix for every file. */
+  #importance(): string {
+    if (this.#imatrix !== null) return this.#imatrix;
+    const { id, model, calibration, context, measured } = this.#subject;
+    const imatrix = join(this.#folder, `${id}-imatrix.gguf`);
+    const length = ['--context', `${context}`, '--sequences', `${4 * measured}`];
+    quantscope('imatrix', model, '--text', calibration, ...length, '-o', imatrix);
+    this.#imatrix = imatrix;
+    return imatrix;
   }
 
   #evaluate(path: string): Evaluation {
@@ -134,38 +113,65 @@ export class QualityRuns {
     return quantscope('eval', path, '--against', model, '--text', heldOut, ...length);
   }
 
-  #planFile(source: Checkpoint, typeOf: (tensor: string) => GgufTarget): string {
+  /** @param types of each quantizable tensor, in file order */
+  #planFile(types: readonly GgufTarget[]): string {
     const file = join(this.#folder, 'known.quantplan.json');
-    const { request, solution } = planFor(source, typeOf);
-    writeFileSync(file, serializePlan(makePlan(source, request, solution)));
+    const { request, solution } = planFor(this.#source, (_, at) => types[at] ?? 'F16');
+    writeFileSync(file, serializePlan(makePlan(this.#source, request, solution)));
     return file;
   }
 
   #export(plan: string, name: string, weighted: boolean): string {
     const output = join(this.#folder, name);
-    const imatrix = weighted ? this.#imatrix : 'none';
+    const imatrix = weighted ? this.#importance() : 'none';
     const { model } = this.#subject;
     quantscope('export', model, '--plan', plan, '--format', 'gguf', '--imatrix', imatrix, '-o', output, '--overwrite');
     return output;
   }
 
   /** What llama-quantize is given is a GGUF of the model's own precision. */
-  async #llamaMix(source: Checkpoint, quantize: LlamaQuantize, fileType: number): Promise<string> {
+  async #llamaMix(quantize: LlamaQuantize, fileType: number): Promise<string> {
+    const source = this.#source;
     const output = join(this.#folder, 'mix.gguf');
     if (source.format === 'gguf') {
       quantize(source.path, output, fileType, false);
       return output;
     }
     const keep = source.tensors.some(({ dtype }) => dtype === 'F32') ? 'F32' : 'BF16';
-    const whole = this.#export(
-      this.#planFile(source, () => keep),
-      'source.gguf',
-      false,
-    );
+    const whole = this.#export(this.#planFile(source.tensors.map(() => keep)), 'source.gguf', false);
     quantize(whole, output, fileType, false);
     rmSync(whole);
     return output;
   }
+}
+
+/** Plans that store every tensor as an earlier one does are left out; so are plain floats everywhere. */
+function distinctKnown(source: Checkpoint, { choices, known: only }: Subject): Known[] {
+  const blocks = choices.filter((type) => dtypeInfo(type).kind === 'block');
+  const facts = mixFactsOf(source);
+  const weighted = knownPlans(source.tensors, blocks, facts, true);
+  const found = new Map<string, Known>();
+  for (const [at, plan] of knownPlans(source.tensors, blocks, facts, false).entries()) {
+    const weightedTypes = weighted[at]?.types ?? plan.types;
+    const same = `${plan.types} ${weightedTypes}`;
+    if (only?.includes(plan.label) !== false && !found.has(same)) found.set(same, { ...plan, weightedTypes });
+  }
+  return [...found.values()];
+}
+
+const K_BLOCK = 256;
+
+async function smallestFile(source: Checkpoint, choices: readonly GgufTarget[]): Promise<RecordHead['smallest']> {
+  const size = await ggufSize(source);
+  const request = { targetBytes: 0, choices: [...choices], locks: [], pins: [], minimums: [] };
+  const { minBytes } = feasibleInterval(source.tensors, size, request);
+  const planned = source.tensors.filter(isQuantizable);
+  const narrow = planned.filter((tensor) => matrixShape(tensor).columns % K_BLOCK !== 0);
+  const share = countParameters(narrow) / countParameters(source.tensors);
+  const widths = [...new Set(narrow.map((tensor) => matrixShape(tensor).columns))];
+  const rows = `rows of ${widths.join(' and ')}, which no K type divides, so they take 4.5 bits or more`;
+  const why = narrow.length === 0 ? '' : `${(100 * share).toFixed(0)} % of its weights lie in ${rows}`;
+  return { bytes: minBytes, fixedBytes: size.fixedBytes, why };
 }
 
 /** @throws QuantscopeError as the command told it */

@@ -5,7 +5,11 @@ import { join } from 'node:path';
 import { GGUF_TARGETS, type GgufTarget } from '../../core/quant/ggufTypes.ts';
 import { sharedData } from '../fixtures/sharedData.ts';
 
+/** In the page's order. */
+export const SUBJECT_IDS = ['sample', 'tinystories', 'stories260k', 'smollm2'] as const;
+
 export interface Subject {
+  readonly id: (typeof SUBJECT_IDS)[number];
   readonly name: string;
   readonly model: string;
   readonly calibration: string;
@@ -16,10 +20,12 @@ export interface Subject {
   readonly sequences: number;
   /** Sequences each tensor's damage is measured on, and plans are checked on. */
   readonly measured: number;
+  /** What our plans go by. */
+  readonly score: 'measuredDivergence' | 'fisher';
   readonly choices: readonly GgufTarget[];
   /** Budgets, bits per weight. */
   readonly targets: readonly number[];
-  /** Names of known plans to measure, and of those to meet at equal size; all when left out. */
+  /** Labels of known plans to measure, and of those to meet at equal size; all when left out. */
   readonly known?: readonly string[];
   readonly equalSize?: readonly string[];
 }
@@ -48,13 +54,15 @@ export function subjects(folder: string): Subject[] {
   };
   const play = parts('play', sharedData(SHAKESPEARE), 0.9);
   add('the sample', [play], () => ({
-    name: 'the bundled sample (5.2 M parameters)',
+    id: 'sample',
+    name: 'The bundled sample (5.2 M parameters)',
     model: 'test/fixtures/sample-llama',
     ...(play ?? { calibration: '', heldOut: '' }),
     texts: 'calibrated on the training part of Tiny Shakespeare, evaluated on the held-out tenth',
     context: 256,
     sequences: 96,
     measured: 16,
+    score: 'measuredDivergence',
     choices: CHOICES,
     targets: TARGETS,
   }));
@@ -62,6 +70,7 @@ export function subjects(folder: string): Subject[] {
   const stories = { texts: "calibrated on the first part of exllamav2's sample of TinyStories, evaluated on the rest" };
   const tinyStories = sharedData('models/tinystories-656K-safetensors/models/story');
   add('TinyStories 656K', [tales, tinyStories], () => ({
+    id: 'tinystories',
     name: 'TinyStories 656K (Hugging Face folder; rows of 128, so no K types)',
     model: tinyStories ?? '',
     ...(tales ?? { calibration: '', heldOut: '' }),
@@ -69,11 +78,13 @@ export function subjects(folder: string): Subject[] {
     context: 256,
     sequences: 64,
     measured: 16,
+    score: 'measuredDivergence',
     choices: CHOICES,
     targets: [...TARGETS, 7, 8], // no type below 4.5 bits fits its rows, and its file starts at 6.1
   }));
   const stories260K = sharedData('models/stories260K-gguf/testdata/stories260K.gguf');
   add('stories260K', [tales, stories260K], () => ({
+    id: 'stories260k',
     name: 'stories260K (GGUF; rows of 64, so no K types)',
     model: stories260K ?? '',
     ...(tales ?? { calibration: '', heldOut: '' }),
@@ -81,6 +92,7 @@ export function subjects(folder: string): Subject[] {
     context: 128,
     sequences: 128,
     measured: 32,
+    score: 'measuredDivergence',
     choices: CHOICES,
     targets: [...TARGETS, 8, 9], // its tokenizer alone takes more than a bit per weight
   }));
@@ -89,24 +101,25 @@ export function subjects(folder: string): Subject[] {
   if (smol === undefined) console.log('skipped: SmolLM2 needs QUANTSCOPE_SMOLLM2=FILE.gguf');
   else
     add('SmolLM2', [wiki, calibration], () => ({
+      id: 'smollm2',
       name: 'SmolLM2-135M (its Q4_1 weights as the reference)',
       model: smol,
       calibration: calibration ?? '',
       heldOut: wiki ?? '',
       texts: "calibrated on exllamav2's wiki sample, evaluated on the test part of WikiText-2",
       context: 256,
-      sequences: 12,
-      measured: 4,
+      sequences: 24,
+      measured: 8,
+      score: 'fisher', // each of the measured score's 211 tensors is a run of the layers after it
       // The reference lies on Q4_1's grid, which Q5_1 contains at half the step: both would be exact by construction.
       choices: CHOICES.filter((type) => type !== 'Q4_1' && type !== 'Q5_1'),
       targets: TARGETS,
-      equalSize: ['Q3_K_M', 'Q4_K_M', 'Q5_K_M'],
     }));
   return found;
 }
 
 /** Every path once, with little text: a look, not a result. */
 export function quick(subject: Subject): Subject {
-  const known = ['Q4_K', 'Q4_K_M'];
-  return { ...subject, sequences: 2, measured: 2, context: 64, targets: [4.5], known, equalSize: known };
+  const known = ['Q4_K', 'Q4_K_M mix'];
+  return { ...subject, sequences: 2, measured: 2, context: 64, targets: [3, 4.5], known, equalSize: known };
 }
