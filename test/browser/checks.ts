@@ -8,9 +8,16 @@ export interface Check {
 export class Checks {
   passed = 0;
   failed = 0;
+  readonly #wanted: readonly string[];
+
+  /** @param wanted titles to run; none given: all */
+  constructor(wanted: readonly string[] = []) {
+    this.#wanted = wanted;
+  }
 
   /** Runs the steps in order. After a failed one the rest of the chain counts as failed too: it never ran. */
   async chain(title: string, steps: readonly Check[], onFailure?: (name: string) => Promise<void>): Promise<void> {
+    if (this.#skips(title)) return;
     let broken = false;
     for (const step of steps) {
       if (broken) {
@@ -24,7 +31,12 @@ export class Checks {
 
   /** Runs every check, whatever became of the others. */
   async each(title: string, checks: readonly Check[], onFailure?: (name: string) => Promise<void>): Promise<void> {
+    if (this.#skips(title)) return;
     for (const check of checks) await this.#one(title, check, onFailure);
+  }
+
+  #skips(title: string): boolean {
+    return this.#wanted.length > 0 && !this.#wanted.includes(title);
   }
 
   async #one(title: string, { name, run }: Check, onFailure?: (name: string) => Promise<void>): Promise<boolean> {

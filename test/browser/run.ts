@@ -1,4 +1,5 @@
 // Drives the real workbench in Chromium through the main job, broken files and every theme; then the view on its own.
+// Arguments are titles of the parts to run, such as jobs; none: all.
 
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +22,7 @@ import { sideBar } from './sideBar.ts';
 import { WorkbenchPage, writeSettings } from './workbenchPage.ts';
 
 const extensionPath = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '');
-const checks = new Checks();
+const checks = new Checks(process.argv.slice(2));
 const cache = mkdtempSync(join(tmpdir(), 'quantscope-cache-'));
 const folder = createWorkspace();
 writeLargeModel(join(folder, 'large'));
