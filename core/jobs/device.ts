@@ -18,7 +18,7 @@ export interface OpenDevice {
 }
 
 /**
- * @param wish auto, cpu, gpu or gpu:PART-OF-ITS-NAME. `auto` takes a GPU where there is one and says why not.
+ * @param wish auto, cpu, gpu, gpu:PLACE or gpu:PART-OF-ITS-NAME. `auto` takes a GPU where there is one and says why not.
  * @throws DEVICE_UNAVAILABLE when a GPU is asked for and there is none, or only an adapter that computes on the processor
  */
 export async function openDevice(wish: string): Promise<OpenDevice> {
@@ -45,11 +45,15 @@ export async function resolveDevice(wish: string): Promise<Device> {
 
 /** @throws DEVICE_UNAVAILABLE for a wish that names no GPU */
 function adapterWish(wish: string): GpuWish {
-  const [kind, ...name] = wish.split(':');
+  const [kind, ...rest] = wish.split(':');
+  const which = rest.join(':');
   if (kind !== 'gpu')
-    throw new QuantscopeError('DEVICE_UNAVAILABLE', `${wish}: no such device; ask for auto, cpu, gpu or gpu:NAME`);
+    throw new QuantscopeError(
+      'DEVICE_UNAVAILABLE',
+      `${wish}: no such device; ask for auto, cpu, gpu, gpu:INDEX or gpu:NAME`,
+    );
   return {
-    adapter: name.length === 0 ? undefined : name.join(':'),
+    adapter: which === '' ? undefined : /^\d{1,3}$/.test(which) ? Number(which) : which,
     software: process.env[SOFTWARE_VARIABLE] === '1',
   };
 }

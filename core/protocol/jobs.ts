@@ -12,10 +12,10 @@ export const JOB_VERSION = 1;
 export const LAUNCHERS = ['local', 'slurm'] as const;
 export const zLauncherName = z.enum(LAUNCHERS);
 
-/** `gpu` = the fastest, `gpu:NAME` = the one whose name has this part. */
+/** `gpu` = the fastest, `gpu:INDEX` = by its place in WebGPU's list, `gpu:NAME` = the one whose name has this part. */
 export const zDeviceWish = z
   .string()
-  .regex(/^(auto|cpu|gpu(:[^\p{Cc}]{1,100})?)$/u, 'expected auto, cpu, gpu or gpu:NAME');
+  .regex(/^(auto|cpu|gpu(:[^\p{Cc}]{1,100})?)$/u, 'expected auto, cpu, gpu, gpu:INDEX or gpu:NAME');
 export const zDevice = z.object({
   kind: z.enum(['cpu', 'gpu']),
   /** As its driver calls it. */

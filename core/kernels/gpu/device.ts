@@ -1,6 +1,7 @@
 // A GPU through WebGPU (Dawn), opened in the job process only: adapter, limits, loss, and kernels over arrays.
 
 import { QuantscopeError } from '../../base/errors.ts';
+import { adapterNames, chooseAdapter } from './adapters.ts';
 import type { GpuKernel } from './kernel.ts';
 
 /** What reports say of the adapter. */
@@ -15,19 +16,31 @@ export interface GpuFacts {
 }
 
 export interface GpuWish {
-  /** Part of the adapter's name; the fastest when left out. */
-  readonly adapter?: string | undefined;
+  /** Its place in WebGPU's list or a part of its name; the fastest when left out. */
+  readonly adapter?: number | string | undefined;
   /** Accepts adapters that compute on the processor: tests do, jobs do not. */
   readonly software: boolean;
   /** Bytes of a tile, when they are to be fewer than the device takes. */
   readonly tileBytes?: number | undefined;
 }
 
+/** Data to read, or the bytes of a buffer to write, zeros before that. */
+export type GpuContent = ArrayBufferView | number;
+
 /** What a kernel is run on. */
 export interface GpuRun {
-  /** In the order of the kernel's bindings: data to read, or the bytes of a buffer to write. */
-  readonly buffers: readonly (ArrayBufferView | number)[];
+  /** In the order of the kernel's bindings. */
+  readonly buffers: readonly GpuContent[];
   /** u32 numbers of the uniform. */
+  readonly uniform: readonly number[];
+  readonly workgroups: number;
+}
+
+/** One of several kernels over buffers they share. */
+export interface GpuPass {
+  readonly kernel: GpuKernel;
+  /** Places in the list of buffers, in the order of the kernel's bindings. */
+  readonly places: readonly number[];
   readonly uniform: readonly number[];
   readonly workgroups: number;
 }
@@ -43,23 +56,20 @@ export class Gpu implements AsyncDisposable {
   /** Held: the process crashes when what made a device is collected before it (dawn.node). */
   readonly instance: GPU;
   readonly #device: GPUDevice;
-  readonly #pipelines = new Map<GpuKernel, GPUComputePipeline>();
+  readonly #pipelines = new Map<GpuKernel, Promise<GPUComputePipeline>>();
   #lost: string | null = null;
 
   /** @throws DEVICE_UNAVAILABLE saying what is missing */
-  static async open({ adapter: name, software, tileBytes }: GpuWish): Promise<Gpu> {
+  static async open({ adapter: wish, software, tileBytes }: GpuWish): Promise<Gpu> {
     const webgpu = await import('webgpu').catch((error: unknown) => {
       const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
       throw new QuantscopeError('DEVICE_UNAVAILABLE', `WebGPU cannot be loaded on this machine: ${reason}`);
     });
     Object.assign(globalThis, webgpu.globals);
+    const name = wish === undefined ? undefined : chooseAdapter(await adapterNames(webgpu), wish);
     const instance = webgpu.create(name === undefined ? [] : [`adapter=${name}`]);
     const adapter = await instance.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
-    if (!adapter)
-      throw new QuantscopeError(
-        'DEVICE_UNAVAILABLE',
-        `no GPU: WebGPU finds no adapter${name === undefined ? '' : ` called ${name}`}`,
-      );
+    if (!adapter) throw new QuantscopeError('DEVICE_UNAVAILABLE', 'no GPU: WebGPU finds no adapter');
     const facts = factsOf(adapter);
     if (facts.software && !software)
       throw new QuantscopeError(
@@ -86,9 +96,26 @@ export class Gpu implements AsyncDisposable {
    * @returns the written buffers, in the order of their bindings
    * @throws DEVICE_LOST when the device went away, MEMORY_LIMIT when it has no memory left, INTERNAL for a kernel it refuses
    */
-  async run(kernel: GpuKernel, { buffers, uniform, workgroups }: GpuRun): Promise<ArrayBuffer[]> {
+  run(kernel: GpuKernel, { buffers, uniform, workgroups }: GpuRun): Promise<ArrayBuffer[]> {
+    const places = buffers.map((_, place) => place);
+    const written = places.filter((place) => typeof buffers[place] === 'number');
+    return this.runAll(buffers, [{ kernel, places, uniform, workgroups }], written);
+  }
+
+  /**
+   * Runs kernels one after another; what they hand on stays on the device.
+   * @param results places of the buffers that come back
+   * @throws as `run`
+   */
+  async runAll(
+    buffers: readonly GpuContent[],
+    passes: readonly GpuPass[],
+    results: readonly number[],
+  ): Promise<ArrayBuffer[]> {
     this.#checkAlive();
     const device = this.#device;
+    const pipelines = await Promise.all(passes.map(({ kernel }) => this.#pipeline(kernel)));
+    this.#checkAlive();
     const made: GPUBuffer[] = [];
     const buffer = (size: number, usage: number): GPUBuffer => {
       const fresh = device.createBuffer({ size: aligned(size), usage });
@@ -105,42 +132,47 @@ export class Gpu implements AsyncDisposable {
         device.queue.writeBuffer(filled, 0, padded(content));
         return filled;
       });
-      const numbers = buffer(Math.max(16, uniform.length * 4), UNIFORM | COPY_DST);
-      device.queue.writeBuffer(numbers, 0, Uint32Array.from(uniform));
-      const pipeline = this.#pipeline(kernel);
-      const entries = [...bound, numbers].map((resource, binding) => ({ binding, resource: { buffer: resource } }));
       const encoder = device.createCommandEncoder();
-      const pass = encoder.beginComputePass();
-      pass.setPipeline(pipeline);
-      pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-      // Rows beyond one dimension's limit go on in the second.
-      const x = Math.min(workgroups, this.facts.maxWorkgroups);
-      pass.dispatchWorkgroups(x, Math.ceil(workgroups / x));
-      pass.end();
-      const read = bound.flatMap((source, at) => {
-        const size = buffers[at];
-        if (typeof size !== 'number') return [];
-        const target = buffer(size, COPY_DST | MAP_READ);
-        encoder.copyBufferToBuffer(source, 0, target, 0, aligned(size));
-        return [{ target, size }];
+      const commands = encoder.beginComputePass();
+      passes.forEach(({ places, uniform, workgroups }, at) => {
+        const pipeline = present(pipelines, at);
+        const numbers = buffer(Math.max(16, uniform.length * 4), UNIFORM | COPY_DST);
+        device.queue.writeBuffer(numbers, 0, Uint32Array.from(uniform));
+        const resources = [...places.map((place) => present(bound, place)), numbers];
+        const entries = resources.map((resource, binding) => ({ binding, resource: { buffer: resource } }));
+        commands.setPipeline(pipeline);
+        commands.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+        // Items beyond one dimension's limit go on in the second.
+        const x = Math.min(workgroups, this.facts.maxWorkgroups);
+        commands.dispatchWorkgroups(x, Math.ceil(workgroups / x));
+      });
+      commands.end();
+      const read = results.map((place) => {
+        const size = present(buffers, place);
+        const bytes = typeof size === 'number' ? size : size.byteLength;
+        const target = buffer(bytes, COPY_DST | MAP_READ);
+        encoder.copyBufferToBuffer(present(bound, place), 0, target, 0, aligned(bytes));
+        return { target, bytes };
       });
       device.queue.submit([encoder.finish()]);
-      const outOfMemory = await device.popErrorScope();
-      const invalid = await device.popErrorScope();
+      const [outOfMemory, invalid] = await Promise.all([device.popErrorScope(), device.popErrorScope()]);
       this.#checkAlive();
       if (outOfMemory)
         throw new QuantscopeError('MEMORY_LIMIT', `${this.facts.name}: ${outOfMemory.message.slice(0, 200)}`);
-      if (invalid) throw new QuantscopeError('INTERNAL', `${kernel.name}: ${invalid.message.slice(0, 300)}`);
-      const results: ArrayBuffer[] = [];
-      for (const { target, size } of read) {
+      if (invalid) {
+        const names = passes.map(({ kernel }) => kernel.name).join(', ');
+        throw new QuantscopeError('INTERNAL', `${names}: ${invalid.message.slice(0, 300)}`);
+      }
+      const copies: ArrayBuffer[] = [];
+      for (const { target, bytes } of read) {
         await target.mapAsync(GPUMapMode.READ).catch((error: unknown) => {
           this.#checkAlive();
           throw error;
         });
-        results.push(target.getMappedRange().slice(0, size));
+        copies.push(target.getMappedRange().slice(0, bytes));
         target.unmap();
       }
-      return results;
+      return copies;
     } finally {
       for (const one of made) one.destroy();
     }
@@ -156,14 +188,31 @@ export class Gpu implements AsyncDisposable {
     this.#device.destroy();
   }
 
-  #pipeline(kernel: GpuKernel): GPUComputePipeline {
+  #pipeline(kernel: GpuKernel): Promise<GPUComputePipeline> {
     let pipeline = this.#pipelines.get(kernel);
     if (pipeline === undefined) {
-      const module = this.#device.createShaderModule({ code: kernel.wgsl, label: kernel.name });
-      pipeline = this.#device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint: 'main' } });
+      pipeline = this.#compile(kernel);
       this.#pipelines.set(kernel, pipeline);
     }
     return pipeline;
+  }
+
+  /** Beside this thread, and several at a time: drivers take seconds for some. */
+  async #compile({ name, wgsl }: GpuKernel): Promise<GPUComputePipeline> {
+    const device = this.#device;
+    device.pushErrorScope('validation');
+    const module = device.createShaderModule({ code: wgsl, label: name });
+    const problem = device.popErrorScope();
+    const compiled = device
+      .createComputePipelineAsync({ layout: 'auto', compute: { module, entryPoint: 'main' } })
+      .catch((error: unknown) => error);
+    const invalid = await problem;
+    const pipeline = await compiled;
+    this.#checkAlive();
+    if (invalid) throw new QuantscopeError('INTERNAL', `${name}: ${invalid.message.slice(0, 300)}`);
+    if (pipeline instanceof GPUComputePipeline) return pipeline;
+    const reason = pipeline instanceof Error ? pipeline.message : String(pipeline);
+    throw new QuantscopeError('INTERNAL', `${name}: ${reason.slice(0, 300)}`);
   }
 
   #checkAlive(): void {
@@ -182,6 +231,12 @@ function factsOf({ info, limits }: GPUAdapter): GpuFacts {
     maxBufferBytes: Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize),
     maxWorkgroups: limits.maxComputeWorkgroupsPerDimension,
   };
+}
+
+function present<T>(list: readonly T[], place: number): T {
+  const found = list[place];
+  if (found === undefined) throw new RangeError(`place ${place} of ${list.length}`);
+  return found;
 }
 
 /** Buffers and copies are made of whole 32-bit words. */
