@@ -39,26 +39,26 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-/** Known plans first: their sizes are budgets, too. */
+/** Budgets, then known plans, each met at its own size: whenever it is stopped, what is there makes a page. */
 async function measure(subject: Subject, quantize: LlamaQuantize | null): Promise<void> {
   const runs = await QualityRuns.open(subject, folder, quantize);
   const record = QualityRecord.open(join(results, `${subject.id}.json`), runs.head, values.fresh === true);
   const say = (text: string): void => {
     process.stderr.write(`${new Date().toTimeString().slice(0, 8)} ${subject.id}: ${text}\n`);
   };
-  for (const plan of runs.knownPlans) {
-    if (record.tables.known.some(({ name, kind }) => name === plan.label && kind === plan.kind)) continue;
-    say(`${plan.kind} ${plan.label}`);
-    record.addKnown(await runs.known(plan));
-    writePage();
-  }
-  const sizes = record.tables.known.filter(({ name }) => subject.equalSize?.includes(name) !== false);
-  const targets = subject.targets.map((bits) => Math.floor((bits * runs.head.parameters) / 8));
-  for (const budget of new Set([...targets, ...sizes.map(({ bytes }) => bytes)])) {
-    if (record.tables.own.some((row) => row.budget === budget)) continue;
+  const own = (budget: number): void => {
+    if (record.tables.own.some((row) => row.budget === budget)) return;
     say(`our plan of ${budget} bytes`);
     record.addOwn(runs.own(budget));
     writePage();
+  };
+  for (const bits of subject.targets) own(Math.floor((bits * runs.head.parameters) / 8));
+  for (const plan of runs.knownPlans) {
+    const measured = record.tables.known.find(({ name, kind }) => name === plan.label && kind === plan.kind);
+    if (measured === undefined) say(`${plan.kind} ${plan.label}`);
+    const file = measured ?? (await runs.known(plan));
+    if (measured === undefined) record.addKnown(file);
+    own(file.bytes);
   }
 }
 

@@ -35,7 +35,8 @@ export class QualityRuns {
   /** @param quantize null: mixes by their published rules */
   static async open(subject: Subject, folder: string, quantize: LlamaQuantize | null): Promise<QualityRuns> {
     const source = await openCheckpoint(subject.model);
-    const { id: _, model: __, calibration: ___, heldOut: ____, known: _____, equalSize: ______, ...settings } = subject;
+    const { name, texts, context, sequences, measured, score, choices, targets } = subject;
+    const settings = { name, texts, context, sequences, measured, score, choices, targets };
     const parameters = countParameters(source.tensors);
     const smallest = await smallestFile(source, subject.choices);
     const head = { ...settings, parameters, smallest, mixesByRules: quantize === null };
@@ -156,7 +157,8 @@ function distinctKnown(source: Checkpoint, { choices, known: only }: Subject): K
     const same = `${plan.types} ${weightedTypes}`;
     if (only?.includes(plan.label) !== false && !found.has(same)) found.set(same, { ...plan, weightedTypes });
   }
-  return [...found.values()];
+  const place = ({ label }: Known): number => only?.indexOf(label) ?? 0;
+  return [...found.values()].toSorted((a, b) => place(a) - place(b));
 }
 
 const K_BLOCK = 256;
