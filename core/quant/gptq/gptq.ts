@@ -5,7 +5,7 @@ import { throwIfCancelled } from '../../base/cancellation.ts';
 import { QuantscopeError } from '../../base/errors.ts';
 import { at } from '../../kernels/reference/at.ts';
 import { type AffineGrid, affineGrid, codeOf, type GridSettings, levelOf } from './affineGrid.ts';
-import { type FeedbackSettings, feedbackOf } from './feedback.ts';
+import { type Feedback, type FeedbackSettings, feedbackOf } from './feedback.ts';
 
 export interface GptqSettings extends GridSettings, FeedbackSettings {
   /** Columns that share a grid in every row; null: all of them. Divides the columns. */
@@ -61,15 +61,25 @@ export function gptq(
 
 /** GPTQ's rounding to levels of any kind. @throws as `gptq` */
 export function roundWithFeedback(
-  { values, rows, columns }: Matrix,
+  weights: Matrix,
   hessian: Float64Array,
   settings: FeedbackSettings,
   levels: Levels,
   signal?: AbortSignal,
 ): void {
-  const { order, factor } = feedbackOf(hessian, columns, settings);
+  const feedback = feedbackOf(hessian, weights.columns, settings);
+  roundRows(weights, feedback, levels, () => throwIfCancelled(signal, 'GPTQ'));
+}
+
+/** Some rows of a matrix, which do not know of the others. @param onRows called before some more; may throw */
+export function roundRows(
+  { values, rows, columns }: Matrix,
+  { order, factor }: Feedback,
+  levels: Levels,
+  onRows: () => void,
+): void {
   for (let first = 0; first < rows; first += ROWS_AT_ONCE) {
-    throwIfCancelled(signal, 'GPTQ');
+    onRows();
     const batch = Array.from({ length: Math.min(ROWS_AT_ONCE, rows - first) }, (_, i) => ({
       row: first + i,
       w: Float64Array.from(order, (column) => at(values, (first + i) * columns + column)),
