@@ -1,7 +1,7 @@
 // What can be asked of a job from outside its runner: start, stop, go on.
 
 import { basename } from 'node:path';
-import { QuantscopeError } from '../base/errors.ts';
+import { isQuantscopeError, QuantscopeError } from '../base/errors.ts';
 import { writeTextFile } from '../io/textFile.ts';
 import type { JobStatus } from '../protocol/jobs.ts';
 import { BeatWatch } from './heartbeat.ts';
@@ -10,7 +10,7 @@ import { type JobView, readLaunch } from './jobStatus.ts';
 import { openJournal } from './journal.ts';
 import type { RunnerCommand } from './launchers/launcher.ts';
 import { LAUNCHER } from './launchers/registry.ts';
-import { claimJob, findRunners } from './runnerFiles.ts';
+import { type Claim, claimJob, findRunners } from './runnerFiles.ts';
 import { requestStop, withdrawStop } from './stopRequests.ts';
 
 /** A runner answers within a second; one on another machine when its file system shows it the request. */
@@ -54,17 +54,15 @@ export async function cancelJob(view: JobView): Promise<JobStatus> {
     throw new QuantscopeError('JOB_STATE', `${basename(view.paths.folder)}: the job is ${status.state} already`);
   await requestStop(view.paths, 'cancel');
   const launch = await readLaunch(view.paths);
-  if (launch !== null) await LAUNCHER[launch.launcher].withdraw(launch);
+  const nothingBegins = launch === null || (await LAUNCHER[launch.launcher].withdraw(launch));
   const began = performance.now();
   for (;;) {
     const now = await view.status();
-    if (now.state !== 'running' && now.state !== 'queued') {
-      if (now.state === 'lost' || now.state === 'paused') await cancelHere(view.paths);
-      else if (now.state !== 'cancelled') await withdrawStop(view.paths);
-      return view.status();
-    }
-    if (now.state === 'queued' && (await readLaunch(view.paths)) === null) {
-      await cancelHere(view.paths);
+    const { state } = now;
+    if (state === 'lost' || state === 'paused' || (state === 'queued' && nothingBegins)) {
+      if (await cancelHere(view.paths)) return view.status();
+    } else if (state !== 'running' && state !== 'queued') {
+      if (state !== 'cancelled') await withdrawStop(view.paths);
       return view.status();
     }
     if (performance.now() - began > ANSWER_MS) return now;
@@ -72,13 +70,20 @@ export async function cancelJob(view: JobView): Promise<JobStatus> {
   }
 }
 
-/** As a runner that does nothing but end. @throws JOB_RUNNING when one has begun meanwhile */
-async function cancelHere(paths: JobPaths): Promise<void> {
-  const claim = await claimJob(paths, new BeatWatch({ wait: true }));
+/** As a runner that does nothing but end. @returns false when another has begun meanwhile, to read the request itself */
+async function cancelHere(paths: JobPaths): Promise<boolean> {
+  let claim: Claim;
+  try {
+    claim = await claimJob(paths, new BeatWatch({ wait: true }));
+  } catch (error) {
+    if (isQuantscopeError(error) && error.code === 'JOB_RUNNING') return false;
+    throw error;
+  }
   try {
     await using journal = await openJournal(paths.journal);
     await journal.append({ type: 'cancelled' });
     await withdrawStop(paths);
+    return true;
   } finally {
     await claim.release();
   }

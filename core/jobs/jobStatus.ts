@@ -73,19 +73,20 @@ export class JobView {
 
   async #look(): Promise<JobStatus> {
     const job = await this.job();
-    const shards = await Promise.all((await shardsOf(this.paths)).map((paths) => this.#shard(paths).look()));
-    const own = await this.#own.look();
+    const launch = await readLaunch(this.paths);
+    const first = await this.#lookAtAll(launch);
+    // While the job's own runner lives, or has told the end, there is nothing a launcher could add.
+    const asked = launch === null || first.told ? null : await LAUNCHER[launch.launcher].look(launch);
+    // What the launcher is done with may have begun and ended since.
+    const { own, shards, begun } = asked?.state === 'gone' ? await this.#lookAtAll(launch) : first;
     const looks = [own, ...shards];
     const attempts = looks.reduce((sum, { runners }) => sum + runners.attempts, 0);
-    const launch = await readLaunch(this.paths);
-    const begun = launch === null || own.runners.attempts > launch.after;
-    const { paths, runners, summary } = decidingOf(own, shards, begun);
+    const deciding = decidingOf(own, shards, begun);
+    const { paths, runners, summary } = deciding;
     const { live } = runners;
-    // While the job's own runner lives, or has told the end, there is nothing a launcher could add.
-    const told = own.runners.live !== null || isOver(own.summary, begun);
-    const asked = launch === null || told ? null : await LAUNCHER[launch.launcher].look(launch);
     const launched = asked === null || live !== null ? null : { state: asked.state, begun };
-    const state = deriveState(summary, runners, launched);
+    // A shard's last word is not yet the job's.
+    const state = live !== null && deciding !== own ? 'running' : deriveState(summary, runners, launched);
     const { outcome } = summary;
     return {
       ...described(this.paths, job, looks),
@@ -98,6 +99,13 @@ export class JobView {
       failure: state === 'failed' && outcome?.type === 'failed' ? failureOf(outcome) : null,
       result: outcome?.type === 'succeeded' ? resultOf(outcome) : null,
     };
+  }
+
+  async #lookAtAll(launch: Launch | null): Promise<{ own: Look; shards: Look[]; begun: boolean; told: boolean }> {
+    const shards = await Promise.all((await shardsOf(this.paths)).map((paths) => this.#shard(paths).look()));
+    const own = await this.#own.look();
+    const begun = launch === null || own.runners.attempts > launch.after;
+    return { own, shards, begun, told: own.runners.live !== null || isOver(own.summary, begun) };
   }
 
   #shard(paths: JobPaths): JournalView {

@@ -27,6 +27,11 @@ export interface Launcher {
   /** Hands the runner over and returns; the runner outlives this process. @throws LAUNCH_FAILED */
   launch(paths: JobPaths, command: RunnerCommand): Promise<Launch['handle']>;
   look(launch: Launch): Promise<LaunchLook>;
-  /** Takes back what waits in a queue or is on its way; runners are asked through their folder besides. @throws LAUNCH_FAILED */
-  withdraw(launch: Launch): Promise<void>;
+  /**
+   * Takes back what waits in a queue; runners are asked through their folder besides.
+   *
+   * @returns whether nothing more will begin, whatever the queue goes on saying for a while
+   * @throws LAUNCH_FAILED
+   */
+  withdraw(launch: Launch): Promise<boolean>;
 }

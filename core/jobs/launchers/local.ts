@@ -52,7 +52,8 @@ export const localLauncher: Launcher = {
   },
 
   async withdraw() {
-    // There is no queue: the process reads the request in its folder.
+    // There is no queue: the process, on its way perhaps, reads the request in its folder.
+    return false;
   },
 };
 

@@ -104,6 +104,7 @@ export const slurmLauncher: Launcher = {
       const fact = `${error.message}; tasks find the request in the job's folder and stop by themselves`;
       throw new QuantscopeError(error.code, fact, { cause: error });
     });
+    return true;
   },
 };
 
