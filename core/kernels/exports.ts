@@ -2,6 +2,7 @@
 
 import type { ConvertExports } from './convertExports.ts';
 import type { ErrorExports } from './errorExports.ts';
+import type { GptqExports } from './gptqExports.ts';
 import type { KQuantExports } from './kQuantExports.ts';
 import type { LegacyQuantExports } from './legacyQuantExports.ts';
 import type { StatisticsExports } from './statisticsExports.ts';
@@ -16,4 +17,5 @@ export type KernelExports = InstanceExports &
   StatisticsExports &
   LegacyQuantExports &
   KQuantExports &
-  ErrorExports;
+  ErrorExports &
+  GptqExports;

@@ -38,3 +38,7 @@ export { firstLook, secondLook } from './looks';
 export { countedMomentsBF16, momentsF32 } from './moments';
 export { squaredError, sumOfSquares, weightedError, weightedSquares } from './squaredError';
 export { extremesOfRow } from './tileExtremes';
+export { affineGrids } from './affineGrid';
+export { choleskyPanel } from './cholesky';
+export { gptqColumns, rowsOfColumns } from './gptqColumns';
+export { subtractProduct } from './subtractProduct';

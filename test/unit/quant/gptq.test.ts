@@ -8,29 +8,12 @@ import { codeOf, levelOf } from '../../../core/quant/gptq/affineGrid.ts';
 import { feedbackOf } from '../../../core/quant/gptq/feedback.ts';
 import { GPTQ_DEFAULTS, type GptqSettings, gptq, type Matrix, roundToNearest } from '../../../core/quant/gptq/gptq.ts';
 import { outputError } from '../../../core/quant/gptq/outputError.ts';
-import { gaussians } from '../../fixtures/quantizerInputs.ts';
+import { randomHessian, randomMatrix } from '../../fixtures/layers.ts';
 import { openSample, SEQUENCES } from '../calibration/captured.ts';
 
 const SETTINGS: GptqSettings = { ...GPTQ_DEFAULTS, bits: 4, symmetric: false, groupSize: null };
 
 const SOME_ROWS = 32;
-
-function randomMatrix(rows: number, columns: number, seed: number): Matrix {
-  const next = gaussians(seed);
-  return { values: Float32Array.from({ length: rows * columns }, () => 0.1 * next()), rows, columns };
-}
-
-/** XᵀX of correlated rows. */
-function randomHessian(columns: number, seed: number, rows = 3 * columns): Float64Array {
-  const next = gaussians(seed);
-  const h = new Float64Array(columns ** 2);
-  for (let row = 0; row < rows; row++) {
-    const common = next();
-    const x = Array.from({ length: columns }, (_, i) => next() + common * (i % 3));
-    for (let k = 0; k < h.length; k++) h[k] = (h[k] ?? 0) + (x[Math.floor(k / columns)] ?? 0) * (x[k % columns] ?? 0);
-  }
-  return h;
-}
 
 /** Gauss–Jordan with pivots. */
 function inverse(matrix: readonly (readonly number[])[]): number[][] {
