@@ -3,12 +3,12 @@
 import { QuantscopeError } from '../base/errors.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { tensorAt, tensorSource } from '../checkpoint/tensorSource.ts';
+import { orderedRuns } from '../kernels/orderedRuns.ts';
 import type { Pool } from '../kernels/pool.ts';
 import type { Importance } from '../quant/importance.ts';
 import { type RowWeights, rowWeights } from '../quant/rowWeights.ts';
 import { dtypeInfo } from '../tensor/dtype.ts';
 import { type EncodeRows, isCopy } from './encodeTensor.ts';
-import { orderedRuns } from './orderedRuns.ts';
 import type { RowChunk } from './rowChunks.ts';
 import type { RowEncoder } from './rowEncoder.ts';
 import { type ExportUnit, headRowsOf, type UnitRows } from './units.ts';

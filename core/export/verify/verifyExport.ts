@@ -2,10 +2,10 @@
 
 import { type Checkpoint, matrixShape, type TensorInfo } from '../../checkpoint/checkpoint.ts';
 import { tensorSource } from '../../checkpoint/tensorSource.ts';
+import { orderedRuns } from '../../kernels/orderedRuns.ts';
 import type { Pool } from '../../kernels/pool.ts';
 import type { VerifyReport, VerifyTensor } from '../../protocol/objects.ts';
 import type { Plan } from '../../protocol/plan.ts';
-import { orderedRuns } from '../orderedRuns.ts';
 import { plannedTypes } from '../plannedTypes.ts';
 import { rowChunks } from '../rowChunks.ts';
 import type { CompareRows, RowsCompared } from './compareTensor.ts';

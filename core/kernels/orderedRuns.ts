@@ -1,7 +1,7 @@
 // Many pool tasks whose results are wanted in order, with a bounded number under way.
 
 import { throwIfCancelled } from '../base/cancellation.ts';
-import type { Pool } from '../kernels/pool.ts';
+import type { Pool } from './pool.ts';
 
 /** Keeps every worker busy while the oldest result is written. */
 const SPARE_TASKS = 2;
