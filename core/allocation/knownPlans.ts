@@ -5,7 +5,7 @@ import type { Landmark } from '../protocol/plan.ts';
 import { type GgufTarget, isQuantizable, storedType } from '../quant/ggufTypes.ts';
 import type { MeasuredItem } from './measuredItems.ts';
 import type { MixFacts } from './mixFacts.ts';
-import type { AllocationProblem } from './problem.ts';
+import { type AllocationProblem, type FileHead, fileBytes } from './problem.ts';
 import { type MixTensor, mixTypes, STANDARD_MIXES, type StandardMix } from './standardMixes.ts';
 
 export interface KnownPlan {
@@ -58,16 +58,12 @@ export function knownPlans(
 
 /** Size and predicted damage of a known plan, whatever the rules say. @throws PLAN_INVALID as `MeasuredItem.choiceOf` */
 export function landmarkOf(
-  { fixedBytes, parameters }: Pick<AllocationProblem, 'fixedBytes' | 'parameters'>,
+  problem: FileHead & Pick<AllocationProblem, 'parameters'>,
   items: readonly MeasuredItem[],
   { label, types }: KnownPlan,
 ): Landmark {
-  let bytes = fixedBytes;
-  let damage = 0;
-  for (const [at, item] of items.entries()) {
-    const choice = item.choiceOf(types[at] ?? 'F16');
-    bytes += choice.bytes;
-    damage += choice.damage;
-  }
-  return { label, bytes, bitsPerWeight: (bytes * 8) / parameters, damage };
+  const choices = items.map((item, at) => item.choiceOf(types[at] ?? 'F16'));
+  const bytes = fileBytes(problem, choices);
+  const damage = choices.reduce((sum, choice) => sum + choice.damage, 0);
+  return { label, bytes, bitsPerWeight: (bytes * 8) / problem.parameters, damage };
 }

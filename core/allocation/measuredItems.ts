@@ -54,7 +54,8 @@ export function measureItems(
         throw new QuantscopeError('PLAN_INVALID', `${tensor.name}: the damage of ${stored} has not been measured`);
       const { relativeError } = found;
       const damage = Number.isFinite(relativeError) ? weight * relativeError : 0;
-      return { type, stored, bytes: size.paddedBytes(rowCount, columns, stored), relativeError, damage };
+      const bytes = size.paddedBytes(rowCount, columns, stored);
+      return { type, stored, bytes, weighed: size.isWeighed(tensor, stored), relativeError, damage };
     };
     let pairs = storedTypes.get(columns);
     if (pairs === undefined) {

@@ -100,6 +100,7 @@ function together(type: GgufTarget, parts: readonly (Choice | undefined)[]): Cho
     type,
     stored: stored.size === 1 ? (parts[0]?.stored ?? type) : type,
     bytes: sum(({ bytes }) => bytes),
+    weighed: parts.some((part) => part?.weighed === true),
     relativeError: Math.max(...parts.map((part) => part?.relativeError ?? 0)),
     damage: sum(({ damage }) => damage),
   };

@@ -2,7 +2,7 @@
 
 import type { Assignment, Solved } from '../protocol/plan.ts';
 import type { GgufTarget } from '../quant/ggufTypes.ts';
-import { type AllocationItem, type AllocationProblem, type Choice, membersOf } from './problem.ts';
+import { type AllocationItem, type AllocationProblem, type Choice, fileBytes, membersOf } from './problem.ts';
 
 /** What each planned tensor is stored in, by name. */
 export type TypesByName = Readonly<Record<string, GgufTarget>>;
@@ -58,7 +58,7 @@ export function adoptedSolution(
   { why, bound, feasible }: { why: string; bound: number; feasible: Solved['feasible'] },
 ): Solved | null {
   const tensors: [string, Assignment][] = [];
-  let [bytes, damage] = [problem.fixedBytes, 0];
+  const chosen: Choice[] = [];
   for (const item of problem.items) {
     const at = choiceIndex(item, types);
     if (at === null || !item.allowed.includes(at)) return null;
@@ -66,10 +66,11 @@ export function adoptedSolution(
       const choice = choices[at];
       if (choice === undefined) return null;
       tensors.push([name, assignment(choice, why)]);
-      bytes += choice.bytes;
-      damage += choice.damage;
+      chosen.push(choice);
     }
   }
+  const bytes = fileBytes(problem, chosen);
+  const damage = chosen.reduce((sum, choice) => sum + choice.damage, 0);
   if (bytes > problem.targetBytes) return null;
   const gap = damage > 0 ? Math.max(0, 1 - bound / damage) : 0;
   return {

@@ -33,8 +33,13 @@ export function paretoCurve(
   return shown;
 }
 
-function point({ fixedBytes, parameters }: AllocationProblem, itemBytes: number, damage: number): ParetoPoint {
-  const bytes = fixedBytes + itemBytes;
+/** Files that name an importance matrix, though the last few may have nothing it weighed. */
+function point(
+  { fixedBytes, importanceBytes, parameters }: AllocationProblem,
+  itemBytes: number,
+  damage: number,
+): ParetoPoint {
+  const bytes = fixedBytes + importanceBytes + itemBytes;
   return { bytes, bitsPerWeight: (bytes * 8) / parameters, damage };
 }
 

@@ -1,6 +1,6 @@
 // The allocation problem: per tensor a list of (type, bytes in the final file, damage), a byte budget, and what is fixed.
 
-import { countParameters } from '../checkpoint/checkpoint.ts';
+import { countParameters, type TensorInfo } from '../checkpoint/checkpoint.ts';
 import type { Role } from '../model/places.ts';
 import type { SensitivityRow } from '../protocol/objects.ts';
 import type { PlanRequest } from '../protocol/plan.ts';
@@ -11,10 +11,27 @@ import { type MeasuredItem, measureItems, type PlannedTensor } from './measuredI
 import { mergeItems } from './mergedItems.ts';
 import { type Rule, resolveRules } from './rules.ts';
 
-/** What the exporter knows about sizes: `fixedBytes` is everything in the file that no choice changes. */
-export interface SizeModel {
-  readonly fixedBytes: number;
+/** What the exporter knows about sizes. */
+export interface SizeModel extends FileHead {
   paddedBytes(rows: number, columns: number, type: GgufTarget): number;
+  /** Whether importance has a say in a tensor that is stored in the type. */
+  isWeighed(tensor: Pick<TensorInfo, 'index' | 'dtype'>, stored: GgufTarget): boolean;
+}
+
+export interface FileHead {
+  /** Everything in the file that no choice changes. */
+  readonly fixedBytes: number;
+  /** More of it once any tensor is weighed by importance: the matrix is named then. */
+  readonly importanceBytes: number;
+}
+
+/** The whole file. */
+export function fileBytes(
+  { fixedBytes, importanceBytes }: FileHead,
+  choices: readonly Pick<Choice, 'bytes' | 'weighed'>[],
+): number {
+  const head = fixedBytes + (choices.some(({ weighed }) => weighed) ? importanceBytes : 0);
+  return choices.reduce((sum, { bytes }) => sum + bytes, head);
 }
 
 export interface Choice {
@@ -23,6 +40,8 @@ export interface Choice {
   readonly stored: GgufTarget;
   /** In the final file, padding included. */
   readonly bytes: number;
+  /** Importance has a say in it. */
+  readonly weighed: boolean;
   /** As measured; NaN or infinite where the tensor or its encoding holds non-finite values. */
   readonly relativeError: number;
   /** What the solver minimizes: weight × `relativeError`, or 0 where that is not finite. */
@@ -49,9 +68,8 @@ export function membersOf(item: AllocationItem): readonly AllocationItem[] {
   return item.members ?? [item];
 }
 
-export interface AllocationProblem {
+export interface AllocationProblem extends FileHead {
   readonly items: readonly AllocationItem[];
-  readonly fixedBytes: number;
   readonly targetBytes: number;
   /** Parameters of the whole model, planned or not; the divisor of bits per weight. */
   readonly parameters: number;
@@ -78,6 +96,7 @@ export function buildProblem(
   return {
     items: groups.length === 0 ? items : mergeItems(items, all, groups, request.choices),
     fixedBytes: size.fixedBytes,
+    importanceBytes: size.importanceBytes,
     targetBytes: request.targetBytes,
     parameters: countParameters(tensors),
   };

@@ -2,7 +2,7 @@
 
 import { QuantscopeError } from '../base/errors.ts';
 import { type Frontier, frontierOf } from './frontier.ts';
-import type { AllocationItem, AllocationProblem, Choice } from './problem.ts';
+import { type AllocationItem, type AllocationProblem, type Choice, fileBytes } from './problem.ts';
 import { refine } from './refinement.ts';
 import { relax } from './relaxation.ts';
 
@@ -17,14 +17,15 @@ export interface Allocation {
   readonly feasible: FeasibleBytes;
 }
 
-/** Smallest and largest file the allowed choices can make. */
+/** Smallest file the allowed choices can make, and the largest: a bound where some are weighed and some not. */
 export interface FeasibleBytes {
   readonly minBytes: number;
   readonly maxBytes: number;
 }
 
 /**
- * minimize Σ damage  subject to  fixedBytes + Σ bytes ≤ targetBytes, one allowed choice per item.
+ * minimize Σ damage  subject to  fixedBytes + Σ bytes ≤ targetBytes, one allowed choice per item; the head is larger by
+ * `importanceBytes` unless no choice is weighed, so those are solved apart.
  *
  * Linear relaxation, then reduction to a core and dynamic programming on it. Deterministic; ties: fewer bytes, then the
  * earlier choice. The whole is linear in the choices plus the (usually small) core.
@@ -33,25 +34,76 @@ export interface FeasibleBytes {
  * @throws BUDGET_INFEASIBLE quoting the feasible interval
  */
 export function solveAllocation(problem: AllocationProblem, frontier = frontierOf(problem.items)): Allocation {
-  const feasible = feasibleBytes(problem, frontier);
+  const unweighed = unweighedChoices(problem);
+  const feasible = feasibleBytes(problem, frontier, unweighed);
   checkFeasible(problem, feasible);
-  const budget = usableBudget(problem.targetBytes - problem.fixedBytes, frontier);
-  const relaxation = relax(frontier, budget);
-  const refined = refine(frontier, relaxation, totalDamage(frontier, relaxation.point));
-  const chosen = Int32Array.from(refined.point, (point) => frontier.choice[point] ?? 0);
-  let bytes = problem.fixedBytes;
-  let damage = 0;
-  for (let i = 0; i < frontier.items; i++) {
-    bytes += frontier.bytes[refined.point[i] ?? 0] ?? 0;
-    damage += frontier.damage[refined.point[i] ?? 0] ?? 0;
-  }
-  return { chosen, bytes, damage, gap: damage > 0 ? Math.min(1, refined.excess / damage) : 0, feasible };
+  const weighedHead = problem.fixedBytes + problem.importanceBytes;
+  const plans = [
+    ...(unweighed === null ? [] : within(unweighed.frontier, problem.targetBytes, problem.fixedBytes)),
+    ...within(frontier, problem.targetBytes, weighedHead),
+  ];
+  const [first, second = first] = plans;
+  if (first === undefined || second === undefined)
+    throw new QuantscopeError('INTERNAL', 'a feasible budget has no plan');
+  const best = second.damage < first.damage ? second : first;
+  const bound = Math.min(first.damage - first.excess, second.damage - second.excess);
+  const { chosen, damage } = best;
+  const bytes = fileBytes(
+    problem,
+    problem.items.map((item, i) => chosenBy(item, best, i)),
+  );
+  return { chosen, bytes, damage, gap: damage > 0 ? Math.min(1, (damage - bound) / damage) : 0, feasible };
 }
 
-export function feasibleBytes(problem: AllocationProblem, frontier: Frontier): FeasibleBytes {
+/** Least damage of items behind a head of so many bytes; nothing where they do not fit. */
+function within(frontier: Frontier, targetBytes: number, headBytes: number): Solution[] {
+  if (headBytes + frontier.minBytes > targetBytes) return [];
+  const budget = usableBudget(targetBytes - headBytes, frontier);
+  const relaxation = relax(frontier, budget);
+  const { point, excess } = refine(frontier, relaxation, totalDamage(frontier, relaxation.point));
+  const chosen = Int32Array.from(point, (at) => frontier.choice[at] ?? 0);
+  return [{ chosen, damage: totalDamage(frontier, point), excess }];
+}
+
+interface Solution extends Pick<Allocation, 'chosen' | 'damage'> {
+  /** No plan of that head has less damage than this one's minus `excess`. */
+  readonly excess: number;
+}
+
+/** Choices importance has no say in: files of them need not name it. */
+interface Unweighed {
+  readonly frontier: Frontier;
+  /** True where it has no say in any. */
+  readonly isAll: boolean;
+}
+
+const unweighedOf = new WeakMap<readonly AllocationItem[], Unweighed | null>();
+
+/** Null where a name takes no bytes, or an item has no such choice. */
+function unweighedChoices({ items, importanceBytes }: AllocationProblem): Unweighed | null {
+  if (importanceBytes === 0) return null;
+  const known = unweighedOf.get(items);
+  if (known !== undefined) return known;
+  const left = items.map(({ choices, allowed }) => {
+    return { choices, allowed: allowed.filter((at) => choices[at]?.weighed === false) };
+  });
+  const isAll = left.every(({ allowed }, i) => allowed.length === items[i]?.allowed.length);
+  const found = left.every(({ allowed }) => allowed.length > 0) ? { frontier: frontierOf(left), isAll } : null;
+  unweighedOf.set(items, found);
+  return found;
+}
+
+function feasibleBytes(
+  { fixedBytes, importanceBytes }: AllocationProblem,
+  frontier: Frontier,
+  unweighed: Unweighed | null,
+): FeasibleBytes {
+  const least = fixedBytes + importanceBytes + frontier.minBytes;
+  const most = fixedBytes + importanceBytes + frontier.maxBytes;
+  if (unweighed === null) return { minBytes: least, maxBytes: most };
   return {
-    minBytes: problem.fixedBytes + frontier.minBytes,
-    maxBytes: problem.fixedBytes + frontier.maxBytes,
+    minBytes: Math.min(least, fixedBytes + unweighed.frontier.minBytes),
+    maxBytes: unweighed.isAll ? fixedBytes + frontier.maxBytes : most,
   };
 }
 

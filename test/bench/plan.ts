@@ -19,6 +19,8 @@ const AIM_MS = 100;
 
 const size: SizeModel = {
   fixedBytes: 1_000_000,
+  importanceBytes: 0,
+  isWeighed: () => false,
   paddedBytes: (rows, columns, type) => Math.ceil(targetBytes(storedType(type, columns), rows, columns) / 32) * 32,
 };
 

@@ -7,7 +7,8 @@ import { plannedTypes } from '../plannedTypes.ts';
 import { headerBytes, layOut, type PlacedTensor, padded } from './container.ts';
 import type { GgufTensor } from './contents.ts';
 import { fileType } from './fileType.ts';
-import { contentsOf, ggufBlocker } from './layout.ts';
+import { contentsOf, ggufBlocker, naming } from './layout.ts';
+import { isWeighed } from './weighed.ts';
 
 export const ggufExporter: Exporter = {
   format: 'gguf',
@@ -30,7 +31,11 @@ export const ggufExporter: Exporter = {
       const type = types.get(name);
       return type === undefined ? [] : [{ type, elements }];
     });
-    const contents = await contentsOf(checkpoint, fileType(weights), importance);
+    const weighed = checkpoint.tensors.some((tensor) => {
+      const type = types.get(tensor.name);
+      return type !== undefined && isWeighed(checkpoint, importance, tensor, type);
+    });
+    const contents = naming(await contentsOf(checkpoint, fileType(weights)), importance, weighed);
     const layout = layOut(contents, typeOf);
     return {
       totalBytes: layout.totalBytes,

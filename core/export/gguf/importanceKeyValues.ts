@@ -9,8 +9,10 @@ const MAX_TEXT_BYTES = 127;
 /** In place of a file's name for a matrix that was measured and never written. */
 const MEASURED = 'measured by Quantscope';
 
-export function importanceKeyValues(importance: Importance | undefined): KeyValue[] {
-  if (importance === undefined) return [];
+/** What the names of all of them begin with. */
+export const IMPORTANCE_KEYS = 'quantize.imatrix.';
+
+export function importanceKeyValues(importance: Importance): KeyValue[] {
   const { file, dataset, chunks } = importance.source ?? { file: importance.name, dataset: null, chunks: null };
   return [
     text('quantize.imatrix.file', shortened(file ?? MEASURED)),

@@ -186,4 +186,25 @@ describe('plans that agree', () => {
     expect(solve({ agree: kinds }).feasible).toEqual(feasible);
     expect(solve({ agree: kinds, targetBytes: feasible.minBytes }).bytes).toBe(feasible.minBytes);
   });
+
+  it('where a matrix is named, and where nothing needs it', () => {
+    const weighing: typeof size = {
+      ...size,
+      importanceBytes: 96,
+      isWeighed: (_, stored) => stored !== 'Q8_0' && stored !== 'F16',
+      paddedBytes: (r, c, type) => size.paddedBytes(r, c, storedType(type, c)),
+    };
+    for (const choices of [['Q8_0'], ['F16', 'Q8_0'], ['Q4_0', 'Q8_0'], ['Q4_0', 'Q5_0']] as const) {
+      const asked = { ...request, agree: kinds, choices: [...choices], targetBytes: 1e9 };
+      const feasible = feasibleInterval(tensors, weighing, asked);
+      const solved = planSolution(buildProblem(tensors, rows, weighing, asked));
+      expect(solved.feasible).toEqual(feasible);
+      const least = { ...asked, targetBytes: feasible.minBytes };
+      expect(planSolution(buildProblem(tensors, rows, weighing, least)).bytes).toBe(feasible.minBytes);
+      // Q8_0 everywhere does not name the matrix, so that the largest file beside Q4_0 stays below the bound.
+      const named = choices.some((type) => weighing.isWeighed({ index: 0, dtype: 'BF16' }, type));
+      const unnamed = named && (choices as readonly string[]).includes('Q8_0');
+      expect(solved.bytes).toBe(feasible.maxBytes - (unnamed ? 96 : 0));
+    }
+  });
 });

@@ -14,7 +14,7 @@ export function problemOf(table: Table, targetBytes: number, fixedBytes = 0): Al
         columns: 256,
         choices: choices.map(([bytes, damage], j) => {
           const type = GGUF_TARGETS[j] ?? 'F32';
-          return { type, stored: type, bytes, damage, relativeError: damage };
+          return { type, stored: type, bytes, weighed: false, damage, relativeError: damage };
         }),
         allowed: choices.map((_, j) => j),
         rule: { kind: 'free' },
@@ -22,6 +22,7 @@ export function problemOf(table: Table, targetBytes: number, fixedBytes = 0): Al
       }),
     ),
     fixedBytes,
+    importanceBytes: 0,
     targetBytes,
     parameters: 1000,
   };

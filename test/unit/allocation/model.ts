@@ -10,6 +10,8 @@ import { bitsPerElement } from '../../../core/tensor/dtype.ts';
 
 export const size: SizeModel = {
   fixedBytes: 4096,
+  importanceBytes: 0,
+  isWeighed: () => false,
   paddedBytes: (rows, columns, type) => Math.ceil(targetBytes(type, rows, columns) / 32) * 32,
 };
 

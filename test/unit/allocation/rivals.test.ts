@@ -23,6 +23,11 @@ test('plans that store every tensor alike count once', () => {
   expect(labels(700)).toEqual(['Q6_K mix']);
 });
 
+test('of one size the one that promises most', () => {
+  const twins = [1, 0.5, 2].map((damage, at) => ({ ...plan(`${at}`, 'uniform', 450, 'Q4_0'), damage }));
+  for (const target of [450, 500, 400]) expect(nearRivals(twins, target).map(({ label }) => label)).toEqual(['1']);
+});
+
 test('below all of them only the nearest, above the budget', () => {
   expect(labels(100)).toEqual(['Q3_K_M mix', 'Q4_K']);
 });

@@ -41,6 +41,43 @@ describe('solveAllocation', () => {
     );
   });
 
+  it('counts the name of an importance matrix where it weighed a choice, and only there', () => {
+    const instance = fc.record({
+      table: wholeTable(4, 4, 9, 6),
+      weighed: fc.array(fc.boolean(), { minLength: 16, maxLength: 16 }),
+      importanceBytes: fc.integer({ min: 1, max: 12 }),
+      budget: fc.integer({ min: 1, max: 50 }),
+    });
+    fc.assert(
+      fc.property(instance, ({ table, weighed, importanceBytes, budget }) => {
+        const isWeighed = (item: number, choice: number): boolean => weighed[4 * item + choice] === true;
+        const plain = problemOf(table, budget, 5);
+        const items = plain.items.map((item, i) => {
+          return { ...item, choices: item.choices.map((choice, k) => ({ ...choice, weighed: isWeighed(i, k) })) };
+        });
+        // Either the name's bytes are spent beforehand, or nothing weighed is left to choose.
+        const named = bruteForce(table, budget - 5 - importanceBytes);
+        const unweighed = table.map((choices, i) => choices.filter((_, k) => !isWeighed(i, k)));
+        const found = [named, bruteForce(unweighed, budget - 5)].filter((optimum) => optimum !== null);
+        const solve = () => solveAllocation({ ...plain, items, importanceBytes });
+        if (found.length === 0) {
+          expect(solve).toThrow(QuantscopeError);
+          return;
+        }
+        const { chosen, bytes, damage, feasible, gap } = solve();
+        const any = [...chosen].some((k, i) => isWeighed(i, k));
+        const spent = table.reduce((sum, choices, i) => sum + (choices[chosen[i] ?? 0]?.[0] ?? Number.NaN), 5);
+        expect(bytes).toBe(spent + (any ? importanceBytes : 0));
+        expect(bytes).toBeLessThanOrEqual(budget);
+        expect(damage).toBeCloseTo(Math.min(...found.map((optimum) => optimum.damage)), 9);
+        expect(gap).toBeLessThanOrEqual(1e-12);
+        expect(feasible.minBytes).toBeLessThanOrEqual(bytes);
+        expect(feasible.maxBytes).toBeGreaterThanOrEqual(bytes);
+      }),
+      { numRuns: 1000, seed: 5 },
+    );
+  });
+
   it('equals dynamic programming over bytes on larger instances', () => {
     fc.assert(
       fc.property(wholeTable(25, 8, 40, 1000), fc.double({ min: 0, max: 1, noNaN: true }), (table, share) => {

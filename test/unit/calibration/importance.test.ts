@@ -165,8 +165,9 @@ describe('use', () => {
     };
     const plain = await export_('plain.gguf', undefined);
     const weighted = await export_('weighted.gguf', lopsided);
-    const named = (await ggufSize(checkpoint, lopsided)).fixedBytes - (await ggufSize(checkpoint)).fixedBytes;
-    expect(weighted).toHaveLength(plain.length + named);
+    const { importanceBytes } = await ggufSize(checkpoint, lopsided);
+    expect(importanceBytes).toBeGreaterThan(0);
+    expect(weighted).toHaveLength(plain.length + importanceBytes);
     const { metadata, dataStart } = await headerOf('weighted.gguf');
     expect(metadata).toMatchObject({
       'quantize.imatrix.file': 'lopsided',
@@ -174,6 +175,19 @@ describe('use', () => {
     });
     expect(weighted.subarray(dataStart).equals(plain.subarray((await headerOf('plain.gguf')).dataStart))).toBe(false);
     expect((await export_('again.gguf', lopsided)).equals(weighted)).toBe(true);
+  });
+
+  test('a file in which it weighed nothing does not name it, and is as large as without it', async () => {
+    const checkpoint = await openCheckpoint(SAMPLE);
+    const output = join(folder, 'rounded.gguf');
+    const plan = planFor(checkpoint, (_, at) => (at % 2 === 0 ? 'Q8_0' : 'F16'));
+    const run = async (name: string, importance: Importance | undefined): Promise<Buffer> => {
+      await runExport('gguf', { checkpoint, plan, output: join(folder, name), overwrite: false, importance }, { pool });
+      return readFileSync(join(folder, name));
+    };
+    expect((await run('rounded.gguf', lopsided)).equals(await run('rounded-plain.gguf', undefined))).toBe(true);
+    const again = await openCheckpoint(output);
+    expect(Object.keys(again.metadata).filter((key) => key.startsWith('quantize.imatrix.'))).toEqual([]);
   });
 
   test('files name it as llama.cpp does: texts of 127 bytes, no count that is not known', () => {
@@ -190,6 +204,5 @@ describe('use', () => {
     const measured = importanceKeyValues({ ...lopsided, source: { file: null, dataset: null, chunks: null } });
     expect(measured.map(({ key }) => key)).toEqual(['quantize.imatrix.file', 'quantize.imatrix.entries_count']);
     expect(Buffer.from(measured[0]?.bytes ?? []).toString()).toContain('measured by Quantscope');
-    expect(importanceKeyValues(undefined)).toEqual([]);
   });
 });
