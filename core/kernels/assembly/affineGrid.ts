@@ -51,7 +51,8 @@ function squaredErrors(src: usize, size: i32): v128 {
 // @ts-ignore: decorator
 @inline
 function share(k: i32): f32 {
-  return <f32>(1 - <f64>k / 100);
+  const percent: i32 = 100 - k;
+  return <f32>percent / 100;
 }
 
 function search(src: usize, size: i32, least: f32, most: f32, scaleAt: usize, zeroAt: usize): void {

@@ -21,7 +21,7 @@ export interface GridSettings {
 }
 
 /** Shares of a group's range, widest first. */
-export const RANGES = Float32Array.from({ length: 81 }, (_, k) => 1 - k / 100);
+export const RANGES = Float32Array.from({ length: 81 }, (_, k) => (100 - k) / 100);
 
 const { fround } = Math;
 
