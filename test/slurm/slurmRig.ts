@@ -3,14 +3,19 @@
 import { chmodSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { type JobStatus, zJobStatus } from '../../core/protocol/jobs.ts';
+import { lastOf, unitsIn } from '../faults/journal.ts';
 import { prepareRig, quantscope, type Rig, wish } from '../faults/rig.ts';
 import { temporaryFolder } from '../fixtures/temporaryFolder.ts';
 import type { Cluster } from './cluster.ts';
 
 /** Of stubs and settings. */
 const scratch = temporaryFolder();
-const PATIENCE_MS = 120_000;
+/** What takes a second may take minutes on a machine that everybody uses. */
+const PATIENCE_MS = 300_000;
+/** A test of several waits. */
+export const TEST_MS = 2 * PATIENCE_MS;
 
 export interface SlurmRig {
   readonly rig: Rig;
@@ -75,8 +80,26 @@ export async function until(what: string, wanted: () => boolean): Promise<void> 
 
 /** Process of a shard's runner, or null before it has announced itself and after it has ended in order. */
 export function runnerOf(folder: string, shard: number, attempt = 1): number | null {
-  const path = runnerFile(folder, shard, attempt, 'json');
-  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as { pid: number }).pid : null;
+  const text = readIfThere(runnerFile(folder, shard, attempt, 'json'));
+  return text === null ? null : (JSON.parse(text) as { pid: number }).pid;
+}
+
+/** Records of units in a shard's journal. */
+export function unitsOfShard(folder: string, shard: number): number {
+  return unitsIn(shardFolder(folder, shard)).length;
+}
+
+export function isWritten(folder: string, shard: number): boolean {
+  return lastOf(shardFolder(folder, shard))?.type === 'written';
+}
+
+/** It may be gone, or have another name, between one look and the next. */
+function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
 }
 
 /** Whether a shard has had that attempt, ended or not. */
@@ -85,8 +108,24 @@ export function attemptOf(folder: string, shard: number, attempt: number): boole
 }
 
 function runnerFile(folder: string, shard: number, attempt: number, ending: 'json' | 'ended'): string {
-  const [place, file] = [String(shard).padStart(4, '0'), String(attempt).padStart(6, '0')];
-  return join(folder, 'shards', place, 'runners', `${file}.${ending}`);
+  return join(shardFolder(folder, shard), 'runners', `${String(attempt).padStart(6, '0')}.${ending}`);
+}
+
+function shardFolder(folder: string, shard: number): string {
+  return join(folder, 'shards', String(shard).padStart(4, '0'));
+}
+
+/**
+ * Shards (these, or all) that write some units and then wait before each write: to be met in the middle of their work,
+ * however slow or fast this machine is.
+ */
+export function slowDisk(ms: number, shards: readonly number[] = []): { container: string[]; speedUp: () => void } {
+  const gate = join(mkdtempSync(join(scratch, 'gate-')), 'open');
+  const module = pathToFileURL(join(import.meta.dirname, 'slowDisk.ts'));
+  module.search = String(
+    new URLSearchParams([['gate', gate], ['ms', String(ms)], ...shards.map((at) => ['shard', String(at)])]),
+  );
+  return { container: ['env', `NODE_OPTIONS=--import=${module.href}`], speedUp: () => writeFileSync(gate, '') };
 }
 
 /** A stub in the place of a real program. @returns PATH with it in front */

@@ -1,0 +1,29 @@
+// Loaded into runners under test (`node --import`): a disk so slow that a shard can be met in the middle of its work.
+
+import { existsSync, readlinkSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const STEP_MS = 20;
+/** Writes that are as fast as ever: something to keep. */
+const FAST_WRITES = 3;
+
+const query = new URL(import.meta.url).searchParams;
+/** Once this file is there, the disk is fast. */
+const gate = query.get('gate') ?? '';
+const waitMs = Number(query.get('ms'));
+const slowShards = query.getAll('shard');
+
+const shard = process.argv[process.argv.indexOf('--shard') + 1]?.split('/')[0] ?? '';
+if (process.argv.includes('--shard') && (slowShards.length === 0 || slowShards.includes(shard))) {
+  // No module exports the class of file handles.
+  await using probe = await open('/dev/null');
+  const handles = Object.getPrototypeOf(probe) as FileHandle;
+  const { write } = handles;
+  let writes = 0;
+  handles.write = async function slowWrite(this: FileHandle, ...given: unknown[]) {
+    if (readlinkSync(`/proc/self/fd/${this.fd}`).endsWith('.gguf') && ++writes > FAST_WRITES)
+      for (let waited = 0; waited < waitMs && !existsSync(gate); waited += STEP_MS) await sleep(STEP_MS);
+    return Reflect.apply(write, this, given);
+  } as FileHandle['write'];
+}
