@@ -4,6 +4,8 @@ import { encodeTensor } from '../export/encodeTensor.ts';
 import { compareTensor } from '../export/verify/compareTensor.ts';
 import { loadValuesTask } from '../forward/loadValues.ts';
 import { serveTasks } from '../kernels/task.ts';
+import { factorTask } from '../rounding/factorTask.ts';
+import { roundRowsTask } from '../rounding/roundRowsTask.ts';
 import { roundTripTask } from '../sensitivity/roundTripTask.ts';
 import { weightErrorTask } from '../sensitivity/weightErrorTask.ts';
 import { channelTask } from '../stats/channel.ts';
@@ -21,4 +23,6 @@ serveTasks({
   channel: channelTask,
   loadValues: loadValuesTask,
   roundTrip: roundTripTask,
+  gptqFactor: factorTask,
+  roundRows: roundRowsTask,
 });
