@@ -128,7 +128,7 @@ export class Gpu implements AsyncDisposable {
       const { STORAGE, COPY_DST, COPY_SRC, UNIFORM, MAP_READ } = GPUBufferUsage;
       const bound = buffers.map((content) => {
         if (typeof content === 'number') return buffer(content, STORAGE | COPY_SRC);
-        const filled = buffer(content.byteLength, STORAGE | COPY_DST);
+        const filled = buffer(content.byteLength, STORAGE | COPY_DST | COPY_SRC);
         device.queue.writeBuffer(filled, 0, padded(content));
         return filled;
       });
@@ -160,7 +160,7 @@ export class Gpu implements AsyncDisposable {
       if (outOfMemory)
         throw new QuantscopeError('MEMORY_LIMIT', `${this.facts.name}: ${outOfMemory.message.slice(0, 200)}`);
       if (invalid) {
-        const names = passes.map(({ kernel }) => kernel.name).join(', ');
+        const names = [...new Set(passes.map(({ kernel }) => kernel.name))].join(', ');
         throw new QuantscopeError('INTERNAL', `${names}: ${invalid.message.slice(0, 300)}`);
       }
       const copies: ArrayBuffer[] = [];
