@@ -9,6 +9,7 @@ import { JobsLog } from './jobsLog.ts';
 import { JobsStatus } from './jobsStatus.ts';
 import { JobsTree } from './jobsTree.ts';
 import { JobsWatch } from './jobsWatch.ts';
+import { jobDefaults } from './settings.ts';
 
 export interface JobsContext {
   readonly engine: EngineClient;
@@ -53,6 +54,10 @@ export class Jobs implements vscode.Disposable {
       view.onDidChangeVisibility(({ visible }) => (visible ? void this.watch.refresh() : this.watch.attend())),
       vscode.window.onDidChangeWindowState(() => this.watch.attend()),
       vscode.workspace.onDidGrantWorkspaceTrust(() => void this.watch.refresh()),
+      vscode.workspace.onDidChangeConfiguration((change) => {
+        if (!change.affectsConfiguration('quantscope.jobs.maxRunning')) return;
+        this.tellLimit().catch((error: unknown) => log.warn(`jobs: ${error instanceof Error ? error.message : error}`));
+      }),
     ];
     // Back after a reload: jobs went on without this window. Otherwise nothing is asked until somebody looks.
     if (this.#awaited.folders.length > 0 || view.visible) void this.watch.refresh();
@@ -73,9 +78,15 @@ export class Jobs implements vscode.Disposable {
   }
 
   async resume(folder: string): Promise<JobStatus> {
+    await this.tellLimit();
     const status = await this.#engine.call('jobResume', { folder });
     this.started(folder);
     return status;
+  }
+
+  /** The setting, where jobs that wait their turn look: also those that were submitted from a shell. */
+  async tellLimit(): Promise<void> {
+    if (vscode.workspace.isTrusted) await this.#engine.call('jobLimit', { maxRunning: jobDefaults().maxRunning });
   }
 
   /** Leaves it out of the list; its folder stays. */

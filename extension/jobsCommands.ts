@@ -5,7 +5,7 @@ import type { JobStatus } from '../core/protocol/jobs.ts';
 import { announceFailure } from './announce.ts';
 import { askForExport, type ChooseModel, type ExportOptions } from './exportCommand.ts';
 import { revealFile } from './hostCalls.ts';
-import { agreeToMore, type JobOptions, requireTrust, runAgain, runAsJob } from './jobsRun.ts';
+import { type JobOptions, requireTrust, runAgain, runAsJob } from './jobsRun.ts';
 import { describeJob, jobName } from './jobsText.ts';
 import type { Services } from './services.ts';
 import { verify } from './verifyCommand.ts';
@@ -41,9 +41,7 @@ export function registerJobCommands(
     }),
     register('refreshJobs', t('Refresh jobs'), () => jobs.watch.refresh()),
     onJob('cancelJob', t('Cancel job'), ({ folder }) => jobs.cancel(folder)),
-    onJob('resumeJob', t('Resume job'), async ({ folder }) =>
-      (await agreeToMore(jobs)) ? jobs.resume(folder) : undefined,
-    ),
+    onJob('resumeJob', t('Resume job'), ({ folder }) => jobs.resume(folder)),
     onJob('rerunJob', t('Run again'), ({ folder }) => runAgain(services, jobs, folder)),
     onJob('showJobLog', t('Show log of job'), (job) => jobs.log.show(job)),
     onJob('compareJob', t('Compare with original'), ({ model, output }) =>

@@ -7,7 +7,6 @@ import { type JobStatus, type JobWish, LAUNCHERS, type LauncherName, zJob } from
 import type { ExportFormat } from '../core/protocol/objects.ts';
 import { zFailure } from '../core/protocol/objects.ts';
 import type { Plan } from '../core/protocol/plan.ts';
-import { withModel } from './engineModel.ts';
 import type { Jobs } from './jobs.ts';
 import { launcherText } from './jobsText.ts';
 import type { Services } from './services.ts';
@@ -48,7 +47,8 @@ export async function runAsJob(
   const wish: JobWish = {
     ...{ model: model.fsPath, plan, format, folder, launcher },
     output: `${fileName(name)}.${format}`,
-    importance: await importanceFile(services, model, folder),
+    // As direct exports do, a job weighs columns by the model's calibration.
+    ...{ importance: null, calibrated: true },
     device: options.device ?? device,
     threads: options.threads ?? threads,
     ...(launcher === 'slurm' ? { slurm: slurmSettings() } : {}),
@@ -64,12 +64,13 @@ export async function runAgain(services: Services, jobs: Jobs, folder: string): 
   const wish = { plan, format, output, device, threads, launcher, model: model.path };
   const next = await freeFolder(dirname(folder), name);
   const more = slurm === undefined ? {} : { slurm };
-  return startWish(services, jobs, { ...wish, ...more, importance: importance?.path ?? null, folder: next });
+  // What weighed columns then does so again, whatever the model was calibrated with since.
+  const matrix = { importance: importance?.path ?? null, calibrated: false };
+  return startWish(services, jobs, { ...wish, ...more, ...matrix, folder: next });
 }
 
 /** @throws every failing check in one sentence */
 async function startWish(services: Services, jobs: Jobs, wish: JobWish): Promise<JobStatus | undefined> {
-  if (!(await agreeToMore(jobs))) return undefined;
   const { engine } = services;
   const name = basename(wish.folder);
   const status = await vscode.window.withProgress(
@@ -81,27 +82,13 @@ async function startWish(services: Services, jobs: Jobs, wish: JobWish): Promise
         const code = zFailure.shape.code.safeParse(failed[0]?.code).data ?? 'USAGE';
         throw new QuantscopeError(code, failed.map(({ message }) => message).join('; '));
       }
+      await jobs.tellLimit();
       return engine.call('jobStart', { wish });
     },
   );
   jobs.started(status.folder);
   await vscode.commands.executeCommand('quantscope.jobs.focus');
   return status;
-}
-
-/** Asks before more jobs run at once than the user's settings want. */
-export async function agreeToMore(jobs: Jobs): Promise<boolean> {
-  const { maxRunning } = jobDefaults();
-  await jobs.watch.refresh();
-  const running = jobs.watch.active.filter(({ launcher }) => launcher === 'local').length;
-  if (maxRunning === 0 || running < maxRunning) return true;
-  const anyway = vscode.l10n.t('Start Anyway');
-  const question = vscode.l10n.t(
-    'Jobs running on this machine: {0}, and the setting quantscope.jobs.maxRunning wants no more than {1}. They share processors and memory.',
-    running,
-    maxRunning,
-  );
-  return (await vscode.window.showWarningMessage(question, { modal: true }, anyway)) === anyway;
 }
 
 export function requireTrust(): void {
@@ -135,16 +122,6 @@ async function freeFolder(parent: string, name: string): Promise<string> {
     );
     if (!exists) return folder;
   }
-}
-
-/** As direct exports do, a job weighs columns by the model's calibration: as a file beside it, since it may outlive ours. */
-async function importanceFile(services: Services, model: vscode.Uri, folder: string): Promise<string | null> {
-  return withModel(services, model, async ({ call }) => {
-    const { calibration } = await call('calibration', {});
-    if (calibration === null || calibration.stale) return null;
-    const { output } = await call('exportImatrix', { output: `${folder}.imatrix.gguf`, overwrite: true });
-    return output;
-  });
 }
 
 async function readJob(folder: string) {

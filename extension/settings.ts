@@ -43,7 +43,7 @@ export function planDefaults(): PlanDefaults {
 }
 
 export interface JobDefaults extends Pick<JobWish, 'device' | 'threads'> {
-  /** Jobs on this machine at once before the user is asked; 0 = never asked. */
+  /** Jobs on this machine at once; the others wait their turn. 0 = no limit. */
   readonly maxRunning: number;
 }
 

@@ -9,7 +9,7 @@ import type { OpenModel, Session } from './session.ts';
 type Model = Pick<OpenModel, 'checkpoint'>;
 
 /** `--imatrix` that leaves a calibration out. */
-const NONE = 'none';
+export const NO_IMATRIX = 'none';
 
 /**
  * What a command line asks for becomes what the model is planned and exported with; without `--imatrix` that is its
@@ -24,7 +24,7 @@ export async function importanceFor(
   signal: AbortSignal,
 ): Promise<Importance | undefined> {
   if (typeof path === 'string')
-    chooseImportance(model, path === NONE ? null : await importanceOfFile(session, model, path, signal));
+    chooseImportance(model, path === NO_IMATRIX ? null : await importanceOfFile(session, model, path, signal));
   return importanceInUse(model);
 }
 

@@ -1,6 +1,7 @@
 // The editor's calls about jobs. It asks again and again: what a job is doing is derived at every look.
 
 import { forgetJob } from '../jobs/knownJobs.ts';
+import { setMaxRunning } from '../jobs/turns.ts';
 import type { EngineCall, Params, Result } from '../protocol/calls.ts';
 import type { JOB_CALLS } from '../protocol/jobCalls.ts';
 import { continueJob, JobWatch, jobLog, preflightWish, startJob, stopJob } from './jobs.ts';
@@ -21,6 +22,10 @@ export const JOB_HANDLERS: JobHandlers = {
   jobCancel: (_session, { folder }) => stopJob(folder),
   jobResume: (_session, { folder }) => continueJob(folder),
   jobLog: (_session, { folder, from }) => jobLog(folder, from),
+  async jobLimit(_session, { maxRunning }) {
+    await setMaxRunning(maxRunning);
+    return {};
+  },
   async jobForget(_session, { folder }) {
     await forgetJob(folder);
     return {};

@@ -1,12 +1,12 @@
 // Jobs as the editor and the command line use them: make, run, look, stop, go on.
 
 import { availableParallelism } from 'node:os';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openCheckpoint } from '../checkpoint/open.ts';
-import { readEnd } from '../io/smallFile.ts';
+import { readEnd, readSmallFile, removeFile } from '../io/smallFile.ts';
 import { cancelJob, launchJob, resumeJob } from '../jobs/controlJob.ts';
-import { createJob, preflightJob } from '../jobs/createJob.ts';
+import { createJob, type NewJob, preflightJob } from '../jobs/createJob.ts';
 import { BeatWatch, type Progress } from '../jobs/heartbeat.ts';
 import { jobPaths, readJob } from '../jobs/jobFolder.ts';
 import type { JobInputs } from '../jobs/jobInputs.ts';
@@ -16,9 +16,12 @@ import { knownJobs, rememberJob } from '../jobs/knownJobs.ts';
 import type { RunnerCommand } from '../jobs/launchers/launcher.ts';
 import { type JobRun, runJob, runShard } from '../jobs/runJob.ts';
 import { type Shard, shardPaths, shardsOf } from '../jobs/shards.ts';
+import { takeTurn } from '../jobs/turns.ts';
 import type { ShardResult } from '../jobs/writeShard.ts';
-import type { JobLog, JobStatus, JobWish, Versions } from '../protocol/jobs.ts';
+import type { JobLog, JobStatus, JobWish, LauncherName, Versions } from '../protocol/jobs.ts';
 import type { Check, ExportResult } from '../protocol/objects.ts';
+import { exportImatrix } from './calibrating.ts';
+import { importanceInUse } from './calibratingState.ts';
 import { importanceOfFile } from './importanceFile.ts';
 import { progressReporter } from './progress.ts';
 import { Session } from './session.ts';
@@ -29,7 +32,7 @@ const PRINTED_BYTES = 16 * 1024;
 /** There may be a thousand. */
 const PRINTED_BYTES_OF_SHARD = 1024;
 
-/** Every check a job must pass before its folder is made. */
+/** Every check a job must pass before its folder is made. Nothing is written. */
 export async function preflightWish(
   session: Session,
   wish: JobWish,
@@ -45,21 +48,42 @@ export async function preflightWish(
 
 /** Makes the job's folder; nothing runs yet. @returns the folder. @throws the first failing check */
 export async function makeJob(session: Session, wish: JobWish, signal: AbortSignal): Promise<string> {
-  const { paths } = await createJob(await newJob(session, wish, signal), versions(), runnerCommand);
-  await rememberJob(paths.folder).catch(() => undefined); // a list that lacks it is no reason not to run it
-  return paths.folder;
+  const matrix = await keepCalibration(session, wish, signal);
+  try {
+    const wanted = await newJob(session, matrix === null ? wish : { ...wish, importance: matrix }, signal);
+    const { paths } = await createJob(wanted, versions(), (folder) => runnerCommand(folder, wish.launcher));
+    await rememberJob(paths.folder).catch(() => undefined); // a list that lacks it is no reason not to run it
+    return paths.folder;
+  } catch (error) {
+    if (matrix !== null) await removeFile(matrix);
+    throw error;
+  }
 }
 
 /** Makes the job and has its launcher start it; it outlives this process. */
 export async function startJob(session: Session, wish: JobWish, signal: AbortSignal): Promise<JobStatus> {
   const view = new JobView(await makeJob(session, wish, signal));
-  await launchJob(view, runnerCommand(view.paths.folder));
+  await launchJob(view, runnerCommand(view.paths.folder, wish.launcher));
   return view.status();
 }
 
-/** Runs a job, or what is left of it, in this process. @throws what `runJob` throws */
-export function runJobHere(session: Session, folder: string, signal: AbortSignal): Promise<ExportResult> {
-  return withRun(session, folder, signal, (run) => runJob(folder, run));
+/**
+ * Runs a job, or what is left of it, in this process.
+ *
+ * @param inTurn waits first until the user's other launched jobs on this machine leave room
+ * @throws what `runJob` throws
+ */
+export async function runJobHere(
+  session: Session,
+  folder: string,
+  signal: AbortSignal,
+  { inTurn } = { inTurn: false },
+): Promise<ExportResult> {
+  const { stop } = jobPaths(folder);
+  // Asked to stop while it waits, it begins after all: what has begun tells how it ended.
+  const isOff = async (): Promise<boolean> => signal.aborted || (await readSmallFile(stop)) !== null;
+  await using _ = inTurn ? await takeTurn(isOff) : null;
+  return await withRun(session, folder, signal, (run) => runJob(folder, run));
 }
 
 /** Writes one shard of a job, or what is left of it, in this process. @throws what `runShard` throws */
@@ -82,6 +106,7 @@ async function withRun<T>(
   const report = progressReporter(null, 'export', (event) => session.emit('progress', event));
   const onProgress = ({ phase, doneBytes, totalBytes, message }: Progress): void =>
     report(doneBytes, totalBytes, `${phase} ${message}`);
+  // What this very run is asked for, then what the job was made with; an editor's engine runs none itself.
   await using own = new Session(session.emit, { threads: session.options.threads ?? job.threads ?? undefined });
   return await work({ pool: own.pool, versions: versions(), signal, onProgress });
 }
@@ -119,7 +144,8 @@ export function stopJob(folder: string): Promise<JobStatus> {
 /** @throws JOB_RUNNING, JOB_STATE, LAUNCH_FAILED */
 export async function continueJob(folder: string): Promise<JobStatus> {
   const view = new JobView(folder);
-  await resumeJob(view, runnerCommand(view.paths.folder));
+  const { launcher } = await view.job();
+  await resumeJob(view, runnerCommand(view.paths.folder, launcher));
   return view.status();
 }
 
@@ -140,10 +166,11 @@ export async function jobLog(folder: string, from = 0, shard: Shard | null = nul
   return { records: records.slice(from), next: records.length, printed };
 }
 
-/** This very engine, as a process of its own. */
-export function runnerCommand(folder: string): RunnerCommand {
+/** This very engine, as a process of its own. On this machine it waits its turn; a cluster has a queue of its own. */
+export function runnerCommand(folder: string, launcher: LauncherName): RunnerCommand {
   const entry = new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './engine.js', import.meta.url);
-  return { program: process.execPath, args: [fileURLToPath(entry), 'job', 'run', folder] };
+  const inTurn = launcher === 'local' ? ['--in-turn'] : [];
+  return { program: process.execPath, args: [fileURLToPath(entry), 'job', 'run', folder, ...inTurn] };
 }
 
 function versions(): Versions {
@@ -151,11 +178,38 @@ function versions(): Versions {
   return { quantscope: engineVersion(), node: version, platform: `${platform}-${arch}` };
 }
 
-async function newJob(session: Session, { model, ...wish }: JobWish, signal: AbortSignal) {
+async function newJob(session: Session, { model, calibrated, ...wish }: JobWish, signal: AbortSignal): Promise<NewJob> {
   const checkpoint = await openCheckpoint(model, { signal });
-  const inputs: JobInputs =
-    wish.importance === null
-      ? { checkpoint }
-      : { checkpoint, importance: await importanceOfFile(session, { checkpoint }, wish.importance, signal) };
-  return { ...wish, inputs, workers: wish.threads ?? session.options.threads ?? availableParallelism() };
+  const importance =
+    wish.importance !== null
+      ? await importanceOfFile(session, { checkpoint }, wish.importance, signal)
+      : calibrated
+        ? await importanceInUse({ checkpoint })
+        : undefined;
+  // The editor's engine has a number of threads for this machine; what is set for jobs comes first.
+  const threads = wish.threads ?? (wish.launcher === 'local' ? (session.options.threads ?? null) : null);
+  const inputs: JobInputs = importance === undefined ? { checkpoint } : { checkpoint, importance };
+  return { ...wish, inputs, threads, workers: threads ?? availableParallelism() };
+}
+
+/**
+ * The calibration in use as a file beside the job's folder: a job may outlive what is kept of models, and reads what
+ * other machines can read.
+ *
+ * @returns null when there is none, or none is wished for
+ */
+async function keepCalibration(
+  session: Session,
+  { model, folder, calibrated, importance }: JobWish,
+  signal: AbortSignal,
+): Promise<string | null> {
+  if (!calibrated || importance !== null) return null;
+  const opened = await session.open(model, signal);
+  try {
+    if ((await importanceInUse(opened)) === undefined) return null;
+    const path = `${resolve(folder)}.imatrix.gguf`;
+    return (await exportImatrix(opened, { output: path, overwrite: true })).output;
+  } finally {
+    session.close(opened.id);
+  }
 }

@@ -18,7 +18,7 @@ import type { RunnerCommand } from './launchers/launcher.ts';
 import { LAUNCHER } from './launchers/registry.ts';
 import { licenseOf } from './license.ts';
 
-export interface NewJob extends Omit<JobWish, 'model'> {
+export interface NewJob extends Omit<JobWish, 'model' | 'calibrated'> {
   readonly inputs: JobInputs;
   /** How many workers the runner will have. */
   readonly workers: number;

@@ -22,6 +22,8 @@ export const JOB_CALLS = {
   jobResume: { params: byFolder, result: zJobStatus },
   /** From record `from` on; `next` of the answer gives what is new the next time. */
   jobLog: { params: byFolder.extend({ from: z.int().nonnegative() }), result: zJobLog },
+  /** How many launched jobs of this user run at once on this machine; 0 = no limit. Those beyond it wait their turn. */
+  jobLimit: { params: z.object({ maxRunning: z.int().nonnegative() }), result: z.object({}) },
   /** Leaves it out of the list; the folder stays as it is. */
   jobForget: { params: byFolder, result: z.object({}) },
 } as const;

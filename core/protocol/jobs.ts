@@ -208,7 +208,10 @@ export const zJobWish = z.object({
   folder: z.string(),
   /** Name of the output file; null = after the model. */
   output: zFileName.nullable(),
+  /** File of an importance matrix. */
   importance: z.string().nullable(),
+  /** Without such a file: columns are weighed by the model's calibration in use, if it has one. */
+  calibrated: z.boolean(),
   device: zDeviceWish,
   threads: z.int().positive().max(1024).nullable(),
   launcher: zLauncherName,

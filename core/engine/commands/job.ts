@@ -8,8 +8,10 @@ import { EXPORTERS } from '../../export/registry.ts';
 import { readTextFile } from '../../io/textFile.ts';
 import { isJobFolder } from '../../jobs/jobFolder.ts';
 import type { Shard } from '../../jobs/shards.ts';
+import { maxRunning, setMaxRunning } from '../../jobs/turns.ts';
 import { type JobWish, LAUNCHERS, zJobWish } from '../../protocol/jobs.ts';
 import { MAX_SHARDS_OF_A_JOB } from '../../protocol/slurm.ts';
+import { NO_IMATRIX } from '../importanceFile.ts';
 import { continueJob, JobWatch, jobLog, makeJob, runJobHere, runShardHere, startJob, stopJob } from '../jobs.ts';
 import { numberOption } from '../numberOption.ts';
 import type { Command, CommandInput, OptionTable, Outcome } from './command.ts';
@@ -26,7 +28,7 @@ const WISH_OPTIONS = {
   launcher: { type: 'string' },
 } as const satisfies OptionTable;
 
-const WISH_USAGE = ` --plan NAME.quantplan.json --format ${Object.keys(EXPORTERS).join('|')} -o JOBFOLDER [--name FILE] [--imatrix FILE] [--device auto|cpu|gpu[:NAME]]`;
+const WISH_USAGE = ` --plan NAME.quantplan.json --format ${Object.keys(EXPORTERS).join('|')} -o JOBFOLDER [--name FILE] [--imatrix FILE|none] [--device auto|cpu|gpu[:NAME]]`;
 
 const FOLLOW_MS = 500;
 
@@ -34,8 +36,8 @@ const run: Command = {
   name: 'job run',
   summary: 'make a job and run it here; or run what is left of one, or of one shard of it',
   positionals: ['FILE|DIR|INDEX.json|JOBFOLDER'],
-  usage: `${WISH_USAGE.replace(' --plan', ' [--plan')}] | [--shard I/N]`,
-  options: { ...WISH_OPTIONS, shard: { type: 'string' } },
+  usage: `${WISH_USAGE.replace(' --plan', ' [--plan')}] | [--shard I/N | --in-turn]`,
+  options: { ...WISH_OPTIONS, shard: { type: 'string' }, 'in-turn': { type: 'boolean' } },
   async run(input) {
     const { session, positionals, values, signal } = input;
     const [path = ''] = positionals;
@@ -45,7 +47,7 @@ const run: Command = {
       return { ok: true, json: { folder: resolve(path), ...result }, text: () => text };
     }
     const folder = (await isJobFolder(path)) ? resolve(path) : await makeJob(session, await readWish(input), signal);
-    const result = await runJobHere(session, folder, signal);
+    const result = await runJobHere(session, folder, signal, { inTurn: values['in-turn'] === true });
     return { ok: true, json: { folder, ...result }, text: () => resultText(folder, result) };
   },
 };
@@ -125,7 +127,20 @@ const list: Command = {
   },
 };
 
-export const JOB_COMMANDS: readonly Command[] = [run, submit, status, logs, cancel, resume, list];
+const limit: Command = {
+  name: 'job limit',
+  summary: 'how many submitted jobs run at once on this machine; the others wait their turn',
+  positionals: [],
+  usage: ' [--set N]',
+  options: { set: { type: 'string' } },
+  async run({ values: { set } }) {
+    if (set !== undefined) await setMaxRunning(readLimit(set));
+    const count = await maxRunning();
+    return { ok: true, json: { maxRunning: count }, text: () => (count === 0 ? 'no limit\n' : `${count}\n`) };
+  },
+};
+
+export const JOB_COMMANDS: readonly Command[] = [run, submit, status, logs, cancel, resume, list, limit];
 
 /** @throws USAGE, PLAN_INVALID, FILE_NOT_FOUND */
 async function readWish({ session, positionals: [model = ''], values }: CommandInput): Promise<JobWish> {
@@ -138,7 +153,8 @@ async function readWish({ session, positionals: [model = ''], values }: CommandI
     format: values.format,
     folder: resolve(output),
     output: values.name ?? null,
-    importance: typeof values.imatrix === 'string' ? resolve(values.imatrix) : null,
+    importance: typeof values.imatrix === 'string' && values.imatrix !== NO_IMATRIX ? resolve(values.imatrix) : null,
+    calibrated: values.imatrix === undefined,
     device: values.device ?? 'auto',
     threads: numberOption(values.threads, '--threads') ?? session.options.threads ?? null,
     launcher: values.launcher ?? 'local',
@@ -148,6 +164,12 @@ async function readWish({ session, positionals: [model = ''], values }: CommandI
   const [issue] = parsed.error.issues;
   const flag = { output: 'name', importance: 'imatrix' }[String(issue?.path[0])] ?? issue?.path[0];
   throw new QuantscopeError('USAGE', `job: --${String(flag)}: ${issue?.message ?? 'invalid'}`);
+}
+
+/** @throws USAGE unless it is a whole number; 0 = no limit */
+function readLimit(text: unknown): number {
+  if (/^\d{1,4}$/.test(String(text))) return Number(text);
+  throw new QuantscopeError('USAGE', `job limit: --set takes a whole number, 0 for no limit, not "${text}"`);
 }
 
 /** @throws USAGE unless it is "I/N" with 1 ≤ I ≤ N */

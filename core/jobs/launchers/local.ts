@@ -7,6 +7,7 @@ import { QuantscopeError } from '../../base/errors.ts';
 import { fileError } from '../../io/fileErrors.ts';
 import { identifyProcess, lookForProcess, type ProcessIdentity } from '../../io/processIdentity.ts';
 import type { Launch } from '../../protocol/jobs.ts';
+import { turnsBefore } from '../turns.ts';
 import type { Launcher } from './launcher.ts';
 
 export const localLauncher: Launcher = {
@@ -47,12 +48,14 @@ export const localLauncher: Launcher = {
   async look(launch) {
     const identity = identityOf(launch);
     // Another machine's process says so itself, by its heartbeat.
-    const alive = identity !== null && (await lookForProcess(identity)) === 'alive';
-    return { state: alive ? 'running' : 'gone', message: null };
+    if (identity === null || (await lookForProcess(identity)) !== 'alive') return { state: 'gone', message: null };
+    const before = (await turnsBefore(identity)) ?? 0;
+    const message = before === 0 ? null : before === 1 ? '1 job before it' : `${before} jobs before it`;
+    return { state: 'running', message };
   },
 
   async withdraw() {
-    // There is no queue: the process, on its way perhaps, reads the request in its folder.
+    // The process, on its way or waiting its turn perhaps, reads the request in its folder.
     return false;
   },
 };

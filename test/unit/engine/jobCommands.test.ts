@@ -1,8 +1,9 @@
 // `quantscope job …` as a shell sees it.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { takeTurn } from '../../../core/jobs/turns.ts';
 import { zJobStatus } from '../../../core/protocol/jobs.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
 import { writeLlamaFolder } from '../export/exportFixtures.ts';
@@ -54,6 +55,37 @@ describe('job', () => {
     expect(again).toMatchObject({ code: 1, answer: { error: { code: 'OUTPUT_EXISTS' } } });
   });
 
+  it('waits its turn while another has it; cancelled meanwhile, it never begins', { timeout: 60_000 }, async () => {
+    expect((await json('job', 'limit', '--set', '1')).answer).toEqual({ maxRunning: 1 });
+    const [first, second] = [join(folder, 'first'), join(folder, 'second')];
+    {
+      await using _ = await takeTurn(async () => false);
+      for (const own of [first, second])
+        expect((await json('job', 'submit', model, ...wish, '-o', own, '--threads', '1')).code).toBe(0);
+      const waiting = async (own: string, queue: string): Promise<void> => {
+        const told = async () => (await json('job', 'status', own)).answer;
+        await expect.poll(told, { timeout: 30_000 }).toMatchObject({ state: 'queued', attempts: 0, queue });
+      };
+      await waiting(first, '1 job before it');
+      await waiting(second, '2 jobs before it');
+      expect((await json('job', 'cancel', first)).answer).toMatchObject({ state: 'cancelled' });
+      expect(existsSync(join(first, 'out.partial'))).toBe(false);
+    }
+    const done = await quantscope(['job', 'logs', second, '--follow']);
+    expect(done.stderr).toMatch(/succeeded/);
+    expect((await json('job', 'limit')).answer).toEqual({ maxRunning: 1 });
+  });
+
+  it('runs with the threads it was made with, whatever the engine that made it has', async () => {
+    const threads = (own: string): unknown => JSON.parse(readFileSync(join(own, 'job.json'), 'utf8')).threads;
+    const started = (own: string): unknown =>
+      /"type":"started".*?"threads":(\d+)/.exec(readFileSync(join(own, 'journal.ndjson'), 'utf8'))?.[1];
+    const own = join(folder, 'own threads');
+    await quantscope(['job', 'submit', model, ...wish, '-o', own, '--threads', '3']);
+    await quantscope(['job', 'logs', own, '--follow']);
+    expect([threads(own), started(own)]).toEqual([3, '3']);
+  });
+
   it.each([
     [['job'], 'no command "job"'],
     [['job', 'fly'], 'no command "job"'],
@@ -61,6 +93,7 @@ describe('job', () => {
     [['job', 'run', 'model', '--plan', 'p'], '-o JOBFOLDER is missing'],
     [['job', 'run', 'x', '--shard', '5/4'], '--shard'],
     [['job', 'status'], 'expected JOBFOLDER'],
+    [['job', 'limit', '--set', 'many'], '--set'],
     [['job', 'submit', 'm', '--plan', plan, '-o', 'x'], '--format'],
     [['job', 'submit', 'm', ...wish, '-o', 'x', '--launcher', 'moon'], '--launcher'],
     [['job', 'submit', 'm', ...wish, '-o', 'x', '--device', 'tpu'], '--device'],

@@ -23,7 +23,7 @@ it('start, reload, look, log, cancel, resume', { timeout: 120_000 }, async () =>
   const job = join(folder, 'job');
   const output = join(folder, 'direct.gguf');
   const wish = {
-    ...{ model: sample, format: 'gguf', folder: job, output: null, importance: null },
+    ...{ model: sample, format: 'gguf', folder: job, output: null, importance: null, calibrated: false },
     ...{ device: 'auto', threads: 1, launcher: 'local' },
   };
   {
