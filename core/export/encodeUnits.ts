@@ -6,6 +6,7 @@ import { tensorAt, tensorSource } from '../checkpoint/tensorSource.ts';
 import { orderedRuns } from '../kernels/orderedRuns.ts';
 import type { Pool } from '../kernels/pool.ts';
 import type { Importance } from '../quant/importance.ts';
+import type { Rounding } from '../quant/rounding/rounding.ts';
 import { type RowWeights, rowWeights } from '../quant/rowWeights.ts';
 import { dtypeInfo } from '../tensor/dtype.ts';
 import { type EncodeRows, isCopy } from './encodeTensor.ts';
@@ -26,6 +27,8 @@ export interface UnitPiece {
 export interface EncodeInput {
   readonly checkpoint: Checkpoint;
   readonly importance?: Importance | undefined;
+  /** Finished blocks that take the place of the checkpoint's tensors. */
+  readonly rounding?: Rounding | undefined;
   /** Quantizes what it can; the workers read for it, and do the rest. */
   readonly rowEncoder?: RowEncoder | undefined;
 }
@@ -84,10 +87,13 @@ function* taskInputs(input: EncodeInput, units: readonly ExportUnit[]): Generato
 }
 
 function* rowInputs(input: EncodeInput, wanted: UnitRows): Generator<EncodeRows> {
-  const { checkpoint, rowEncoder } = input;
+  const { checkpoint, rowEncoder, rounding } = input;
   const { name } = tensorAt(checkpoint, wanted.tensor);
-  const source = tensorSource(checkpoint, wanted.tensor);
-  const { columns, steps } = wanted;
+  const rounded = rounding?.source(wanted.tensor) ?? null;
+  const source = rounded ?? tensorSource(checkpoint, wanted.tensor);
+  const { columns } = wanted;
+  // Finished blocks are of the first step's type: they are copied, or decoded for the step after it.
+  const steps = rounded === null || wanted.steps.length === 1 ? wanted.steps : wanted.steps.slice(1);
   const headRows = headRowsOf(wanted);
   const [type, ...more] = steps;
   const single = type !== undefined && more.length === 0 && dtypeInfo(type).kind === 'block';

@@ -6,6 +6,7 @@ import type { Pool } from '../kernels/pool.ts';
 import type { Check, ExportFormat, ExportResult } from '../protocol/objects.ts';
 import type { Plan } from '../protocol/plan.ts';
 import type { Importance } from '../quant/importance.ts';
+import type { Rounding } from '../quant/rounding/rounding.ts';
 import type { DType } from '../tensor/dtype.ts';
 
 export interface ExportInput {
@@ -14,6 +15,8 @@ export interface ExportInput {
   readonly output: string;
   /** Weighs columns in the quantizers. */
   readonly importance?: Importance | undefined;
+  /** Tensors whose codes were chosen ahead. */
+  readonly rounding?: Rounding | undefined;
   /** Replace a file of that name; an input is never replaced. */
   readonly overwrite: boolean;
 }

@@ -46,6 +46,7 @@ export async function roundTensors({ layers }: Pick<Roundable, 'layers'>, run: R
   const last = Math.max(-1, ...missing.keys());
   if (last < 0) return;
   const progress = new Progress(run, missing);
+  await run.folder.make();
   const hidden = await embedTokens(parts, sequences, signal);
   for (let layer = 0; layer <= last; layer++) {
     const groups = [...groupsThatFit(missing.get(layer) ?? [], run.maxHessianBytes)];

@@ -13,14 +13,14 @@ import type { TensorSource } from '../tensor/storage.ts';
 export class RoundedFolder {
   readonly path: string;
 
-  /** Made where there is none; what earlier runs with the same Hessians left in it counts. @throws OUTPUT_INVALID */
-  static async open(path: string): Promise<RoundedFolder> {
-    await makeFolder(path);
-    return new RoundedFolder(path);
+  /** What earlier runs with the same Hessians left in it counts. */
+  constructor(path: string) {
+    this.path = path;
   }
 
-  private constructor(path: string) {
-    this.path = path;
+  /** Where there is none. @throws OUTPUT_INVALID */
+  make(): Promise<void> {
+    return makeFolder(this.path);
   }
 
   async has(tensor: TensorInfo, type: GgufTarget): Promise<boolean> {

@@ -7,7 +7,9 @@ import { plannedTypes } from '../plannedTypes.ts';
 import { headerBytes, layOut, type PlacedTensor, padded } from './container.ts';
 import type { GgufTensor } from './contents.ts';
 import { fileType } from './fileType.ts';
+import { withKeyValues } from './keyValues.ts';
 import { contentsOf, ggufBlocker, naming } from './layout.ts';
+import { roundingKeyValues } from './roundingKeyValues.ts';
 import { isWeighed } from './weighed.ts';
 
 export const ggufExporter: Exporter = {
@@ -20,7 +22,7 @@ export const ggufExporter: Exporter = {
     return [{ name: 'Format', ok: blocker === null, message, code: 'UNSUPPORTED_ARCHITECTURE' }];
   },
 
-  async draft({ checkpoint, plan, importance }: ExportInput): Promise<ExportDraft> {
+  async draft({ checkpoint, plan, importance, rounding }: ExportInput): Promise<ExportDraft> {
     const types = plannedTypes(checkpoint, plan);
     const typeOf = (tensor: GgufTensor): DType => {
       if (tensor.fixedType !== null) return tensor.fixedType;
@@ -35,7 +37,8 @@ export const ggufExporter: Exporter = {
       const type = types.get(tensor.name);
       return type !== undefined && isWeighed(checkpoint, importance, tensor, type);
     });
-    const contents = naming(await contentsOf(checkpoint, fileType(weights)), importance, weighed);
+    const named = naming(await contentsOf(checkpoint, fileType(weights)), importance, weighed);
+    const contents = { ...named, keyValues: withKeyValues(named.keyValues, roundingKeyValues(rounding)) };
     const layout = layOut(contents, typeOf);
     return {
       totalBytes: layout.totalBytes,

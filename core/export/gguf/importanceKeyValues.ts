@@ -23,7 +23,7 @@ export function importanceKeyValues(importance: Importance): KeyValue[] {
 }
 
 /** Cut between characters. */
-function shortened(value: string): string {
+export function shortened(value: string): string {
   let short = value;
   while (Buffer.byteLength(short, 'utf8') > MAX_TEXT_BYTES) short = [...short].slice(0, -1).join('');
   return short;

@@ -5,6 +5,7 @@ import { matrixShape, type TensorInfo } from '../../checkpoint/checkpoint.ts';
 import { hasStoredBytes } from '../../decode/storedBytes.ts';
 import type { Plan } from '../../protocol/plan.ts';
 import type { GgufTarget } from '../../quant/ggufTypes.ts';
+import type { Rounding } from '../../quant/rounding/rounding.ts';
 import { type DType, dtypeInfo, isSafetensorsDType, storedBytes } from '../../tensor/dtype.ts';
 import type { ExportDraft, Exporter, ExportInput } from '../exporter.ts';
 import { plannedTypes } from '../plannedTypes.ts';
@@ -26,7 +27,7 @@ export const safetensorsExporter: Exporter = {
     ];
   },
 
-  async draft({ checkpoint, plan }: ExportInput): Promise<ExportDraft> {
+  async draft({ checkpoint, plan, rounding }: ExportInput): Promise<ExportDraft> {
     const types = plannedTypes(checkpoint, plan);
     const stored = checkpoint.tensors
       .map((tensor) => ({ tensor, steps: stepsOf(tensor, types.get(tensor.name)) }))
@@ -36,7 +37,7 @@ export const safetensorsExporter: Exporter = {
     const strange = stored.find(({ type }) => !isSafetensorsDType(type));
     if (strange !== undefined)
       throw new QuantscopeError('DTYPE_UNKNOWN', `${strange.tensor.name}: safetensors has no dtype ${strange.type}`);
-    const head = headerBytes(stored, plan);
+    const head = headerBytes(stored, plan, rounding);
     const tensors = stored.map(({ tensor, steps, type }) => ({
       name: tensor.name,
       type,
@@ -69,7 +70,11 @@ function stepsOf(tensor: TensorInfo, planned: GgufTarget | undefined): DType[] {
 }
 
 /** Header length, then JSON padded with spaces (safetensors README, "Format"). */
-function headerBytes(stored: readonly { tensor: TensorInfo; type: DType }[], plan: Plan): Uint8Array {
+function headerBytes(
+  stored: readonly { tensor: TensorInfo; type: DType }[],
+  plan: Plan,
+  rounding: Rounding | undefined,
+): Uint8Array {
   const types = Object.entries(plan.solution.tensors).map(([name, { type }]) => [name, type]);
   const entries = new Map<string, unknown>([
     [
@@ -77,6 +82,7 @@ function headerBytes(stored: readonly { tensor: TensorInfo; type: DType }[], pla
       {
         format: 'pt',
         'quantscope.simulated': 'true',
+        ...(rounding === undefined ? {} : { 'quantscope.rounding': rounding.method }),
         'quantscope.plan': JSON.stringify({ model: plan.model.name, tensors: Object.fromEntries(types) }),
       },
     ],

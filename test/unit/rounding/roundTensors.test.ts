@@ -40,7 +40,7 @@ const wanted = roundable(parts, types);
 
 async function run(name: string, more: Partial<RoundingRun> = {}): Promise<Record<string, string>> {
   const path = join(folder, name);
-  const kept = await RoundedFolder.open(path);
+  const kept = new RoundedFolder(path);
   await roundTensors(wanted, { parts, pool, sequences: SEQUENCES, folder: kept, ...more });
   return hashes(path);
 }
