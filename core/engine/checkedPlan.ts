@@ -11,14 +11,12 @@ import {
 import type { AllocationProblem } from '../allocation/problem.ts';
 import { planSolution } from '../allocation/solution.ts';
 import { QuantscopeError } from '../base/errors.ts';
-import { calibrationSet } from '../calibration/calibrationSet.ts';
-import { readCalibrationText } from '../calibration/calibrationText.ts';
 import type { PlanMeasure, RunSettings } from '../protocol/calibration.ts';
 import type { PlanRequest, Solved } from '../protocol/plan.ts';
 import { type GgufTarget, isQuantizable } from '../quant/ggufTypes.ts';
 import type { Importance } from '../quant/importance.ts';
-import { openTokenizer } from '../tokenizer/textTokenizer.ts';
-import { comparePlans, measureOf, rivalPlans } from './evaluatingPlans.ts';
+import { comparedText, comparePlans } from './comparingPlans.ts';
+import { measureOf, rivalPlans } from './evaluatingPlans.ts';
 import { prepare } from './planning.ts';
 import type { OpenModel, Session } from './session.ts';
 
@@ -69,17 +67,17 @@ export async function checkedPlan(
   request: PlanRequest,
   { settings, importance, signal }: CheckOptions,
 ): Promise<CheckedPlan> {
-  const { checkpoint } = model;
-  const text = await readCalibrationText(settings.text);
-  const scored = await calibrationSet(text, await openTokenizer(checkpoint), settings);
-  const about = `${text.name}, ${scored.sequences.length} sequences of ${settings.context} tokens, seed ${settings.seed}`;
+  const text = await comparedText(model, settings);
   const prepared = await prepare(model, request);
   const problem: AllocationProblem = { ...prepared.problem, targetBytes: request.targetBytes };
   const tried: Tried[] = [];
   const measure = async (candidates: readonly Candidate[]): Promise<void> => {
-    const comparisons = await comparePlans(session, model, candidates, { scored, importance, signal });
-    for (const [at, candidate] of candidates.entries())
-      tried.push({ candidate, measure: measureOf(model, candidate, comparisons[at], about) });
+    const comparisons = await comparePlans(session, model, candidates, { text, importance, signal });
+    for (const [at, candidate] of candidates.entries()) {
+      const comparison = comparisons[at];
+      if (comparison === undefined) throw new QuantscopeError('INTERNAL', `${candidate.label} was not measured`);
+      tried.push({ candidate, measure: measureOf(model, candidate, comparison, text.about) });
+    }
   };
   const first = planSolution(problem, prepared.frontier);
   const rivals = await rivalsAsCandidates(model, request, importance !== undefined);

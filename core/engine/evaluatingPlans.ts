@@ -3,27 +3,18 @@
 import { knownPlans, landmarkOf } from '../allocation/knownPlans.ts';
 import { mixFactsOf } from '../allocation/mixFacts.ts';
 import { nearRivals, type RivalPlan } from '../allocation/rivals.ts';
-import { QuantscopeError } from '../base/errors.ts';
-import { calibrationSet } from '../calibration/calibrationSet.ts';
-import { readCalibrationText } from '../calibration/calibrationText.ts';
 import { type Checkpoint, matrixShape, type TensorInfo } from '../checkpoint/checkpoint.ts';
-import { compareChanges } from '../evaluation/comparison.ts';
-import type { Comparison } from '../evaluation/comparisonTally.ts';
 import { tokensPerSecond } from '../evaluation/planSpeed.ts';
-import type { ScoredSequences } from '../evaluation/sequences.ts';
-import { Decoder } from '../forward/decoder.ts';
-import { plannedWeights, type StoredTypes } from '../forward/plannedWeights.ts';
 import type { PlanMeasure, Rival, RunSettings } from '../protocol/calibration.ts';
 import type { PlanRequest } from '../protocol/plan.ts';
 import { isGgufTarget, isQuantizable, storedType, targetBytes } from '../quant/ggufTypes.ts';
 import type { Importance } from '../quant/importance.ts';
-import { openTokenizer } from '../tokenizer/textTokenizer.ts';
+import { comparedText, comparePlans } from './comparingPlans.ts';
+import type { DatedComparison } from './keptComparisons.ts';
 import { memoryBandwidth } from './memoryBandwidth.ts';
 import { prepare } from './planning.ts';
 import { weightedRows } from './planWeights.ts';
-import { progressReporter } from './progress.ts';
 import type { OpenModel, Session } from './session.ts';
-import { onUnchanged } from './unchanged.ts';
 
 /** @throws PLAN_INVALID before sensitivity is complete, and what solving throws */
 export async function rivalsOf(model: OpenModel, request: PlanRequest, imatrix: boolean): Promise<Rival[]> {
@@ -47,67 +38,38 @@ export async function rivalPlans(model: OpenModel, request: PlanRequest, imatrix
   return nearRivals(rivals, request.targetBytes);
 }
 
-/** @throws TYPE_UNKNOWN, PLAN_MISMATCH, and what running throws */
+/** The plans of a call, and a number that its events come back with. */
+export interface PlansToMeasure {
+  readonly plans: readonly Rival[];
+  readonly settings: RunSettings;
+  readonly run?: number | undefined;
+}
+
+/** One plan after the other: each is told as a `measured` event once it is there. @throws what comparing throws */
 export async function measurePlans(
   session: Session,
   model: OpenModel,
-  { plans, settings }: { readonly plans: readonly Rival[]; readonly settings: RunSettings },
+  { plans, settings, run = 0 }: PlansToMeasure,
   importance: Importance | undefined,
   signal: AbortSignal,
 ): Promise<{ measures: PlanMeasure[] }> {
-  const { checkpoint } = model;
-  const text = await readCalibrationText(settings.text);
-  const set = await calibrationSet(text, await openTokenizer(checkpoint), settings);
-  const about = `${text.name}, ${set.sequences.length} sequences of ${settings.context} tokens, seed ${settings.seed}`;
-  const comparisons = await comparePlans(session, model, plans, { scored: set, importance, signal });
-  return { measures: plans.map((plan, at) => measureOf(model, plan, comparisons[at], about)) };
-}
-
-export interface PlanRun {
-  readonly scored: ScoredSequences;
-  /** What the exporter would use. */
-  readonly importance: Importance | undefined;
-  readonly signal: AbortSignal;
-}
-
-/** One comparison with the original per plan; nothing is written. @throws as `measurePlans` */
-export async function comparePlans(
-  session: Session,
-  model: OpenModel,
-  plans: readonly Pick<Rival, 'label' | 'types'>[],
-  { scored, importance, signal }: PlanRun,
-): Promise<Comparison[]> {
-  const { checkpoint } = model;
-  const types = plans.map((plan) => storedTypes(checkpoint, plan));
-  const original = await Decoder.open(checkpoint, session.pool);
-  const changes = types.map((own) => original.withWeights(plannedWeights(original.parts.weights, own, importance)));
-  const onProgress = progressReporter(model.id, 'evaluation', (event) => session.emit('progress', event));
-  return onUnchanged(checkpoint.files, () => compareChanges(original, changes, scored, { signal, onProgress }));
-}
-
-function storedTypes({ name, tensors }: Checkpoint, { label, types }: Pick<Rival, 'label' | 'types'>): StoredTypes {
-  const stored = new Map(
-    tensors.filter(isQuantizable).map((tensor) => {
-      const type = Object.hasOwn(types, tensor.name) ? types[tensor.name] : undefined;
-      if (type === undefined)
-        throw new QuantscopeError('PLAN_MISMATCH', `${label}: says nothing of ${tensor.name} of ${name}`);
-      if (!isGgufTarget(type)) throw new QuantscopeError('TYPE_UNKNOWN', `${label}: ${tensor.name}: no type "${type}"`);
-      return [tensor.index, storedType(type, matrixShape(tensor).columns)] as const;
-    }),
-  );
-  if (stored.size !== Object.keys(types).length)
-    throw new QuantscopeError('PLAN_MISMATCH', `${label}: names tensors that ${name} has not or never quantizes`);
-  return stored;
+  const text = await comparedText(model, settings);
+  const measures: PlanMeasure[] = [];
+  await comparePlans(session, model, plans, {
+    ...{ text, importance, signal, together: 1 },
+    onCompared(at, comparison) {
+      const plan = plans[at];
+      if (plan === undefined) return;
+      const measure = measureOf(model, plan, comparison, text.about);
+      measures[at] = measure;
+      session.emit('measured', { model: model.id, run, plan: at, measure });
+    },
+  });
+  return { measures };
 }
 
 /** @param about the text it was measured on, for people */
-export function measureOf(
-  model: OpenModel,
-  plan: Rival,
-  comparison: Comparison | undefined,
-  about: string,
-): PlanMeasure {
-  if (comparison === undefined) throw new QuantscopeError('INTERNAL', `${plan.label} was not measured`);
+export function measureOf(model: OpenModel, plan: Rival, comparison: DatedComparison, about: string): PlanMeasure {
   const { divergence, original, perplexity, error, topAgreement, topAgreementError, tokens } = comparison;
   const { mean, p99, p999 } = divergence;
   return {
@@ -126,7 +88,7 @@ export function measureOf(
     provenance: {
       kind: 'measured',
       method: `KL divergence from the original's predictions, ${about}; weights as the exporter would store them`,
-      at: new Date().toISOString(),
+      at: comparison.at,
       fingerprint: model.checkpoint.fingerprint,
     },
   };

@@ -29,9 +29,16 @@ export async function compareModels(
   return comparison;
 }
 
+export interface ComparisonRun extends RunProgress {
+  /** Changes that run together at most. */
+  readonly together?: number | undefined;
+  /** Awaited for each change as soon as its figures are there. */
+  readonly onCompared?: ((change: number, comparison: Comparison) => Promise<void>) | undefined;
+}
+
 /**
- * One comparison per change, in order. All go through a layer before any goes through the next, so that a weight they
- * store alike is loaded once; the original's blocks run once, its logits once for all changes that fit in memory together.
+ * One comparison per change, in order. Those that run together all go through a layer before any goes through the next, so that a weight they
+ * store alike is loaded once; the original's blocks run once, its logits once for all that run together.
  *
  * @throws SHAPE_INVALID when the vocabularies differ, UNSUPPORTED_ARCHITECTURE for encoders, and what Decoder.logits
  * throws
@@ -40,7 +47,7 @@ export async function compareChanges(
   original: Decoder,
   changes: readonly Decoder[],
   scored: ScoredSequences,
-  { signal, onProgress }: RunProgress = {},
+  { signal, onProgress, together, onCompared }: ComparisonRun = {},
 ): Promise<Comparison[]> {
   const { sequences } = scored;
   requireNextTokens(original.parts);
@@ -52,7 +59,7 @@ export async function compareChanges(
   const loaded = new SharedWeights();
   const reference = { parts: loaded.partsOf(original), state: await embedTokens(original.parts, sequences, signal) };
   const results: Comparison[] = [];
-  for (const group of groups(changes, reference.state)) {
+  for (const group of groups(changes, reference.state, together)) {
     const columns: Column[] = [];
     for (const { parts } of group) {
       const state = await embedTokens(parts, sequences, signal);
@@ -63,7 +70,11 @@ export async function compareChanges(
     const tallies = group.map(() => new ComparisonTally());
     await tally([reference, ...columns], tallies, scored, signal, () => report('logits'));
     loaded.clear();
-    results.push(...tallies.map((one) => one.result(sequences.length)));
+    for (const one of tallies) {
+      const comparison = one.result(sequences.length);
+      await onCompared?.(results.length, comparison);
+      results.push(comparison);
+    }
   }
   return results;
 }
@@ -114,10 +125,14 @@ function checkVocabularies(one: number, other: number): void {
     );
 }
 
-function* groups(changes: readonly Decoder[], { values }: Hidden): Generator<readonly Decoder[]> {
+function* groups(
+  changes: readonly Decoder[],
+  { values }: Hidden,
+  together = changes.length,
+): Generator<readonly Decoder[]> {
   const { vocabulary = 0, width = 0 } = changes[0]?.network ?? {};
   const each = values.byteLength + vocabulary * width * 4;
-  const size = Math.max(1, Math.floor(TOGETHER_BYTES / each) - 1);
+  const size = Math.max(1, Math.min(together, Math.floor(TOGETHER_BYTES / each) - 1));
   for (let first = 0; first < changes.length; first += size) yield changes.slice(first, first + size);
 }
 

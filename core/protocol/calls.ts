@@ -129,9 +129,17 @@ export const ENGINE_CALLS = {
   score: { params: byModel.extend({ score: zScoreId, settings: zRunSettings }), result: scanResult },
   /** Plans everyone knows, near the request's size: uniform types and llama.cpp's mixes. */
   rivals: { params: byModel.extend({ request: zPlanRequest }), result: z.object({ rivals: z.array(zRival) }) },
-  /** Runs the model as the plans would leave it and compares its predictions with the original's. */
+  /**
+   * Runs the model as the plans would leave it and compares its predictions with the original's. Each plan arrives as a
+   * `measured` event once it is there, and is kept: a cancelled call, made again, goes on with the next one.
+   */
   measurePlans: {
-    params: byModel.extend({ plans: z.array(zRival).min(1).max(16), settings: zRunSettings }),
+    params: byModel.extend({
+      plans: z.array(zRival).min(1).max(16),
+      settings: zRunSettings,
+      /** Comes back with the events. */
+      run: z.int().nonnegative().optional(),
+    }),
     result: z.object({ measures: z.array(zPlanMeasure) }),
   },
   verify: { params: z.object({ original: z.string(), exported: z.string() }), result: zVerifyReport },
@@ -152,6 +160,8 @@ export const EVENTS = {
   statistics: z.object({ model: zModelId, rows: z.array(zStatisticsRow) }),
   sensitivity: z.object({ model: zModelId, rows: z.array(zSensitivityRow) }),
   scores: z.object({ model: zModelId, score: zScoreId, rows: z.array(zScoreRow) }),
+  /** A plan of a `measurePlans` call, by its place in it. */
+  measured: z.object({ model: zModelId, run: z.int(), plan: z.int().nonnegative(), measure: zPlanMeasure }),
   /** A file behind the model changed on disk; numbers shown are stale. */
   changed: z.object({ model: zModelId, message: z.string() }),
 } as const;

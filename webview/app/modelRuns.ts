@@ -5,7 +5,7 @@ import type { PlanRequest } from '../../core/protocol/plan.ts';
 import { activationFigures } from './activationFigures.ts';
 import type { HostClient } from './hostClient.ts';
 import { failureOf, isCancelled } from './hostFailure.ts';
-import { addMeasures, calibrationKey } from './keptPlans.ts';
+import { addMeasures, calibrationKey, type MeasureBasis } from './keptPlans.ts';
 import { latestOnly } from './latestOnly.ts';
 import { addScores, scoreColumns } from './scoreColumns.ts';
 import type { SessionState } from './sessionState.ts';
@@ -56,6 +56,17 @@ export function createModelRuns(options: ModelRunsOptions): ModelRuns {
     if (model !== summary?.model || table === null) return;
     addScores(scores, table.names.length, score, rows);
     moved();
+  });
+
+  /** The plans being measured; events of a run before it are late and say nothing of them. */
+  let measuring: { readonly run: number; readonly plans: readonly Rival[]; readonly basis: MeasureBasis } | null = null;
+  let runs = 0;
+
+  client.on('measured', ({ model, run, plan, measure }) => {
+    const measured = run === measuring?.run ? measuring.plans[plan] : undefined;
+    if (model !== modelId() || measuring === null || measured === undefined) return;
+    const { basis } = measuring;
+    view.set((v) => ({ comparison: addMeasures(v.comparison, [measured], [measure], basis) }));
   });
 
   const methods = latestOnly(
@@ -199,8 +210,9 @@ export function createModelRuns(options: ModelRunsOptions): ModelRuns {
         let provenance = null;
         for (let first = 0; first < plans.length; first += MOST_PLANS) {
           const some = plans.slice(first, first + MOST_PLANS);
-          const { measures } = await client.call('measurePlans', { model, plans: some, settings }, signal);
-          view.set((v) => ({ comparison: addMeasures(v.comparison, some, measures, basis) }));
+          const run = ++runs;
+          measuring = { run, plans: some, basis };
+          const { measures } = await client.call('measurePlans', { model, plans: some, settings, run }, signal);
           provenance = measures.at(-1)?.provenance ?? provenance;
         }
         return { provenance };

@@ -34,13 +34,13 @@ export function fakeRuns(model: FakeModel, emit: Emit, scanMs: number): Handler 
   async function steps(
     task: 'calibration' | 'evaluation' | 'sensitivity',
     signal: AbortSignal,
-    step: (i: number) => void,
+    step: (i: number, of: number) => void,
   ) {
     const count = 20;
     for (let i = 0; i < count; i++) {
       await new Promise((resolve) => setTimeout(resolve, scanMs / count));
       if (signal.aborted) throw { code: 'CANCELLED', message: `${task} cancelled` };
-      step(i);
+      step(i, count);
       const secondsLeft = ((count - i - 1) * scanMs) / count / 1000;
       emit('progress', {
         model: 1,
@@ -221,8 +221,14 @@ export function fakeRuns(model: FakeModel, emit: Emit, scanMs: number): Handler 
           }),
         };
       case 'measurePlans': {
-        const { plans } = params as Params<'measurePlans'>;
-        await steps('evaluation', signal, () => undefined);
+        const { plans, run = 0 } = params as Params<'measurePlans'>;
+        let told = 0;
+        await steps('evaluation', signal, (done, of) => {
+          for (; told < Math.floor((plans.length * (done + 1)) / of); told++) {
+            const plan = plans[told];
+            if (plan !== undefined) emit('measured', { model: 1, run, plan: told, measure: measure(plan) });
+          }
+        });
         for (const type of Object.values(plans[0]?.types ?? {}))
           if (!(GGUF_TARGETS as readonly string[]).includes(type)) throw { code: 'PLAN_INVALID', message: type };
         return { measures: plans.map(measure) };

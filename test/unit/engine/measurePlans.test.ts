@@ -9,13 +9,23 @@ import { isQuantscopeError } from '../../../core/base/errors.ts';
 import { HANDLERS } from '../../../core/engine/handlers.ts';
 import { type OpenModel, Session } from '../../../core/engine/session.ts';
 import type { RunSettings } from '../../../core/protocol/calibration.ts';
-import { ENGINE_CALLS } from '../../../core/protocol/calls.ts';
+import { ENGINE_CALLS, EVENTS } from '../../../core/protocol/calls.ts';
 import type { PlanRequest } from '../../../core/protocol/plan.ts';
 import { DEFAULT_CHOICES } from '../../../core/quant/ggufTypes.ts';
 
 const SAMPLE = fileURLToPath(new URL('../../fixtures/sample-llama', import.meta.url));
 const cache = mkdtempSync(join(tmpdir(), 'quantscope-measure-'));
-const session = new Session(() => {}, { threads: 2 });
+const heard: { plan: number; run: number }[] = [];
+let onHeard = (): void => undefined;
+const session = new Session(
+  (name, payload) => {
+    if (name !== 'measured') return;
+    const { plan, run } = EVENTS.measured.parse(payload);
+    heard.push({ plan, run });
+    onHeard();
+  },
+  { threads: 2 },
+);
 const signal = new AbortController().signal;
 const settings: RunSettings = { text: { kind: 'sample' }, context: 64, sequences: 3, seed: 1 };
 const request: PlanRequest = {
@@ -83,6 +93,34 @@ describe('known plans near a size', () => {
       if (at > 0) expect(Math.abs(Math.log(predicted / divergence.mean))).toBeLessThan(0.5);
     }
   }, 120_000);
+
+  it('a cancelled call keeps what it measured; made again, it goes on and comes to the same', async () => {
+    const { rivals } = await HANDLERS.rivals(session, { model: model.id, request }, signal);
+    const plans = rivals.slice(0, 2);
+    const other = { ...settings, seed: 2 };
+    const cancel = new AbortController();
+    heard.length = 0;
+    onHeard = () => cancel.abort();
+    const call = (run: number, aborted: AbortSignal) =>
+      HANDLERS.measurePlans(session, { model: model.id, plans, settings: other, run }, aborted);
+    expect(await codeOf(call(1, cancel.signal))).toBe('CANCELLED');
+    expect(heard).toEqual([{ plan: 0, run: 1 }]);
+    const { measures } = await call(2, signal);
+    expect(heard.slice(1).map(({ plan }) => plan)).toEqual([0, 1]);
+    const [first] = measures;
+    const before = Date.now();
+    const again = (await call(3, signal)).measures;
+    expect(again).toEqual(measures);
+    expect(Date.parse(first?.provenance.at ?? '')).toBeLessThan(before);
+    // Not as one beside the other: what runs together does not change what each measures.
+    vi.stubEnv('QUANTSCOPE_CACHE', `${cache}-fresh`);
+    const afresh = (
+      await HANDLERS.measurePlans(session, { model: model.id, plans: plans.slice(1), settings: other }, signal)
+    ).measures;
+    vi.stubEnv('QUANTSCOPE_CACHE', cache);
+    rmSync(`${cache}-fresh`, { recursive: true });
+    expect(afresh[0]?.divergence).toEqual(measures[1]?.divergence);
+  }, 60_000);
 
   it('refuses plans that do not fit', async () => {
     const [rival] = (await HANDLERS.rivals(session, { model: model.id, request }, signal)).rivals;

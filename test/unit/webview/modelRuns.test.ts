@@ -200,11 +200,14 @@ describe('runs of the model', () => {
       ...{ label: `p${i}`, bytes: 1, bitsPerWeight: 4 },
       types: { a: `Q${i}` },
     }));
-    const { runs, asked, view } = session({
-      measurePlans: ({ plans: some }: { plans: typeof plans }) => ({
-        measures: some.map(({ label }) => ({ label, provenance })),
-      }),
+    const measured = session({
+      measurePlans: ({ plans: some, run }: { plans: typeof plans; run: number }) => {
+        const measures = some.map(({ label }) => ({ label, provenance }));
+        for (const [plan, measure] of measures.entries()) measured.emit('measured', { model: 3, run, plan, measure });
+        return { measures };
+      },
     });
+    const { runs, asked, view } = measured;
     await runs.measure(plans);
     const calls = asked.filter((call) => call.method === 'measurePlans') as unknown as {
       params: { plans: unknown[]; settings: unknown };
@@ -212,6 +215,29 @@ describe('runs of the model', () => {
     expect(calls.map(({ params }) => params.plans.length)).toEqual([16, 4]);
     expect(calls[0]?.params.settings).toEqual(INITIAL_VIEW_STATE.measureOn);
     expect(view.get().comparison.measures).toHaveLength(20);
+  });
+
+  it('plans show as they come: a cancelled run keeps those it had, and its late events are of no other run', async () => {
+    const plans = ['Q4_K', 'Q5_K'].map((type) => ({ label: type, bytes: 1, bitsPerWeight: 4, types: { a: type } }));
+    const runNumbers: number[] = [];
+    const measured = session({
+      measurePlans: ({ plans: [first], run }: { plans: typeof plans; run: number }) => {
+        runNumbers.push(run);
+        measured.emit('measured', { model: 3, run, plan: 0, measure: { label: first?.label, provenance } });
+        throw new HostFailure({ code: 'CANCELLED', message: 'evaluation cancelled' });
+      },
+    });
+    const { runs, view, emit, state } = measured;
+    const labels = () => view.get().comparison.measures.map(({ measure }) => measure.label);
+    await runs.measure(plans);
+    expect(state.get().tasks.measure.status).toBe('cancelled');
+    expect(labels()).toEqual(['Q4_K']);
+    await runs.measure(plans.slice(1));
+    expect(labels().toSorted()).toEqual(['Q4_K', 'Q5_K']);
+    emit('measured', { model: 3, run: runNumbers[0], plan: 0, measure: { label: 'late', provenance } });
+    emit('measured', { model: 4, run: runNumbers[1], plan: 0, measure: { label: 'of another model', provenance } });
+    expect(labels()).not.toContain('late');
+    expect(labels()).not.toContain('of another model');
   });
 
   it('a dismissed dialog imports nothing', async () => {

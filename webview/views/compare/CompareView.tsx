@@ -77,7 +77,7 @@ export function CompareView(): ReactNode {
       ) : null}
       {task.status === 'cancelled' ? (
         <p className="notice inline" role="status">
-          Cancelled. Plans measured before are shown.
+          Cancelled. What was measured is kept, the others are still to be measured.
         </p>
       ) : null}
       {task.failure === null ? null : <Failed failure={task.failure} />}
