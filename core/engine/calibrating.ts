@@ -5,6 +5,7 @@ import { basename } from 'node:path';
 import { bytesText } from '../base/byteText.ts';
 import { isCancelled } from '../base/cancellation.ts';
 import { isQuantscopeError, QuantscopeError } from '../base/errors.ts';
+import { type CalibrationRun, prepareRun } from '../calibration/calibrationRun.ts';
 import { type CalibrationRecord, CalibrationStore } from '../calibration/calibrationStore.ts';
 import { columnsOf, importanceEntries } from '../calibration/collectImportance.ts';
 import { matchImportance } from '../calibration/matchImportance.ts';
@@ -16,7 +17,7 @@ import { checkOutputIsNew, checkOutputIsNotInput } from '../io/outputPath.ts';
 import { ggufName } from '../model/ggufNames.ts';
 import type { Calibration, RunCost, RunSettings } from '../protocol/calibration.ts';
 import { memoryBytes, secondsLeft } from './calibratingCost.ts';
-import { type CalibrationRun, measureActivations, prepareRun } from './calibratingRun.ts';
+import { measureActivations } from './calibratingRun.ts';
 import {
   type CalibrationInUse,
   calibrationInUse,

@@ -1,12 +1,13 @@
 // What a calibration would take, from a block of the model timed on this machine.
 
 import { ActivationStatistics } from '../calibration/activationStatistics.ts';
+import type { CalibrationRun } from '../calibration/calibrationRun.ts';
 import type { CalibrationStore } from '../calibration/calibrationStore.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { batchSequences, type Hidden, runBlocks } from '../forward/blocks.ts';
 import { embedTokens } from '../forward/embed.ts';
 import type { Block, Network } from '../model/forward/family.ts';
-import { type CalibrationRun, groupSequences } from './calibratingRun.ts';
+import { groupSequences } from './calibratingRun.ts';
 
 /** Float64 sums of every channel and float32 arrays, in bytes. */
 const STATISTICS_BYTES = 6 * 8;

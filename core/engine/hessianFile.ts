@@ -1,6 +1,7 @@
 // XᵀX of what one weight multiplies, measured on a text and written for NumPy.
 
 import { QuantscopeError } from '../base/errors.ts';
+import { prepareRun } from '../calibration/calibrationRun.ts';
 import { collectHessians, type Hessian } from '../calibration/hessian.ts';
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { inputsOf } from '../export/inputsOf.ts';
@@ -9,7 +10,6 @@ import { type Parts, runBlocks } from '../forward/blocks.ts';
 import { embedTokens } from '../forward/embed.ts';
 import { checkOutputIsNew, checkOutputIsNotInput } from '../io/outputPath.ts';
 import type { RunSettings } from '../protocol/calibration.ts';
-import { prepareRun } from './calibratingRun.ts';
 import type { OpenModel, Session } from './session.ts';
 import { onUnchanged } from './unchanged.ts';
 

@@ -3,11 +3,12 @@
 import { cpSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { prepareRun } from '../../../core/calibration/calibrationRun.ts';
 import { CalibrationStore } from '../../../core/calibration/calibrationStore.ts';
 import { statisticsBytes } from '../../../core/calibration/statisticsBytes.ts';
 import { openCheckpoint } from '../../../core/checkpoint/open.ts';
 import { calibrate, exportImatrix, importImatrix, runCost } from '../../../core/engine/calibrating.ts';
-import { measureActivations, prepareRun } from '../../../core/engine/calibratingRun.ts';
+import { measureActivations } from '../../../core/engine/calibratingRun.ts';
 import { chooseImportance, importanceInUse, shownCalibration } from '../../../core/engine/calibratingState.ts';
 import { activations, mapOfActivations, tokenMap } from '../../../core/engine/calibratingViews.ts';
 import { exportModel } from '../../../core/engine/exporting.ts';
