@@ -2,6 +2,10 @@
 
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const LOCK = join(tmpdir(), 'quantscope-apt.lock');
 
 /** @returns null when the packages are installed, else why they cannot be */
 export function installSystemPackages(...names: readonly string[]): string | null {
@@ -9,8 +13,9 @@ export function installSystemPackages(...names: readonly string[]): string | nul
   if (process.platform !== 'linux' || !existsSync('/usr/bin/apt-get')) return `${wanted}: no apt-get on this machine`;
   if (process.getuid?.() !== 0) return `${wanted}: not root; run "sudo apt-get install ${wanted}"`;
   process.stderr.write(`installing ${wanted} with apt-get\n`);
+  // Tests run beside each other, and apt-get refuses to.
   const apt = (...args: string[]): void => {
-    execFileSync('apt-get', args, {
+    execFileSync('flock', [LOCK, 'apt-get', ...args], {
       stdio: ['ignore', 'ignore', 'inherit'],
       env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
     });

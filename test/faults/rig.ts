@@ -67,7 +67,8 @@ export async function prepareRig(): Promise<Rig> {
     env: { ...process.env, QUANTSCOPE_STATE: join(folder, 'state'), QUANTSCOPE_CACHE: join(folder, 'cache') },
     expected: new Uint8Array(),
     jobMs: 0,
-    dispose: () => rmSync(folder, { recursive: true, force: true }),
+    // A process that is just ending may still write there.
+    dispose: () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }),
   };
   await succeed(rig, ['plan', model, '--target-bpw', '5', '-o', rig.plan]);
   const direct = join(folder, 'direct.gguf');

@@ -26,7 +26,7 @@ export interface SlurmRig {
   submit(name: string, flags?: readonly string[], env?: NodeJS.ProcessEnv): Promise<Submitted>;
   status(folder: string, env?: NodeJS.ProcessEnv): Promise<JobStatus>;
   /** Looks until it holds. @throws Error with the last status */
-  until(folder: string, wanted: (status: JobStatus) => boolean): Promise<JobStatus>;
+  until(folder: string, wanted: (status: JobStatus) => boolean, env?: NodeJS.ProcessEnv): Promise<JobStatus>;
 }
 
 export interface Submitted {
@@ -62,9 +62,9 @@ export async function slurmRig(cluster: Cluster): Promise<SlurmRig> {
       if (code !== 0) throw new Error(JSON.stringify(answer));
       return { folder, status: zJobStatus.parse(answer) };
     },
-    async until(folder, wanted) {
+    async until(folder, wanted, env) {
       for (const began = performance.now(); ; await sleep(100)) {
-        const now = await status(folder);
+        const now = await status(folder, env);
         if (wanted(now)) return now;
         if (performance.now() - began > PATIENCE_MS) throw new Error(`still ${JSON.stringify(now)}`);
       }
@@ -122,9 +122,8 @@ function shardFolder(folder: string, shard: number): string {
 export function slowDisk(ms: number, shards: readonly number[] = []): { container: string[]; speedUp: () => void } {
   const gate = join(mkdtempSync(join(scratch, 'gate-')), 'open');
   const module = pathToFileURL(join(import.meta.dirname, 'slowDisk.ts'));
-  module.search = String(
-    new URLSearchParams([['gate', gate], ['ms', String(ms)], ...shards.map((at) => ['shard', String(at)])]),
-  );
+  for (const [name, value] of [['gate', gate], ['ms', ms], ...shards.map((shard) => ['shard', shard])] as const)
+    module.searchParams.append(String(name), String(value));
   return { container: ['env', `NODE_OPTIONS=--import=${module.href}`], speedUp: () => writeFileSync(gate, '') };
 }
 

@@ -1,14 +1,16 @@
 // Jobs handed to a real Slurm, here and on a login node: refused in words before a folder is made, submitted in vain and again.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildIfStale } from '../../scripts/buildIfStale.ts';
 import { startCluster } from './cluster.ts';
-import { type SlurmRig, settingsFile, slurmRig, stub, TEST_MS, until } from './slurmRig.ts';
+import { startLoginNode } from './loginNode.ts';
+import { type SlurmRig, settingsFile, slowDisk, slurmRig, stub, TEST_MS, unitsOfShard, until } from './slurmRig.ts';
 
 const cluster = await startCluster();
-if (typeof cluster === 'string') console.log(`skipped: ${cluster}`);
+const node = typeof cluster === 'string' ? cluster : await startLoginNode(cluster);
+if (typeof node === 'string') console.log(`skipped: ${node}`);
 
 const GPU = ['--slurm-gres', 'gpu:1', '--slurm-partition', 'test'];
 
@@ -20,6 +22,7 @@ describe.skipIf(typeof cluster === 'string')('submitting to Slurm', { timeout: T
     at = await slurmRig(cluster);
   }, TEST_MS);
   afterAll(async () => {
+    if (typeof node !== 'string') await node[Symbol.asyncDispose]();
     await cluster[Symbol.asyncDispose]();
     at?.rig.dispose();
   }, TEST_MS);
@@ -55,5 +58,45 @@ describe.skipIf(typeof cluster === 'string')('submitting to Slurm', { timeout: T
     await until('no array', () => queued().every((name) => name === '' || before.includes(name)));
     expect((await at.ask(['job', 'resume', folder])).code).toBe(0);
     await at.until(folder, ({ state }) => state === 'succeeded');
+  });
+
+  describe.skipIf(typeof node === 'string')('through ssh to a login node', () => {
+    if (typeof node === 'string') return;
+    // What is Slurm's here is not to be found but there.
+    const env = { PATH: node.path, SLURM_CONF: '/nowhere' };
+
+    it('is submitted, looked at, cancelled, resumed and finished', async () => {
+      const { container, speedUp } = slowDisk(1000, [1]);
+      const flags = [...GPU, '--slurm-ssh', 'login', ...settings({ shards: 2, container })];
+      const { folder, status } = await at.submit("over s's\n$(touch x)", flags, env);
+      expect(status).toMatchObject({ launcher: 'slurm', queue: expect.stringMatching(/^Slurm job \d+: /) });
+      await until('some units', () => unitsOfShard(folder, 1) > 0);
+      expect(await at.status(folder, env)).toMatchObject({ state: 'running' });
+      expect(await at.ask(['job', 'cancel', folder], env)).toMatchObject({ code: 0, answer: { state: 'cancelled' } });
+      speedUp();
+      expect((await at.ask(['job', 'resume', folder], env)).code).toBe(0);
+      await until('the end', () => existsSync(join(folder, 'out')));
+      await at.until(folder, ({ state }) => state === 'succeeded', env);
+      expect(Buffer.compare(readFileSync(join(folder, 'out', 'model.gguf')), Buffer.from(at.rig.expected))).toBe(0);
+      const calls = node.calls();
+      expect(calls[0]).toMatch(/^-o BatchMode=yes -o ConnectTimeout=15 -- login sbatch --test-only /);
+      expect(calls.join('\n')).not.toContain(at.rig.folder);
+      for (const program of ['sbatch', 'squeue', 'scancel'])
+        expect(calls.some((call) => call.includes(`-- login ${program} `))).toBe(true);
+      expect(node.log()).toContain('Accepted publickey for root');
+    });
+
+    it.each([
+      ['off', /sbatch on off: ssh fails: .*Connection refused/],
+      ['stranger', /sbatch on stranger: ssh fails: Host key verification failed/],
+      ['locked', /sbatch on locked: ssh fails: .*Permission denied \(publickey\)/],
+      ['bare', /sbatch on bare: no such program there: .*sbatch/],
+      ['silent', /sbatch on silent: no answer within 5 s/],
+      ['no-such-host.invalid', /sbatch on no-such-host.invalid: ssh fails: /],
+    ])('to "%s" fails in words before a folder is made', async (host, message) => {
+      const flags = [...GPU, '--slurm-ssh', host, ...settings({ timeoutSeconds: host === 'silent' ? 5 : 60 })];
+      await expect(at.submit(host, flags, env)).rejects.toThrow(message);
+      expect(existsSync(join(at.rig.folder, host))).toBe(false);
+    });
   });
 });
