@@ -46,6 +46,8 @@ export interface GpuPass {
 }
 
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render|warp/i;
+/** A workgroup's memory is written before it is read: zeros would only cost time, seconds of compiling in SwiftShader. */
+const OWN_KERNELS_ONLY = 'enable-dawn-features=disable_workgroup_init';
 /** Adapters report buffers of gigabytes; a tile of this size keeps any of them busy. */
 const MAX_TILE_BYTES = 128 * 1024 * 1024;
 
@@ -67,7 +69,7 @@ export class Gpu implements AsyncDisposable {
     });
     Object.assign(globalThis, webgpu.globals);
     const name = wish === undefined ? undefined : chooseAdapter(await adapterNames(webgpu), wish);
-    const instance = webgpu.create(name === undefined ? [] : [`adapter=${name}`]);
+    const instance = webgpu.create([OWN_KERNELS_ONLY, ...(name === undefined ? [] : [`adapter=${name}`])]);
     const adapter = await instance.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
     if (!adapter) throw new QuantscopeError('DEVICE_UNAVAILABLE', 'no GPU: WebGPU finds no adapter');
     const facts = factsOf(adapter);
