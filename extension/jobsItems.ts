@@ -3,7 +3,17 @@
 import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { JobState, JobStatus } from '../core/protocol/jobs.ts';
-import { describeJob, deviceText, jobName, launcherText, left, progressText, shown, stateText } from './jobsText.ts';
+import {
+  describeJob,
+  deviceText,
+  jobName,
+  launcherText,
+  left,
+  progressText,
+  shown,
+  stateText,
+  utilizationText,
+} from './jobsText.ts';
 
 export interface JobRow {
   readonly id: string;
@@ -59,6 +69,8 @@ export function detailRows(status: JobStatus, lastWords: readonly string[]): Job
   const device = deviceText(status);
   const where = { label: vscode.l10n.t('Device'), description: device || launcherText(status.launcher) };
   rows.push(row('device', { ...where, icon: 'chip' }));
+  const use = utilizationText(status);
+  if (use !== '') rows.push(row('use', { label: vscode.l10n.t('Utilization'), description: use, icon: 'pulse' }));
   const file = { label: vscode.l10n.t('Output'), description: shown(basename(output)), tooltip: output };
   rows.push(row('output', { ...file, icon: 'file', ...(state === 'succeeded' ? { opens: output } : {}) }));
   lastWords.forEach((text, index) => {

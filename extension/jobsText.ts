@@ -87,10 +87,16 @@ export function left({ progress }: JobStatus): string {
   return vscode.l10n.t('about {0} h left', (seconds / 3600).toFixed(1));
 }
 
-export function deviceText({ device, progress }: JobStatus): string {
-  if (device === null) return '';
-  const load = progress === null ? '' : vscode.l10n.t('{0} processors busy', progress.load.toFixed(1));
-  return parts(shown(device.name), shown(device.note ?? ''), load);
+export function deviceText({ device }: JobStatus): string {
+  return device === null ? '' : parts(shown(device.name), shown(device.note ?? ''));
+}
+
+/** Of the runner's process alone, not of the machine; empty when it does not run. */
+export function utilizationText({ progress }: JobStatus): string {
+  if (progress === null) return '';
+  const { load, processors, gpuBusy } = progress;
+  const cpu = vscode.l10n.t('process CPU {0} % of {1} cores', Math.round((100 * load) / processors), processors);
+  return parts(cpu, gpuBusy === null ? '' : vscode.l10n.t('GPU queue busy {0} %', Math.round(100 * gpuBusy)));
 }
 
 /** Of all that runs, by bytes: 0 … 100, or null while nothing has a size yet. */

@@ -9,26 +9,30 @@ const BEAT_MS = 1000;
 export const SILENCE_MS = 30_000;
 const LOOK_MS = 250;
 
-export type Progress = Omit<Heartbeat, 'beat' | 'load'>;
+export type Progress = Omit<Heartbeat, 'beat' | keyof Use>;
+/** Of the devices, since the last beat. */
+type Use = Pick<Heartbeat, 'load' | 'processors' | 'gpuBusy'>;
 
 /**
  * Beats until disposed of.
  *
- * @param current asked at every beat
- * @param onBeat  called after every beat
+ * @param current   asked at every beat
+ * @param gpuBusyMs milliseconds the job's GPU has been busy so far; null without one
+ * @param onBeat    called after every beat
  */
-export function startBeating(path: string, current: () => Progress, onBeat: () => Promise<void>): AsyncDisposable {
+export function startBeating(
+  path: string,
+  current: () => Progress,
+  gpuBusyMs: () => number | null,
+  onBeat: () => Promise<void>,
+): AsyncDisposable {
   let beat = 0;
   let busy: Promise<void> = Promise.resolve();
-  let usage = process.cpuUsage();
-  let since = performance.now();
+  const use = meterOfUse(gpuBusyMs);
   const write = async (): Promise<void> => {
-    const [used, now] = [process.cpuUsage(usage), performance.now()];
-    const load = Math.min(availableParallelism(), (used.user + used.system) / 1000 / Math.max(1, now - since));
-    [usage, since] = [process.cpuUsage(), now];
     beat += 1;
     // A full disk must not end the job: the journal will tell.
-    await writeInPlace(path, JSON.stringify({ beat, load, ...current() })).catch(() => undefined);
+    await writeInPlace(path, JSON.stringify({ beat, ...use(), ...current() })).catch(() => undefined);
     await onBeat();
   };
   const next = (): void => {
@@ -41,6 +45,21 @@ export function startBeating(path: string, current: () => Progress, onBeat: () =
       clearInterval(timer);
       await busy;
     },
+  };
+}
+
+/** Processor time of this process, all of its threads, and busy time of its GPU, each against the time that passed. */
+function meterOfUse(gpuBusyMs: () => number | null): () => Use {
+  const processors = availableParallelism();
+  let before = { ...process.cpuUsage(), gpuMs: 0, at: performance.now() };
+  return () => {
+    const gpuMs = gpuBusyMs();
+    const now = { ...process.cpuUsage(), gpuMs: gpuMs ?? 0, at: performance.now() };
+    const passed = Math.max(1, now.at - before.at);
+    const load = (now.user + now.system - before.user - before.system) / 1000 / passed;
+    const gpuBusy = gpuMs === null ? null : Math.min(1, (now.gpuMs - before.gpuMs) / passed);
+    before = now;
+    return { load: Math.min(processors, load), processors, gpuBusy };
   };
 }
 

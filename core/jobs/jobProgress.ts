@@ -15,6 +15,9 @@ export class JobProgress {
     this.#listen = listen;
   }
 
+  /** Milliseconds its GPU has been busy so far; null without one. */
+  gpuBusyMs: () => number | null = () => null;
+
   get now(): Progress {
     return this.#now;
   }

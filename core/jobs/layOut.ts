@@ -7,6 +7,7 @@ import { EXPORTERS } from '../export/registry.ts';
 import type { RowEncoder } from '../export/rowEncoder.ts';
 import { type ExportUnit, unitsOf } from '../export/units.ts';
 import type { KeptFile } from '../io/keptFile.ts';
+import type { Gpu } from '../kernels/gpu/device.ts';
 import type { Pool } from '../kernels/pool.ts';
 import type { Device, Job, Versions } from '../protocol/jobs.ts';
 import { openDevice } from './device.ts';
@@ -47,7 +48,7 @@ export async function layOut(
   path: string,
   job: Job,
   inputs: JobInputs,
-  { pool, journal }: AttemptContext,
+  { pool, journal, progress }: AttemptContext,
   presentBytes: number,
 ): Promise<LaidOut> {
   const exporter = EXPORTERS[job.format];
@@ -56,8 +57,14 @@ export async function layOut(
   const draft = await exporter.draft(input);
   const { device, gpu } = await openDevice(job.device);
   const onNote = (message: string): Promise<void> => journal.append({ type: 'note', message });
-  const rowEncoder =
-    gpu === null ? undefined : new GpuRows(gpu, async () => (await openDevice(job.device)).gpu, onNote);
+  const gpus = gpu === null ? [] : [gpu];
+  const openAgain = async (): Promise<Gpu | null> => {
+    const again = (await openDevice(job.device)).gpu;
+    if (again !== null) gpus.push(again);
+    return again;
+  };
+  if (gpu !== null) progress.gpuBusyMs = () => gpus.reduce((sum, { busyMs }) => sum + busyMs, 0);
+  const rowEncoder = gpu === null ? undefined : new GpuRows(gpu, openAgain, onNote);
   return {
     device,
     rowEncoder,

@@ -109,6 +109,7 @@ async function attempt<T>(
   await using _ = startBeating(
     beatPath(paths, claim.attempt),
     () => progress.now,
+    () => progress.gpuBusyMs(),
     async () => {
       if (await claim.isTakenOver()) stop.stop(takenOver(basename(paths.folder)));
       await onBeat().catch((error: unknown) => stop.stop({ kind: 'fault', error }));

@@ -152,8 +152,11 @@ export const zHeartbeat = z.object({
   /** What is being worked on. */
   message: z.string(),
   secondsLeft: z.number().nullable(),
-  /** Processors kept busy since the last beat. */
+  /** Processors the runner's process kept busy since the last beat, of as many as it may use. */
   load: z.number(),
+  processors: z.int().positive(),
+  /** Share of that time, 0 … 1, in which its GPU's queue had work; null when it computes on processors alone. */
+  gpuBusy: z.number().nullable(),
 });
 
 export const JOB_STATES = ['queued', 'running', 'paused', 'succeeded', 'failed', 'cancelled', 'lost'] as const;

@@ -22,7 +22,12 @@ export function statusText(status: JobStatus): string {
   if (device !== null)
     lines.push(`device:   ${printable(device.name)}${device.note === null ? '' : `, ${printable(device.note)}`}`);
   if (queue) lines.push(`queue:    ${printable(queue)}`);
-  if (progress !== null) lines.push(`now:      ${progressText(progress)}`);
+  if (progress !== null) {
+    const { load, processors, gpuBusy } = progress;
+    const gpu = gpuBusy === null ? '' : `, GPU queue busy ${Math.round(100 * gpuBusy)} %`;
+    lines.push(`now:      ${progressText(progress)}`);
+    lines.push(`use:      process CPU ${Math.round((100 * load) / processors)} % of ${processors} cores${gpu}`);
+  }
   if (failure !== null) lines.push(`failed:   ${failure.code}: ${printable(failure.message)}`);
   if (state === 'succeeded') lines.push(`output:   ${printable(status.output)}`);
   return `${lines.join('\n')}\n`;

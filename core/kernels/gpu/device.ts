@@ -60,6 +60,10 @@ export class Gpu implements AsyncDisposable {
   readonly #device: GPUDevice;
   readonly #pipelines = new Map<GpuKernel, Promise<GPUComputePipeline>>();
   #lost: string | null = null;
+  /** Submitted and not done yet. */
+  #unfinished = 0;
+  #busySince = 0;
+  #busyMs = 0;
 
   /** @throws DEVICE_UNAVAILABLE saying what is missing */
   static async open({ adapter: wish, software, tileBytes }: GpuWish): Promise<Gpu> {
@@ -119,6 +123,7 @@ export class Gpu implements AsyncDisposable {
     const pipelines = await Promise.all(passes.map(({ kernel }) => this.#pipeline(kernel)));
     this.#checkAlive();
     const made: GPUBuffer[] = [];
+    let submitted = false;
     const buffer = (size: number, usage: number): GPUBuffer => {
       const fresh = device.createBuffer({ size: aligned(size), usage });
       made.push(fresh);
@@ -157,6 +162,8 @@ export class Gpu implements AsyncDisposable {
         return { target, bytes };
       });
       device.queue.submit([encoder.finish()]);
+      submitted = true;
+      this.#begun();
       const [outOfMemory, invalid] = await Promise.all([device.popErrorScope(), device.popErrorScope()]);
       this.#checkAlive();
       if (outOfMemory)
@@ -176,8 +183,22 @@ export class Gpu implements AsyncDisposable {
       }
       return copies;
     } finally {
+      if (submitted) this.#done();
       for (const one of made) one.destroy();
     }
+  }
+
+  #begun(): void {
+    if (this.#unfinished++ === 0) this.#busySince = performance.now();
+  }
+
+  #done(): void {
+    if (--this.#unfinished === 0) this.#busyMs += performance.now() - this.#busySince;
+  }
+
+  /** Milliseconds so far in which the device's queue had work: from its submission until its results could be read. */
+  get busyMs(): number {
+    return this.#busyMs + (this.#unfinished > 0 ? performance.now() - this.#busySince : 0);
   }
 
   /** As a driver reset would: for tests of what follows. */

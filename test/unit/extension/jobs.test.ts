@@ -29,7 +29,10 @@ const running: JobStatus = {
   runner: { pid: 7, host: 'desk' },
   units: { done: 1, total: 4 },
   bytes: { done: 25, total: 100 },
-  progress: { phase: 'writing', doneBytes: 25, totalBytes: 100, message: 'blk.0', secondsLeft: 240, load: 7.5 },
+  progress: {
+    ...{ phase: 'writing', doneBytes: 25, totalBytes: 100, message: 'blk.0', secondsLeft: 240 },
+    ...{ load: 7.5, processors: 8, gpuBusy: null },
+  },
   failure: null,
   result: null,
 };
@@ -71,10 +74,14 @@ describe('a job in the tree', () => {
     expect(rows.map(({ label }) => label)).toEqual([
       'quantizing 25 % · 25 B of 100 B',
       'Device',
+      'Utilization',
       'Output',
       'wrote blk.0',
     ]);
-    expect(rows[1]?.description).toBe('CPU, 8 threads · no GPU was found · 7.5 processors busy');
+    expect(rows[1]?.description).toBe('CPU, 8 threads · no GPU was found');
+    expect(rows[2]?.description).toBe('process CPU 94 % of 8 cores');
+    const onGpu = { ...running, progress: running.progress && { ...running.progress, gpuBusy: 0.404 } };
+    expect(detailRows(onGpu, [])[2]?.description).toBe('process CPU 94 % of 8 cores · GPU queue busy 40 %');
     expect(new Set(rows.map(({ id }) => id)).size).toBe(rows.length);
   });
 });
