@@ -5,6 +5,17 @@ import { type Checkpoint, matrixShape, type TensorInfo } from '../checkpoint/che
 import type { Plan } from '../protocol/plan.ts';
 import { type GgufTarget, isQuantizable, storedType } from '../quant/ggufTypes.ts';
 
+/** As `plannedTypes`, by index. @throws PLAN_MISMATCH */
+export function plannedTypesByIndex(checkpoint: Checkpoint, plan: Plan): Map<number, GgufTarget> {
+  const types = plannedTypes(checkpoint, plan);
+  return new Map(
+    checkpoint.tensors.flatMap(({ index, name }) => {
+      const type = types.get(name);
+      return type === undefined ? [] : [[index, type]];
+    }),
+  );
+}
+
 /**
  * The type each planned tensor is really stored in, by name.
  *

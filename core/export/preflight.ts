@@ -11,6 +11,7 @@ import { createAtomicFile } from '../io/atomicFile.ts';
 import { freeBytes } from '../io/diskSpace.ts';
 import { checkUnchanged } from '../io/fileIdentity.ts';
 import { checkOutputIsNew, checkOutputIsNotInput } from '../io/outputPath.ts';
+import type { Rounding } from '../quant/rounding/rounding.ts';
 import type { ExportCheck, ExportDraft, Exporter, ExportInput } from './exporter.ts';
 import { inputsOf } from './inputsOf.ts';
 import { CHUNK_ELEMENTS } from './rowChunks.ts';
@@ -69,10 +70,15 @@ export async function preflight(
         await (await createAtomicFile(output)).discard();
         return `${dirname(resolve(output))} can be written`;
       }),
-      await attempt('Disk space', () => diskSpace(output, Math.max(0, (draft?.totalBytes ?? 0) - presentBytes))),
+      await attempt('Disk space', () => {
+        const missing = Math.max(0, (draft?.totalBytes ?? 0) - presentBytes);
+        return diskSpace(output, missing + (input.rounding?.diskBytes ?? 0));
+      }),
     );
   }
   checks.push(await attempt('Memory', async () => memory(input, threads)));
+  const { rounding } = input;
+  if (rounding !== undefined) checks.push(await attempt('Rounding', async () => roundingMemory(rounding)));
   return { checks, ok: checks.every(({ ok }) => ok), bytes: draft?.totalBytes ?? 0 };
 }
 
@@ -113,4 +119,15 @@ function memory({ checkpoint }: ExportInput, threads: number): string {
       `${threads} workers need ${bytesText(wanted)}, ${bytesText(free)} are free`,
     );
   return `${threads} workers need at most ${bytesText(wanted)}, ${bytesText(free)} are free`;
+}
+
+function roundingMemory({ method, dataset, chunks, tensors, others, memoryBytes }: Rounding): string {
+  const free = availableMemory();
+  const needs = `${bytesText(memoryBytes)} of memory, ${bytesText(free)} are free`;
+  if (memoryBytes > free)
+    throw new QuantscopeError('MEMORY_LIMIT', `${method} needs ${needs}: use fewer or shorter sequences`);
+  const [first] = others;
+  const more = others.length > 1 ? ` and ${others.length - 1} more` : '';
+  const left = first === undefined ? '' : `; ${first.name}${more} as without it: ${first.reason}`;
+  return `${tensors} tensors by ${method} on ${chunks} sequences of ${dataset}, with ${needs}${left}`;
 }

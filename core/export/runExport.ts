@@ -5,6 +5,7 @@ import { countParameters } from '../checkpoint/checkpoint.ts';
 import { createAtomicFile } from '../io/atomicFile.ts';
 import { checkUnchanged } from '../io/fileIdentity.ts';
 import type { ExportFormat, ExportResult } from '../protocol/objects.ts';
+import { roundingFacts } from '../quant/rounding/rounding.ts';
 import type { ExportInput, ExportRun } from './exporter.ts';
 import { preflight, throwIfFailed } from './preflight.ts';
 import { EXPORTERS } from './registry.ts';
@@ -35,6 +36,7 @@ export async function runExport(format: ExportFormat, input: ExportInput, run: E
     bitsPerWeight: (draft.totalBytes * 8) / Math.max(1, parameters),
     seconds: (performance.now() - began) / 1000,
     verify: { ...report, exported: input.output },
+    ...(input.rounding === undefined ? {} : { rounding: roundingFacts(input.rounding) }),
   };
 }
 

@@ -5,6 +5,7 @@ import { CHECKPOINT_FORMATS } from '../base/checkpointFormats.ts';
 import { ERROR_CODES } from '../base/errors.ts';
 import { ROLES } from '../model/places.ts';
 import { GGUF_TARGETS } from '../quant/ggufTypes.ts';
+import { ROUNDINGS } from '../quant/rounding/rounding.ts';
 import { DTYPE_NAMES, type DType } from '../tensor/dtype.ts';
 import { UNSPEAKABLE_FIGURES } from './figures.ts';
 
@@ -179,12 +180,23 @@ export const zVerifyReport = z.object({
   ok: z.boolean(),
 });
 
+/** How codes were chosen, on what text, in how many tensors; and which were quantized as ever, and why. */
+export const zRoundingFacts = z.object({
+  method: z.enum(ROUNDINGS),
+  dataset: z.string(),
+  chunks: z.int(),
+  tensors: z.int(),
+  others: z.array(z.object({ name: z.string(), reason: z.string() })).readonly(),
+});
+
 export const zExportResult = z.object({
   output: z.string(),
   bytes: z.number(),
   bitsPerWeight: z.number(),
   seconds: z.number(),
   verify: zVerifyReport,
+  /** Where codes were not chosen by their types' own quantizers alone. */
+  rounding: zRoundingFacts.optional(),
 });
 
 export const zCheck = z.object({
