@@ -102,7 +102,7 @@ function* rowInputs(input: EncodeInput, wanted: UnitRows): Generator<EncodeRows>
     const weights = chunkWeights(input, wanted, chunk);
     // Rows of several experts have weights of their own each: the workers' part.
     const shared = weights === undefined || weights.values.length === columns;
-    const takes = single && shared && rowEncoder?.takes(type, weights !== undefined) === true;
+    const takes = single && shared && rowEncoder?.takes(type) === true;
     const valuesOnly = takes && !isCopy({ steps, source });
     yield { name, source, columns, firstRow, rows, steps, headRows, importance: weights, valuesOnly };
   }

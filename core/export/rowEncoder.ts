@@ -3,8 +3,8 @@
 import type { DType } from '../tensor/dtype.ts';
 
 export interface RowEncoder {
-  /** Whether it writes the type, with importance weights or without, to the bytes the workers would write. */
-  takes(type: DType, weighted: boolean): boolean;
+  /** Whether it writes the type to the bytes the workers would write, with importance weights and without. */
+  takes(type: DType): boolean;
   /**
    * @param values  rows · columns, finite
    * @param weights one per column, or null

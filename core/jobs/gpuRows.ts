@@ -24,12 +24,11 @@ export class GpuRows implements RowEncoder, AsyncDisposable {
     this.#onNote = onNote;
   }
 
-  takes(type: DType, weighted: boolean): boolean {
-    return this.#gpu !== null && canGpuEncode(type, weighted);
+  takes(type: DType): boolean {
+    return this.#gpu !== null && canGpuEncode(type);
   }
 
-  async encode(type: DType, values: Float32Array, columns: number, given: Float32Array | null): Promise<Uint8Array> {
-    const weights = type === 'Q8_0' ? null : given; // ggml has nothing to weight in it
+  async encode(type: DType, values: Float32Array, columns: number, weights: Float32Array | null): Promise<Uint8Array> {
     for (let gpu = this.#gpu; gpu !== null; gpu = this.#gpu) {
       try {
         return await gpuEncode(gpu, type, values, columns, weights);

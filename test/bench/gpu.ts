@@ -24,7 +24,7 @@ export async function bench(): Promise<BenchRow[]> {
   const kernels = await loadKernels();
   const src = quantizerInput('gaussian', ELEMENTS);
   const { software } = device.facts;
-  const types = software ? SOFTWARE_TYPES : GGUF_TARGETS.filter((type) => canGpuEncode(type, false));
+  const types = software ? SOFTWARE_TYPES : GGUF_TARGETS.filter((type) => canGpuEncode(type));
   const rows: BenchRow[] = [];
   for (const type of types) rows.push(await measure(device, kernels, type, src));
   return rows;

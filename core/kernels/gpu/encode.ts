@@ -1,35 +1,56 @@
-// float32 rows → the bytes of a GGUF type on the GPU: the types whose bytes equal the processor's.
+// float32 rows → the bytes of a GGUF type on the GPU: the bytes the processor gives.
 
 import { QuantscopeError } from '../../base/errors.ts';
-import type { DType } from '../../tensor/dtype.ts';
+import { type DType, dtypeInfo, storedBytes } from '../../tensor/dtype.ts';
 import type { Gpu } from './device.ts';
 import { K_QUANTS } from './kQuants.ts';
-import { type PackKernel, runPackKernel } from './packing.ts';
-import { ROUND_TO_NEAREST } from './roundToNearest.ts';
+import { LEGACY_QUANTS, ROW_IMPORTANCE } from './legacyQuants.ts';
+import type { Recipe } from './packing.ts';
+import { Passes } from './passes.ts';
 
-const KERNELS: Partial<Record<DType, PackKernel>> = { ...ROUND_TO_NEAREST, ...K_QUANTS };
+const RECIPES: Partial<Record<DType, Recipe>> = { ...LEGACY_QUANTS, ...K_QUANTS };
 
-/** @param weighted whether importance weights are given */
-export function canGpuEncode(type: DType, weighted: boolean): boolean {
-  if (K_QUANTS[type] !== undefined) return true;
-  // ggml has nothing to weight in Q8_0.
-  return ROUND_TO_NEAREST[type] !== undefined && (!weighted || type === 'Q8_0');
+/** Of a buffer's bytes: importance, codes and scales need memory too, and systems end what keeps a screen waiting. */
+const TILE_SHARE = 1 / 4;
+
+/** With importance weights and without. */
+export function canGpuEncode(type: DType): boolean {
+  return RECIPES[type] !== undefined;
 }
 
 /**
  * As `encodeFromF32`, byte for byte.
- * @param values  rows · columns, finite
+ * @param values  rows · columns, finite, columns a whole number of blocks
  * @param weights one per column, or null
- * @throws DEVICE_LOST, MEMORY_LIMIT
+ * @throws DEVICE_LOST; MEMORY_LIMIT, also for rows beyond a buffer where importance is that of whole rows
  */
-export function gpuEncode(
+export async function gpuEncode(
   gpu: Gpu,
   type: DType,
   values: Float32Array,
   columns: number,
   weights: Float32Array | null = null,
 ): Promise<Uint8Array> {
-  const kernel = canGpuEncode(type, weights !== null) ? KERNELS[type] : undefined;
-  if (kernel === undefined) throw new QuantscopeError('TYPE_UNKNOWN', `${type}: no GPU kernel writes it`);
-  return runPackKernel(gpu, kernel, values, columns, weights);
+  const recipe = RECIPES[type];
+  if (recipe === undefined) throw new QuantscopeError('TYPE_UNKNOWN', `${type}: no GPU kernel writes it`);
+  const unit = weights !== null && ROW_IMPORTANCE.has(type) ? columns : dtypeInfo(type).blockElements;
+  if (unit * 4 > gpu.tileBytes)
+    throw new QuantscopeError(
+      'MEMORY_LIMIT',
+      `${gpu.facts.name}: a row of ${columns} values, ${gpu.tileBytes} bytes a buffer`,
+    );
+  const step = Math.max(1, Math.floor((gpu.tileBytes * TILE_SHARE) / (unit * 4))) * unit;
+  const out = new Uint8Array(storedBytes(type, values.length));
+  for (let first = 0; first < values.length; first += step) {
+    const passes = new Passes();
+    const tile = values.subarray(first, first + step);
+    const packed = recipe(passes, {
+      values: passes.load(tile),
+      columns,
+      weights: weights && { words: passes.load(weights), first: first % columns },
+    });
+    const bytes = new Uint8Array(await passes.run(gpu, packed), 0, storedBytes(type, tile.length));
+    out.set(bytes, storedBytes(type, first));
+  }
+  return out;
 }

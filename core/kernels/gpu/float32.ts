@@ -5,12 +5,23 @@
 // file may not depend on that. Integer operations are exact everywhere; these follow IEEE 754-2019: round to nearest,
 // ties to even, subnormal numbers, infinities. Values are the bits of a float32 in a u32.
 
+/** A number's float32 as a WGSL literal of its bits. */
+export function literal(v: number): string {
+  return `0x${floatBits(v).toString(16)}u`;
+}
+
+/** The bits of a number's float32. */
+export function floatBits(v: number): number {
+  return new Uint32Array(Float32Array.of(v).buffer)[0] ?? 0;
+}
+
 /**
- * Functions of bits: `fMul`, `fAdd`, `fSub`, `fDiv`, `fSqrt`, `fLess` (false with NaN, −0 = 0), `fFromInt` (exact below
- * 2^24), `fTruncate` (to i32 as x86 does, 0 for what is not finite), `nearestInt` (ggml's, ties to even below 2^22) and
- * `halfBits` (to IEEE half).
+ * Functions of bits: `fMul`, `fAdd`, `fSub`, `fDiv`, `fSqrt`, `fLess` (false with NaN, −0 = 0), `fZero` (±0), `fAbs`,
+ * `fFromInt` (exact below 2^24), `fTruncate` (to i32 as x86 does, 0 for what is not finite), `nearestInt` (ggml's, ties
+ * to even below 2^22), `clampedInt`, `halfBits` (to IEEE half) and `halfValue` (from it).
  */
 export const FLOAT32_WGSL = /* wgsl */ `
+const ONE = 0x3f800000u;
 const F_INFINITY = 0x7f800000u;
 const F_NAN = 0xffc00000u; // x86 makes its NaNs negative
 const F_SIGN = 0x80000000u;
@@ -140,6 +151,9 @@ fn fLess(a: u32, b: u32) -> bool {
   return i < j;
 }
 
+fn fZero(a: u32) -> bool { return (a & ~F_SIGN) == 0u; }
+fn fAbs(a: u32) -> u32 { return a & ~F_SIGN; }
+
 fn fFromInt(v: i32) -> u32 {
   if (v == 0) { return 0u; }
   let magnitude = u32(abs(v));
@@ -156,6 +170,7 @@ fn fTruncate(a: u32) -> i32 {
 }
 
 fn nearestInt(a: u32) -> i32 { return i32(fAdd(a, 0x4b400000u) & 0x7fffffu) - 0x400000; }
+fn clampedInt(a: u32, low: i32, high: i32) -> i32 { return clamp(nearestInt(a), low, high); }
 
 fn halfBits(a: u32) -> u32 {
   let sign = (a >> 16u) & 0x8000u;
@@ -165,5 +180,16 @@ fn halfBits(a: u32) -> u32 {
   // Subnormal halves count units of 2^-24, which are the last place of numbers in [0.5, 1).
   if (magnitude < 0x38800000u) { return sign | (fAdd(magnitude, 0x3f000000u) - 0x3f000000u); }
   return sign | ((magnitude - 0x38000000u + 0xfffu + ((magnitude >> 13u) & 1u)) >> 13u);
+}
+
+fn halfValue(h: u32) -> u32 {
+  let sign = (h & 0x8000u) << 16u;
+  let exponent = (h >> 10u) & 31u;
+  let fraction = h & 1023u;
+  if (exponent == 31u) { return select(sign | F_INFINITY, F_NAN, fraction != 0u); }
+  if (exponent > 0u) { return sign | ((exponent + 112u) << 23u) | (fraction << 13u); }
+  if (fraction == 0u) { return sign; }
+  let shift = countLeadingZeros(fraction) - 21u; // units of 2^-24, the leading one to bit 10
+  return sign | ((113u - shift) << 23u) | (((fraction << shift) & 1023u) << 13u);
 }
 `;

@@ -22,7 +22,7 @@ const f = Math.fround;
 const SUB = 16;
 
 /** Search of quantize_row_q2_K_ref. */
-const SEARCH = { nmax: 3, rmin: -0.5, rdelta: f(0.1), steps: 15, absolute: true };
+export const Q2_K_SEARCH = { nmax: 3, rmin: -0.5, rdelta: f(0.1), steps: 15, absolute: true };
 
 /** ggml `quantize_q2_K`, byte for byte. @param weights one per column, or null @returns rows · columns / 256 blocks */
 export function quantizeQ2_K(
@@ -44,7 +44,9 @@ function quantizeBlock(x: Float32Array, weights: Float32Array | null, out: DataV
     const part = x.subarray(SUB * j, SUB * j + SUB);
     const w = mixed.subarray(SUB * j, SUB * j + SUB);
     const fit =
-      weights === null ? makeQkx2Quants(part, w, SEARCH) : makeQkx3Quants(part, w, { nmax: 3, ...WEIGHTED_SEARCH });
+      weights === null
+        ? makeQkx2Quants(part, w, Q2_K_SEARCH)
+        : makeQkx3Quants(part, w, { nmax: 3, ...WEIGHTED_SEARCH });
     codes.set(fit.codes, SUB * j);
     scales[j] = fit.scale;
     mins[j] = fit.min;
