@@ -4,9 +4,6 @@ import { at } from '../../kernels/reference/at.ts';
 import { type AffineGrid, levelOf } from './affineGrid.ts';
 import type { GptqSettings, Matrix, QuantizedMatrix } from './gptq.ts';
 
-/** Columns whose errors reach those after them in one product. */
-export const BLOCK_COLUMNS = 64;
-
 /** Columns first … end − 1 in the order of quantization. */
 export interface Block {
   readonly first: number;
@@ -15,13 +12,16 @@ export interface Block {
   readonly fits: number | null;
 }
 
-/** A block has columns of one group where grids are fitted on the way. */
-export function blocksOf(columns: number, { groupSize, actOrder }: GptqSettings): Block[] {
+/**
+ * Columns whose errors reach those after them in one product; of one group where grids are fitted on the way.
+ * @param most columns of a block
+ */
+export function blocksOf(columns: number, { groupSize, actOrder }: GptqSettings, most: number): Block[] {
   const size = groupSize ?? columns;
   const blocks: Block[] = [];
   for (let first = 0; first < columns; ) {
     const groupEnd = actOrder ? columns : (Math.floor(first / size) + 1) * size;
-    const end = Math.min(first + BLOCK_COLUMNS, groupEnd);
+    const end = Math.min(first + most, groupEnd);
     blocks.push({ first, end, fits: !actOrder && first % size === 0 ? first / size : null });
     first = end;
   }

@@ -32,11 +32,18 @@ export function feedbackOf(
   { actOrder, damping }: FeedbackSettings,
   factorize = cholesky,
 ): Feedback {
-  const order = actOrder ? byDiagonal(hessian, n) : Uint32Array.from({ length: n }, (_, i) => i);
+  const order = orderOf(hessian, n, actOrder);
   const factor = dampedHessian(hessian, order, damping);
   factorize(factor, n);
   unitUpper(factor, n);
   return { order, factor };
+}
+
+/** Ties keep the order of columns. */
+export function orderOf(hessian: Float64Array, n: number, actOrder: boolean): Uint32Array {
+  const columns = Array.from({ length: n }, (_, i) => i);
+  const diagonal = (i: number): number => at(hessian, i * n + i);
+  return Uint32Array.from(actOrder ? columns.sort((a, b) => diagonal(b) - diagonal(a) || a - b) : columns);
 }
 
 /** In a given order. A column that nothing reached has the damping alone: nothing else suffers for it. */
@@ -52,12 +59,6 @@ export function dampedHessian(hessian: Float64Array, order: Uint32Array, damping
     out[i * n + i] = at(out, i * n + i) + added;
   }
   return out;
-}
-
-/** Ties keep the order of columns. */
-export function byDiagonal(hessian: Float64Array, n: number): Uint32Array {
-  const diagonal = (i: number): number => at(hessian, i * n + i);
-  return Uint32Array.from(Array.from({ length: n }, (_, i) => i).sort((a, b) => diagonal(b) - diagonal(a) || a - b));
 }
 
 /**
@@ -80,8 +81,8 @@ function cholesky(h: Float64Array, n: number): void {
   }
 }
 
-/** U_ij = M_ji / M_jj. */
-function unitUpper(m: Float64Array, n: number): void {
+/** U of M, in place: U_ij = M_ji / M_jj. */
+export function unitUpper(m: Float64Array, n: number): void {
   for (let j = 0; j < n; j++) {
     const root = at(m, j * n + j);
     for (let i = 0; i < j; i++) m[i * n + j] = at(m, j * n + i) / root;

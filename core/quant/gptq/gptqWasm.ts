@@ -4,10 +4,12 @@ import { throwIfCancelled } from '../../base/cancellation.ts';
 import { affineGrids } from '../../kernels/affineGrids.ts';
 import { choleskyFactor, PACKED_BYTES, panelStep } from '../../kernels/cholesky.ts';
 import type { Kernels } from '../../kernels/wasm.ts';
-import { BLOCK_COLUMNS, blocksOf, byColumn, CodesByRow, type ColumnCodes } from './blocks.ts';
+import { blocksOf, byColumn, CodesByRow, type ColumnCodes } from './blocks.ts';
 import { type Feedback, feedbackOf, notPositive } from './feedback.ts';
 import { checkGptq, type GptqSettings, type Matrix, type QuantizedMatrix } from './gptq.ts';
 
+/** Fewer columns make the products inefficient, more the work between them. */
+const BLOCK_COLUMNS = 64;
 /** Rows in the kernels' memory at a time, a multiple of 4; their columns do not lie a power of two apart. */
 const ROWS = 248;
 /** What they may take of it: wide matrices go in fewer rows. */
@@ -74,7 +76,7 @@ function quantizeRows(
     byColumn(fixed.scales, byGroup, rows, arena.f32(scales, groups * padded));
     byColumn(fixed.zeros, byGroup, rows, arena.f32(zeros, groups * padded));
   }
-  for (const { first, end, fits } of blocksOf(columns, settings)) {
+  for (const { first, end, fits } of blocksOf(columns, settings, BLOCK_COLUMNS)) {
     checkpoint();
     if (fits !== null) {
       const at = fits * padded * 4;
