@@ -10,6 +10,7 @@ import { type ExportFormat, zExportFormat } from '../../protocol/objects.ts';
 import { exportModel } from '../exporting.ts';
 import { importanceFor } from '../importanceFile.ts';
 import type { Command } from './command.ts';
+import { ROUNDING_OPTIONS, ROUNDING_USAGE, roundingOption, roundingText } from './roundingOptions.ts';
 import { printable } from './text.ts';
 import { verifyText } from './verify.ts';
 
@@ -17,12 +18,13 @@ export const exportCommand: Command = {
   name: 'export',
   summary: 'write the quantized model a plan describes',
   positionals: ['FILE|DIR|INDEX.json'],
-  usage: ` --plan NAME.quantplan.json --format ${Object.keys(EXPORTERS).join('|')} -o OUT [--imatrix FILE|none] [--overwrite]`,
+  usage: ` --plan NAME.quantplan.json --format ${Object.keys(EXPORTERS).join('|')} -o OUT [--imatrix FILE|none]${ROUNDING_USAGE} [--overwrite]`,
   options: {
     plan: { type: 'string' },
     format: { type: 'string' },
     output: { type: 'string', short: 'o' },
     imatrix: { type: 'string' },
+    ...ROUNDING_OPTIONS,
     overwrite: { type: 'boolean' },
   },
   async run({ session, positionals: [path = ''], values, signal }) {
@@ -34,10 +36,11 @@ export const exportCommand: Command = {
     const model = await session.open(path, signal);
     const warnings = matchPlan(plan, model.checkpoint, planPath);
     const importance = await importanceFor(session, model, values.imatrix, signal);
+    const gptq = await roundingOption(session, model, values, 'export');
     const result = await exportModel(
       session,
       model,
-      { plan, format, output, overwrite: values.overwrite === true, importance },
+      { plan, format, output, overwrite: values.overwrite === true, importance, gptq },
       signal,
     );
     return {
@@ -48,6 +51,7 @@ export const exportCommand: Command = {
           ...warnings.map((warning) => `warning: ${printable(warning)}`),
           `written: ${printable(result.output)}, ${bytesText(result.bytes)}, ${result.bitsPerWeight.toFixed(3)} bits per weight, ${result.seconds.toFixed(1)} s`,
           ...(importance === undefined ? [] : [`columns weighed by ${printable(importance.name)}`]),
+          ...(result.rounding === undefined ? [] : [roundingText(result.rounding)]),
           ...(format === 'safetensors'
             ? ['simulated: quantized values stored as BF16, so that any runtime can score them']
             : []),
