@@ -67,8 +67,7 @@ export async function prepareRig(): Promise<Rig> {
     env: { ...process.env, QUANTSCOPE_STATE: join(folder, 'state'), QUANTSCOPE_CACHE: join(folder, 'cache') },
     expected: new Uint8Array(),
     jobMs: 0,
-    // A process that is just ending may still write there.
-    dispose: () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }),
+    dispose: () => removeJob(folder),
   };
   await succeed(rig, ['plan', model, '--target-bpw', '5', '-o', rig.plan]);
   const direct = join(folder, 'direct.gguf');
@@ -76,6 +75,11 @@ export async function prepareRig(): Promise<Rig> {
   const began = performance.now();
   await succeed(rig, ['job', 'run', ...wish(rig, join(folder, 'undisturbed'))]);
   return { ...rig, expected: readFileSync(direct), jobMs: performance.now() - began };
+}
+
+/** A process that is just ending may still write there. */
+export function removeJob(folder: string): void {
+  rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 }
 
 /** Arguments that make a job. */

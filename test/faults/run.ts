@@ -1,4 +1,7 @@
-// `npm run test:faults [-- PART OF A NAME…]`: faults put to jobs, what became of them, and whether anything was lost.
+// `npm run test:faults [-- [--seed N] PART OF A NAME…]`: faults put to jobs, what became of them, and whether anything
+// was lost.
+
+import { parseArgs } from 'node:util';
 
 import { table } from '../../core/engine/commands/text.ts';
 import { buildIfStale } from '../../scripts/buildIfStale.ts';
@@ -7,12 +10,12 @@ import { prepareRig } from './rig.ts';
 import type { Counts, Scenario } from './scenario.ts';
 import { cutJournal, editedJob, flippedJournal, flippedOutput, missingLastRecord } from './scenarios/damage.ts';
 import { fullDisk } from './scenarios/disk.ts';
+import { killedEngine } from './scenarios/engineKills.ts';
 import { changedInput, deniedPermission, takenOutput } from './scenarios/inputs.ts';
-import { killedEngine, killedRunner } from './scenarios/kills.ts';
+import { killedRunner } from './scenarios/kills.ts';
 import { cancelled, hostileNames, jumpingClock, secondRunner } from './scenarios/runners.ts';
 import { killedShard } from './scenarios/shards.ts';
 
-const SEED = 1;
 const SCENARIOS: readonly Scenario[] = [
   killedRunner,
   killedEngine,
@@ -33,7 +36,11 @@ const SCENARIOS: readonly Scenario[] = [
 ];
 
 buildIfStale(['kernels', 'host']);
-const wanted = process.argv.slice(2);
+const { values, positionals: wanted } = parseArgs({
+  options: { seed: { type: 'string', default: '1' } },
+  allowPositionals: true,
+});
+const seed = Number(values.seed);
 const chosen = SCENARIOS.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)));
 const total: Counts = { injected: 0, resumes: 0, identical: 0, losses: 0 };
 const rows: string[][] = [];
@@ -45,7 +52,7 @@ try {
     const began = performance.now();
     let outcome: string;
     try {
-      const fact = await run(rig, counts, dice(SEED, hashText(name)));
+      const fact = await run(rig, counts, dice(seed, hashText(name)));
       outcome = typeof fact === 'string' ? fact : `skipped: ${fact.skipped}`;
       passed += 1;
     } catch (error) {
@@ -63,7 +70,7 @@ try {
 }
 console.log(`\n${table(['fault', 'injected', 'resumes', 'identical', 'losses', 's', 'outcome'], rows)}`);
 console.log(
-  `${total.injected} faults injected, ${total.resumes} resumes, ${total.identical} byte-identical outputs, ${total.losses} losses`,
+  `seed ${seed}: ${total.injected} faults injected, ${total.resumes} resumes, ${total.identical} byte-identical outputs, ${total.losses} losses`,
 );
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 && total.losses === 0 ? 0 : 1;

@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Dice } from '../fuzz/dice.ts';
+import { readRecords } from './journal.ts';
 import type { Rig } from './rig.ts';
 
 export interface Counts {
@@ -32,4 +33,20 @@ export function compareOutput({ expected }: Rig, counts: Counts, folder: string)
   expect(same, `${folder}: the output differs from the direct export`);
   const beside = readdirSync(join(folder, 'out'));
   expect(beside.length === 1, `${folder}: out/ holds ${beside}`);
+}
+
+/** Of a job or a shard: every unit is journaled once, and every attempt found all that was. @returns attempts */
+export function checkJournal(folder: string, counts: Counts): number {
+  const units = new Set<number>();
+  let [attempts, twice, forgotten] = [0, 0, 0];
+  for (const { record } of readRecords(folder)) {
+    if (record.type === 'started') attempts += 1;
+    if (record.type === 'prepared') forgotten += units.size - record.kept;
+    if (record.type !== 'unit') continue;
+    if (units.has(record.unit)) twice += 1;
+    units.add(record.unit);
+  }
+  counts.losses += twice + forgotten;
+  expect(twice === 0 && forgotten === 0, `${folder}: ${twice} units done twice, ${forgotten} forgotten`);
+  return attempts;
 }
