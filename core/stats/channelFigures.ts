@@ -1,6 +1,6 @@
 // |x|max and kurtosis of rows and columns from their moment sums, pooled where there are more than a profile stores.
 
-import { excessKurtosis, type Moments, mergeMoments } from './moments.ts';
+import { excessKurtosis, type Moments, mergeMoments } from '../kernels/moments.ts';
 
 /** One entry per row or column, or per group of neighbours: the largest of the group. */
 export interface ChannelFigures {

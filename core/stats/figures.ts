@@ -1,6 +1,6 @@
 // From sums to the figures shown: what the first look gives, what the second one asks, and the final row.
 
-import { excessKurtosis, type Moments } from './moments.ts';
+import { excessKurtosis, type Moments } from '../kernels/moments.ts';
 import type { TensorStatistics } from './statisticsTypes.ts';
 
 export const BINS = 256;

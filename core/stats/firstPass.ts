@@ -2,6 +2,7 @@
 
 import { loadInto, readElements, readStored, readWindow, storedRange } from '../decode/elements.ts';
 import { decodeToF32 } from '../kernels/decode.ts';
+import { type Moments, mergeMoments, NO_MOMENTS } from '../kernels/moments.ts';
 import type { TaskContext } from '../kernels/task.ts';
 import type { TensorSource } from '../tensor/storage.ts';
 import {
@@ -14,7 +15,6 @@ import {
 } from './channelFigures.ts';
 import { addLooks, type Look, NO_LOOK } from './figures.ts';
 import { chunkRows, chunkVector, type Layout, type Rect, STRIP_COLUMNS, TILE_ROWS } from './layout.ts';
-import { type Moments, mergeMoments, NO_MOMENTS } from './moments.ts';
 
 /** Figures of one part; typed arrays move between threads without copying. */
 export interface FirstPart {

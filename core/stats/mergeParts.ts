@@ -1,5 +1,6 @@
 // Puts the parts of one tensor together, always in the order of the parts.
 
+import { type Moments, mergeMoments, NO_MOMENTS } from '../kernels/moments.ts';
 import type { TensorSource } from '../tensor/storage.ts';
 import {
   type ChannelFigures,
@@ -24,7 +25,6 @@ import {
 } from './figures.ts';
 import type { FirstPart } from './firstPass.ts';
 import type { Layout } from './layout.ts';
-import { type Moments, mergeMoments, NO_MOMENTS } from './moments.ts';
 import { beyondOfCounts, lookOfCounts, momentsOfCounts, occurring } from './patternCounts.ts';
 import type { TensorProfile, TensorStatistics } from './statisticsTypes.ts';
 

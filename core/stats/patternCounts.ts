@@ -1,11 +1,11 @@
 // Exact figures of a narrow dtype from how often each bit pattern occurs: no second look at the data, no rounding.
 
 import { REFERENCE_DECODERS } from '../kernels/decode.ts';
+import type { Moments } from '../kernels/moments.ts';
 import { type DType, dtypeInfo } from '../tensor/dtype.ts';
 import type { TensorSource } from '../tensor/storage.ts';
 import type { Beyond, Limits, Look } from './figures.ts';
 import { BINS } from './figures.ts';
-import type { Moments } from './moments.ts';
 
 /** Dtypes worth counting; the others are looked at twice as float32. */
 const COUNTED: ReadonlySet<DType> = new Set<DType>([
