@@ -8,11 +8,11 @@ import { readEnd, readSmallFile, removeFile } from '../io/smallFile.ts';
 import { cancelJob, launchJob, resumeJob } from '../jobs/controlJob.ts';
 import { createJob, type NewJob, preflightJob } from '../jobs/createJob.ts';
 import { BeatWatch, type Progress } from '../jobs/heartbeat.ts';
-import { jobPaths, readJob } from '../jobs/jobFolder.ts';
+import { isJobFolder, jobPaths, readJob } from '../jobs/jobFolder.ts';
 import type { JobInputs } from '../jobs/jobInputs.ts';
 import { JobView } from '../jobs/jobStatus.ts';
 import { JournalReader } from '../jobs/journalReader.ts';
-import { knownJobs, rememberJob } from '../jobs/knownJobs.ts';
+import { forgetJob, knownJobs, rememberJob } from '../jobs/knownJobs.ts';
 import type { RunnerCommand } from '../jobs/launchers/launcher.ts';
 import { type JobRun, runJob, runShard } from '../jobs/runJob.ts';
 import { type Shard, shardPaths, shardsOf } from '../jobs/shards.ts';
@@ -51,11 +51,13 @@ export async function makeJob(session: Session, wish: JobWish, signal: AbortSign
   const matrix = await keepCalibration(session, wish, signal);
   try {
     const wanted = await newJob(session, matrix === null ? wish : { ...wish, importance: matrix }, signal);
+    // Before it is there: then no moment at which this process may be killed leaves a job that is in no list.
+    await rememberJob(wish.folder).catch(() => undefined); // a list that lacks it is no reason not to run it
     const { paths } = await createJob(wanted, versions(), (folder) => runnerCommand(folder, wish.launcher));
-    await rememberJob(paths.folder).catch(() => undefined); // a list that lacks it is no reason not to run it
     return paths.folder;
   } catch (error) {
     if (matrix !== null) await removeFile(matrix);
+    if (!(await isJobFolder(wish.folder))) await forgetJob(wish.folder).catch(() => undefined);
     throw error;
   }
 }

@@ -12,7 +12,7 @@ import { pathExists } from '../io/folder.ts';
 import { JOB_VERSION, type Job, type JobWish, type Versions } from '../protocol/jobs.ts';
 import { zSlurmSettings } from '../protocol/slurm.ts';
 import { resolveDevice } from './device.ts';
-import { type JobPaths, writeJobFolder } from './jobFolder.ts';
+import { isJobFolder, type JobPaths, writeJobFolder } from './jobFolder.ts';
 import type { JobInputs } from './jobInputs.ts';
 import type { RunnerCommand } from './launchers/launcher.ts';
 import { LAUNCHER } from './launchers/registry.ts';
@@ -93,7 +93,8 @@ function outputName(model: string, suffix: string): string {
 async function folderCheck(folder: string): Promise<ExportCheck> {
   const path = resolve(folder);
   const exists = await pathExists(path);
-  const message = exists ? `${basename(path)}: exists already in ${dirname(path)}` : `${path} is new`;
+  const goOn = exists && (await isJobFolder(path)) ? ', and is a job: "job resume" goes on with it' : '';
+  const message = exists ? `${basename(path)}: exists already in ${dirname(path)}${goOn}` : `${path} is new`;
   return { name: 'Job folder', ok: !exists, message, code: 'OUTPUT_EXISTS' };
 }
 

@@ -46,19 +46,41 @@ describe.skipIf(typeof cluster === 'string')('submitting to Slurm', { timeout: T
     expect(existsSync(join(at.rig.folder, name))).toBe(false);
   });
 
-  it('submitted in vain after its folder was made is submitted by a resume', async () => {
-    const queued = (): string[] => cluster.slurm('squeue', '--noheader', '--format=%j').stdout.trim().split('\n');
-    const before = queued();
-    const fail =
-      'case "$*" in *--test-only*) exit 0;; *--array*) exec /usr/bin/sbatch "$@";; *) echo busy >&2; exit 1;; esac';
-    await expect(at.submit('half', GPU, { PATH: stub('sbatch', fail) })).rejects.toThrow(/sbatch: busy; .*job resume/);
-    const folder = join(at.rig.folder, 'half');
-    expect(await at.status(folder)).toMatchObject({ state: 'queued' });
-    // The array of the failed attempt has been taken back.
-    await until('no array', () => queued().every((name) => name === '' || before.includes(name)));
-    expect((await at.ask(['job', 'resume', folder])).code).toBe(0);
-    await at.until(folder, ({ state }) => state === 'succeeded');
-  });
+  const queued = (): string[] => cluster.slurm('squeue', '--noheader', '--format=%j').stdout.trim().split('\n');
+  const finished = async (folder: string, env?: NodeJS.ProcessEnv): Promise<void> => {
+    await at.until(folder, ({ state }) => state === 'succeeded', env);
+    expect(Buffer.compare(readFileSync(join(folder, 'out', 'model.gguf')), Buffer.from(at.rig.expected))).toBe(0);
+  };
+
+  it.each([
+    ['that fails', 'echo busy >&2; exit 1', 60, /sbatch: busy; "job resume" submits the job again/],
+    ['that hangs', 'exec sleep 60', 8, /sbatch: no answer within 8 s; "job resume" submits the job again/],
+  ])(
+    'in vain after the folder was made, by an sbatch %s: taken back, and submitted by a resume',
+    async (name, end, timeoutSeconds, message) => {
+      const before = queued();
+      // The array is taken, the last step is not.
+      const script = `case "$*" in *--test-only*) exit 0;; *--array*) exec /usr/bin/sbatch "$@";; *) ${end};; esac`;
+      const env = { PATH: stub('sbatch', script) };
+      const flags = [...GPU, ...settings({ timeoutSeconds })];
+      await expect(at.submit(name, flags, env)).rejects.toThrow(message);
+      const folder = join(at.rig.folder, name);
+      await until('no array', () => queued().every((job) => job === '' || before.includes(job)));
+      // Not a second time into the same folder, and again in vain, and then not.
+      await expect(at.submit(name, flags)).rejects.toThrow(/OUTPUT_EXISTS.*is a job: "job resume" goes on with it/);
+      expect(await at.ask(['job', 'resume', folder], env)).toMatchObject({
+        code: 1,
+        answer: { error: { code: 'LAUNCH_FAILED' } },
+      });
+      // Tasks may have begun meanwhile; nothing is expected of them any more.
+      expect(await at.status(folder)).toMatchObject({
+        state: expect.stringMatching(/queued|paused|lost/),
+        queue: null,
+      });
+      expect((await at.ask(['job', 'resume', folder])).code).toBe(0);
+      await finished(folder);
+    },
+  );
 
   describe.skipIf(typeof node === 'string')('through ssh to a login node', () => {
     if (typeof node === 'string') return;
@@ -76,8 +98,7 @@ describe.skipIf(typeof cluster === 'string')('submitting to Slurm', { timeout: T
       speedUp();
       expect((await at.ask(['job', 'resume', folder], env)).code).toBe(0);
       await until('the end', () => existsSync(join(folder, 'out')));
-      await at.until(folder, ({ state }) => state === 'succeeded', env);
-      expect(Buffer.compare(readFileSync(join(folder, 'out', 'model.gguf')), Buffer.from(at.rig.expected))).toBe(0);
+      await finished(folder, env);
       const calls = node.calls();
       expect(calls[0]).toMatch(/^-o BatchMode=yes -o ConnectTimeout=15 -- login sbatch --test-only /);
       expect(calls.join('\n')).not.toContain(at.rig.folder);

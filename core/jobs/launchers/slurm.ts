@@ -46,7 +46,9 @@ export const slurmLauncher: Launcher = {
       return { name: 'Launcher', ok: true, message: `${where} takes ${settings.shards} shards`, code: null };
     } catch (error) {
       if (!isQuantscopeError(error)) throw error;
-      return { name: 'Launcher', ok: false, message: error.message, code: error.code };
+      // Settings that are wrong, or a controller that is down: Slurm's programs end alike for both.
+      const message = `${error.message}; no job was made, submit it again once that is put right or has passed`;
+      return { name: 'Launcher', ok: false, message, code: error.code };
     }
   },
 

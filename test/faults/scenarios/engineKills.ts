@@ -30,6 +30,11 @@ export const killedEngine: Scenario = {
       }
       const { engine, end } = startEngine(rig);
       await follow(engine, wish, counts);
+      const { jobs: listed } = await engine.call('jobs', {});
+      expect(
+        listed.some((job) => job.folder === folder),
+        `${folder}: in no list`,
+      );
       engine.stop();
       await end;
       compareOutput(rig, counts, folder);
