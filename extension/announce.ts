@@ -8,8 +8,17 @@ import type { ExportResult } from '../core/protocol/objects.ts';
 import { revealFile } from './hostCalls.ts';
 import { openModel } from './openModel.ts';
 
-/** Shows a failure as it is worded by the engine. Being cancelled is not an error. */
-export async function announceFailure(what: string, error: unknown, log: vscode.LogOutputChannel): Promise<void> {
+/**
+ * Shows a failure as it is worded by the engine. Being cancelled is not an error.
+ *
+ * @param actions what else can be done about it, by the words on their buttons
+ */
+export async function announceFailure(
+  what: string,
+  error: unknown,
+  log: vscode.LogOutputChannel,
+  actions: Readonly<Record<string, () => unknown>> = {},
+): Promise<void> {
   const failure = isFailure(error) ? error : toFailure(error);
   if (failure.code === 'CANCELLED') {
     vscode.window.setStatusBarMessage(vscode.l10n.t('{0} cancelled', what), 4000);
@@ -17,8 +26,9 @@ export async function announceFailure(what: string, error: unknown, log: vscode.
   }
   log.error(`${what}: ${failure.code} ${failure.message}`);
   const showLog = vscode.l10n.t('Show Log');
-  const chosen = await vscode.window.showErrorMessage(`${what}: ${failure.message}`, showLog);
+  const chosen = await vscode.window.showErrorMessage(`${what}: ${failure.message}`, ...Object.keys(actions), showLog);
   if (chosen === showLog) log.show();
+  else if (chosen !== undefined) await actions[chosen]?.();
 }
 
 export async function announceExport(result: ExportResult): Promise<void> {

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { ModelSummary, TensorTable } from '../core/protocol/objects.ts';
 import { announceExport, announceFailure } from './announce.ts';
-import { runAsJob } from './jobsRun.ts';
+import { prepareJob } from './jobsRun.ts';
 import { watchedFiles } from './modelPath.ts';
 import { EDITOR_TYPE, OPTIONAL_EDITOR_TYPE } from './openModel.ts';
 import type { ModelEditor } from './openModels.ts';
@@ -68,8 +68,8 @@ function attach(uri: vscode.Uri, panel: vscode.WebviewPanel, services: Services)
         return agreed;
       },
       async runJob({ plan, format, launcher, suggestedName: name }) {
-        const job = await runAsJob(services, jobs, { model: uri, plan, format, name }, { launcher });
-        return job?.folder ?? null;
+        const submit = await prepareJob(services, jobs, { model: uri, plan, format, name }, { launcher });
+        return submit === undefined ? null : (await submit(false)).folder;
       },
       bringToFront: () => panel.reveal(),
       ready() {

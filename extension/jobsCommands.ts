@@ -5,7 +5,7 @@ import type { JobStatus } from '../core/protocol/jobs.ts';
 import { announceFailure } from './announce.ts';
 import { askForExport, type ChooseModel, type ExportOptions } from './exportCommand.ts';
 import { revealFile } from './hostCalls.ts';
-import { type JobOptions, requireTrust, runAgain, runAsJob } from './jobsRun.ts';
+import { type JobOptions, prepareAgain, prepareJob, requireTrust, type Submission } from './jobsRun.ts';
 import { describeJob, jobName } from './jobsText.ts';
 import type { Services } from './services.ts';
 import { verify } from './verifyCommand.ts';
@@ -33,16 +33,29 @@ export function registerJobCommands(
       const folder = folderOf(item) ?? (await pickJob(services));
       return folder === undefined ? undefined : run(await jobs.status(folder));
     });
+  /** A machine that is full or a cluster that is down is not a reason to answer every question again. */
+  const orRetry = async (what: string, submit: Submission, again = false): Promise<JobStatus | undefined> => {
+    try {
+      return await submit(again);
+    } catch (error) {
+      await jobs.watch.refresh();
+      void announceFailure(what, error, log, { [t('Retry')]: () => orRetry(what, submit, true) });
+      return undefined;
+    }
+  };
 
   return vscode.Disposable.from(
     register('runJob', t('Run as a job'), async (item?: unknown, options?: ExportOptions & JobOptions) => {
       const wanted = await askForExport(services, uriOf(item), options ?? {}, chooseModel);
-      return wanted && runAsJob(services, jobs, wanted, options ?? {});
+      const submit = wanted && (await prepareJob(services, jobs, wanted, options ?? {}));
+      return submit && orRetry(t('Run as a job'), submit);
     }),
     register('refreshJobs', t('Refresh jobs'), () => jobs.watch.refresh()),
     onJob('cancelJob', t('Cancel job'), ({ folder }) => jobs.cancel(folder)),
-    onJob('resumeJob', t('Resume job'), ({ folder }) => jobs.resume(folder)),
-    onJob('rerunJob', t('Run again'), ({ folder }) => runAgain(services, jobs, folder)),
+    onJob('resumeJob', t('Resume job'), ({ folder }) => orRetry(t('Resume job'), () => jobs.resume(folder))),
+    onJob('rerunJob', t('Run again'), async ({ folder }) =>
+      orRetry(t('Run again'), await prepareAgain(services, jobs, folder)),
+    ),
     onJob('showJobLog', t('Show log of job'), (job) => jobs.log.show(job)),
     onJob('compareJob', t('Compare with original'), ({ model, output }) =>
       verify(services, vscode.Uri.file(model), vscode.Uri.file(output)),

@@ -4,15 +4,19 @@ import { basename } from 'node:path';
 import * as vscode from 'vscode';
 import type { JobState, JobStatus } from '../core/protocol/jobs.ts';
 import {
+  amountText,
   describeJob,
   deviceText,
+  gpuText,
+  isRefused,
   jobName,
   launcherText,
   left,
-  progressText,
+  phaseAndShare,
+  processorText,
+  progressBar,
   shown,
   stateText,
-  utilizationText,
 } from './jobsText.ts';
 
 export interface JobRow {
@@ -20,6 +24,8 @@ export interface JobRow {
   readonly label: string;
   readonly description: string;
   readonly tooltip: string;
+  /** What a screen reader says instead of label and description. */
+  readonly spoken?: string;
   readonly icon: string;
   /** A theme colour; the foreground when absent. */
   readonly color?: string;
@@ -40,7 +46,7 @@ const ICONS: Readonly<Record<JobState, { icon: string; color?: string }>> = {
   lost: { icon: 'warning', color: 'list.warningForeground' },
 };
 
-/** The context says the state, which decides what can be done: `quantscope.job.running`. */
+/** The context says the state, which decides what can be done: `quantscope.job.running`, or `…refused`. */
 export function jobRow(status: JobStatus): JobRow {
   return {
     id: status.folder,
@@ -48,7 +54,7 @@ export function jobRow(status: JobStatus): JobRow {
     description: describeJob(status),
     tooltip: tooltip(status),
     ...ICONS[status.state],
-    context: `quantscope.job.${status.state}`,
+    context: `quantscope.job.${isRefused(status) ? 'refused' : status.state}`,
   };
 }
 
@@ -63,14 +69,19 @@ export function detailRows(status: JobStatus, lastWords: readonly string[]): Job
   });
   const rows: JobRow[] = [];
   if (progress !== null) {
-    const now = { label: progressText(progress), description: left(status) };
+    const now = { label: phaseAndShare(progress), description: left(status) };
     rows.push(row('phase', { ...now, icon: 'dashboard', tooltip: shown(progress.message) }));
+    const amount = amountText(progress);
+    if (amount !== '')
+      rows.push(row('amount', { label: progressBar(progress), description: amount, spoken: amount, icon: 'database' }));
   }
-  const device = deviceText(status);
-  const where = { label: vscode.l10n.t('Device'), description: device || launcherText(status.launcher) };
+  const where = { label: vscode.l10n.t('Device'), description: deviceText(status) || launcherText(status.launcher) };
   rows.push(row('device', { ...where, icon: 'chip' }));
-  const use = utilizationText(status);
-  if (use !== '') rows.push(row('use', { label: vscode.l10n.t('Utilization'), description: use, icon: 'pulse' }));
+  if (progress !== null) {
+    const [processors, gpu] = [processorText(progress), gpuText(progress)];
+    rows.push(row('processors', { label: vscode.l10n.t('Process CPU'), description: processors, icon: 'pulse' }));
+    if (gpu !== '') rows.push(row('gpu', { label: vscode.l10n.t('GPU queue'), description: gpu, icon: 'pulse' }));
+  }
   const file = { label: vscode.l10n.t('Output'), description: shown(basename(output)), tooltip: output };
   rows.push(row('output', { ...file, icon: 'file', ...(state === 'succeeded' ? { opens: output } : {}) }));
   lastWords.forEach((text, index) => {

@@ -45,9 +45,11 @@ export class JobsLog {
   /** Everything there is about a job, what its process printed included. */
   async show(job: JobStatus): Promise<void> {
     await this.follow(job);
-    const printed = this.#followed.get(job.folder)?.printed.trim() ?? '';
-    if (printed !== '' && (job.state === 'failed' || job.state === 'lost')) {
-      for (const line of printed.split('\n')) this.channel.appendLine(`${jobName(job)} | ${shown(line)}`);
+    const followed = this.#followed.get(job.folder);
+    if (followed !== undefined && (job.state === 'failed' || job.state === 'lost')) {
+      for (const line of followed.printed.trim().split('\n'))
+        if (line !== '') this.channel.appendLine(`${jobName(job)} | ${shown(line)}`);
+      followed.printed = '';
     }
     this.channel.show(true);
   }

@@ -31,33 +31,39 @@ export interface PlannedExport {
   readonly name: string;
 }
 
-/** @returns the job, or undefined when the user dismissed a question. @throws what keeps it from being started */
-export async function runAsJob(
+/** Makes a job and starts it. Asked again after a failure, it goes on with what the first time made. */
+export type Submission = (again: boolean) => Promise<JobStatus>;
+
+/** @returns undefined when the user dismissed a question. @throws in a restricted workspace */
+export async function prepareJob(
   services: Services,
   jobs: Jobs,
   { model, plan, format, name }: PlannedExport,
   options: JobOptions,
-): Promise<JobStatus | undefined> {
+): Promise<Submission | undefined> {
   requireTrust();
   const launcher = options.launcher ?? (await pickLauncher());
   if (launcher === undefined) return undefined;
   const folder = options.folder ?? (await pickFolder(model, name));
   if (folder === undefined) return undefined;
-  const { device, threads } = jobDefaults();
-  const wish: JobWish = {
-    ...{ model: model.fsPath, plan, format, folder, launcher },
-    output: `${fileName(name)}.${format}`,
-    // As direct exports do, a job weighs columns by the model's calibration.
-    ...{ importance: null, calibrated: true },
-    device: options.device ?? device,
-    threads: options.threads ?? threads,
-    ...(launcher === 'slurm' ? { slurm: slurmSettings() } : {}),
+  return (again) => {
+    // Read at every try: settings may be what is to be put right.
+    const { device, threads } = jobDefaults();
+    const wish: JobWish = {
+      ...{ model: model.fsPath, plan, format, folder, launcher },
+      output: `${fileName(name)}.${format}`,
+      // As direct exports do, a job weighs columns by the model's calibration.
+      ...{ importance: null, calibrated: true },
+      device: options.device ?? device,
+      threads: options.threads ?? threads,
+      ...(launcher === 'slurm' ? { slurm: slurmSettings() } : {}),
+    };
+    return submit(services, jobs, wish, again);
   };
-  return startWish(services, jobs, wish);
 }
 
 /** The same once more, from the description of a job, in a folder beside it. */
-export async function runAgain(services: Services, jobs: Jobs, folder: string): Promise<JobStatus | undefined> {
+export async function prepareAgain(services: Services, jobs: Jobs, folder: string): Promise<Submission> {
   requireTrust();
   const { model, plan, format, output, importance, device, threads, launcher, slurm } = await readJob(folder);
   const name = basename(folder).replace(ENDING, '').replace(/-\d+$/, '');
@@ -66,15 +72,16 @@ export async function runAgain(services: Services, jobs: Jobs, folder: string): 
   const more = slurm === undefined ? {} : { slurm };
   // What weighed columns then does so again, whatever the model was calibrated with since.
   const matrix = { importance: importance?.path ?? null, calibrated: false };
-  return startWish(services, jobs, { ...wish, ...more, ...matrix, folder: next });
+  return (again) => submit(services, jobs, { ...wish, ...more, ...matrix, folder: next }, again);
 }
 
-/** @throws every failing check in one sentence */
-async function startWish(services: Services, jobs: Jobs, wish: JobWish): Promise<JobStatus | undefined> {
-  const { engine } = services;
-  const name = basename(wish.folder);
+/** @throws every failing check in one sentence, or why the launcher did not take the job */
+async function submit({ engine }: Services, jobs: Jobs, wish: JobWish, again: boolean): Promise<JobStatus> {
+  const { folder } = wish;
+  const made = again ? await engine.call('jobStatus', { folder }).catch(() => null) : null;
+  if (made !== null && !made.launched) return jobs.resume(folder);
   const status = await vscode.window.withProgress(
-    { location: { viewId: 'quantscope.jobs' }, title: vscode.l10n.t('Checking {0}', name) },
+    { location: { viewId: 'quantscope.jobs' }, title: vscode.l10n.t('Checking {0}', basename(folder)) },
     async () => {
       const { checks, ok } = await engine.call('jobPreflight', { wish });
       const failed = checks.filter((check) => !check.ok);

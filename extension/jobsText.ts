@@ -6,8 +6,13 @@ import { bytesText } from '../core/protocol/display.ts';
 import type { JobState, JobStatus, JournalRecord } from '../core/protocol/jobs.ts';
 
 /** Somebody works on it, or will without being asked. */
-export function isActive({ state }: JobStatus): boolean {
-  return state === 'running' || state === 'queued';
+export function isActive(job: JobStatus): boolean {
+  return job.state === 'running' || (job.state === 'queued' && !isRefused(job));
+}
+
+/** Its launcher never took it. */
+export function isRefused({ state, launched }: JobStatus): boolean {
+  return state === 'queued' && !launched;
 }
 
 export function stateText(state: JobState): string {
@@ -50,6 +55,7 @@ export function describeJob(status: JobStatus): string {
   if (state === 'succeeded' && result !== null)
     return parts(bytesText(result.bytes), vscode.l10n.t('{0} bpw', result.bitsPerWeight.toFixed(2)));
   if (state === 'failed' && failure !== null) return parts(stateText(state), shown(failure.message));
+  if (isRefused(status)) return vscode.l10n.t('not started');
   const written =
     bytes.done > 0 && !isActive(status) ? vscode.l10n.t('{0} written', share(bytes.done, bytes.total)) : '';
   return parts(stateText(state), state === 'queued' ? shown(queue ?? '') : written);
@@ -70,11 +76,17 @@ export function phaseText(phase: Progress['phase']): string {
   }
 }
 
-/** "quantizing 43 % · 412 MB of 1.2 GB": how far the present phase is. */
-export function progressText(progress: Progress): string {
-  const { doneBytes, totalBytes } = progress;
-  const amount = totalBytes <= 0 ? '' : vscode.l10n.t('{0} of {1}', bytesText(doneBytes), bytesText(totalBytes));
-  return parts(phaseAndShare(progress), amount);
+/** "412 MB of 1.2 GB"; empty while there is nothing to count. */
+export function amountText({ doneBytes, totalBytes }: Progress): string {
+  return totalBytes <= 0 ? '' : vscode.l10n.t('{0} of {1}', bytesText(doneBytes), bytesText(totalBytes));
+}
+
+const BAR_CELLS = 12;
+
+/** A tree draws text only. */
+export function progressBar({ doneBytes, totalBytes }: Progress): string {
+  const full = totalBytes <= 0 ? 0 : Math.floor((BAR_CELLS * Math.min(doneBytes, totalBytes)) / totalBytes);
+  return '▰'.repeat(full) + '▱'.repeat(BAR_CELLS - full);
 }
 
 /** Rounded as an estimate deserves; empty while there is none. */
@@ -91,12 +103,14 @@ export function deviceText({ device }: JobStatus): string {
   return device === null ? '' : parts(shown(device.name), shown(device.note ?? ''));
 }
 
-/** Of the runner's process alone, not of the machine; empty when it does not run. */
-export function utilizationText({ progress }: JobStatus): string {
-  if (progress === null) return '';
-  const { load, processors, gpuBusy } = progress;
-  const cpu = vscode.l10n.t('process CPU {0} % of {1} cores', Math.round((100 * load) / processors), processors);
-  return parts(cpu, gpuBusy === null ? '' : vscode.l10n.t('GPU queue busy {0} %', Math.round(100 * gpuBusy)));
+/** Of the runner's process, not of the machine. */
+export function processorText({ load, processors }: Progress): string {
+  return vscode.l10n.t('{0} % of {1} cores', Math.round((100 * load) / processors), processors);
+}
+
+/** Empty without a GPU. */
+export function gpuText({ gpuBusy }: Progress): string {
+  return gpuBusy === null ? '' : vscode.l10n.t('busy {0} %', Math.round(100 * gpuBusy));
 }
 
 /** Of all that runs, by bytes: 0 … 100, or null while nothing has a size yet. */
@@ -149,7 +163,7 @@ function fieldText(value: unknown): string {
   return /^[\w.:+-]+$/.test(text) ? text : JSON.stringify(shown(text));
 }
 
-function phaseAndShare({ phase, doneBytes, totalBytes }: Progress): string {
+export function phaseAndShare({ phase, doneBytes, totalBytes }: Progress): string {
   return totalBytes > 0 ? `${phaseText(phase)} ${share(doneBytes, totalBytes)}` : phaseText(phase);
 }
 

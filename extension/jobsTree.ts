@@ -66,7 +66,7 @@ function item(row: JobRow, state: vscode.TreeItemCollapsibleState): vscode.TreeI
   drawn.description = row.description;
   drawn.tooltip = row.tooltip;
   // Otherwise a screen reader is told the tooltip.
-  drawn.accessibilityInformation = { label: `${row.label} ${row.description}`.trim() };
+  drawn.accessibilityInformation = { label: row.spoken ?? `${row.label} ${row.description}`.trim() };
   drawn.contextValue = row.context;
   drawn.iconPath = new vscode.ThemeIcon(
     row.icon,

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openCheckpoint } from '../checkpoint/open.ts';
+import { pathExists } from '../io/folder.ts';
 import { readEnd, readSmallFile, removeFile } from '../io/smallFile.ts';
 import { cancelJob, launchJob, resumeJob } from '../jobs/controlJob.ts';
 import { createJob, type NewJob, preflightJob } from '../jobs/createJob.ts';
@@ -205,7 +206,8 @@ async function keepCalibration(
   { model, folder, calibrated, importance }: JobWish,
   signal: AbortSignal,
 ): Promise<string | null> {
-  if (!calibrated || importance !== null) return null;
+  // What is there belongs to another job, and this one will be refused.
+  if (!calibrated || importance !== null || (await pathExists(folder))) return null;
   const opened = await session.open(model, signal);
   try {
     if ((await importanceInUse(opened)) === undefined) return null;

@@ -90,6 +90,7 @@ export class JobView {
     const { outcome } = summary;
     return {
       ...described(this.paths, job, looks),
+      launched: launch !== null,
       state,
       attempts,
       queue: asked?.message ?? null,
@@ -182,7 +183,7 @@ export async function readLaunch({ launch: path, folder }: JobPaths): Promise<La
 
 type Described = Omit<
   JobStatus,
-  'state' | 'attempts' | 'queue' | 'device' | 'runner' | 'progress' | 'failure' | 'result'
+  'state' | 'launched' | 'attempts' | 'queue' | 'device' | 'runner' | 'progress' | 'failure' | 'result'
 >;
 
 function described(paths: JobPaths, job: Job, looks: readonly Look[]): Described {

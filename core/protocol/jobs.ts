@@ -176,6 +176,8 @@ export const zJobStatus = z.object({
   /** Of the last record. */
   changedAt: z.string(),
   launcher: zLauncherName,
+  /** Whether its launcher ever took it: one that refused may be asked again. */
+  launched: z.boolean(),
   /** What a queue says of it, while it has any of it. */
   queue: z.string().nullable().optional(),
   device: zDevice.nullable(),

@@ -107,6 +107,9 @@ describe('a job', () => {
       code: 'DEVICE_UNAVAILABLE',
     });
     expect(existsSync(at('refused.imatrix.gguf'))).toBe(false);
+    const kept = readFileSync(at('calibrated.imatrix.gguf'));
+    await expect(run('calibrated')).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' });
+    expect(readFileSync(at('calibrated.imatrix.gguf'))).toEqual(kept);
     const wish: JobWish = {
       ...{ model, plan: jobOf('calibrated').plan, format: 'gguf', folder: at('asked'), output: null, importance: null },
       ...{ calibrated: true, device: 'cpu', threads: null, launcher: 'local' },

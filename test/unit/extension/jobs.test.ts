@@ -3,7 +3,7 @@ import type { JobLog, JobStatus, JournalRecord } from '../../../core/protocol/jo
 import { AwaitedJobs } from '../../../extension/jobsEnd.ts';
 import { detailRows, jobRow } from '../../../extension/jobsItems.ts';
 import { JobsLog } from '../../../extension/jobsLog.ts';
-import { left, logLine, percentOfAll } from '../../../extension/jobsText.ts';
+import { isActive, left, logLine, percentOfAll } from '../../../extension/jobsText.ts';
 import { JobsWatch, pollDelay } from '../../../extension/jobsWatch.ts';
 
 vi.mock('vscode', () => ({
@@ -24,6 +24,7 @@ const running: JobStatus = {
   createdAt: '2026-01-01T00:00:00.000Z',
   changedAt: '2026-01-01T00:00:01.000Z',
   launcher: 'local',
+  launched: true,
   device: { kind: 'cpu', name: 'CPU, 8 threads', note: 'no GPU was found' },
   attempts: 1,
   runner: { pid: 7, host: 'desk' },
@@ -69,19 +70,24 @@ describe('a job in the tree', () => {
     expect(jobRow({ ...over, state: 'queued', queue: 'Priority' }).description).toBe('waiting · Priority');
   });
 
-  it('shows phase, device and why it is not the one wished for, output, last words', () => {
+  it('that no launcher took is not waiting: it can be started again', () => {
+    const refused: JobStatus = { ...over, state: 'queued', launched: false };
+    expect(jobRow(refused)).toMatchObject({ description: 'not started', context: 'quantscope.job.refused' });
+    expect(isActive(refused)).toBe(false);
+  });
+
+  it('shows phase, amount, device and why it is not the one wished for, output, last words', () => {
     const rows = detailRows(running, ['wrote blk.0']);
-    expect(rows.map(({ label }) => label)).toEqual([
-      'quantizing 25 % · 25 B of 100 B',
-      'Device',
-      'Utilization',
-      'Output',
-      'wrote blk.0',
+    expect(rows.map(({ label, description }) => [label, description])).toEqual([
+      ['quantizing 25 %', 'about 4 min left'],
+      ['▰▰▰▱▱▱▱▱▱▱▱▱', '25 B of 100 B'],
+      ['Device', 'CPU, 8 threads · no GPU was found'],
+      ['Process CPU', '94 % of 8 cores'],
+      ['Output', 'llama.gguf'],
+      ['wrote blk.0', ''],
     ]);
-    expect(rows[1]?.description).toBe('CPU, 8 threads · no GPU was found');
-    expect(rows[2]?.description).toBe('process CPU 94 % of 8 cores');
     const onGpu = { ...running, progress: running.progress && { ...running.progress, gpuBusy: 0.404 } };
-    expect(detailRows(onGpu, [])[2]?.description).toBe('process CPU 94 % of 8 cores · GPU queue busy 40 %');
+    expect(detailRows(onGpu, [])[4]).toMatchObject({ label: 'GPU queue', description: 'busy 40 %' });
     expect(new Set(rows.map(({ id }) => id)).size).toBe(rows.length);
   });
 });
