@@ -125,13 +125,14 @@ describe.skipIf(typeof cluster === 'string')('jobs on Slurm', { timeout: TEST_MS
     await until('the task in the queue', () => tasks(folder)[2] === 'PENDING');
     expect(await at.status(folder)).toMatchObject({ queue: expect.stringMatching(/1 waiting/) });
     await until('the first attempt to die', () => !existsSync(`/proc/${first}/exe`));
-    // Refused when the node has come back by itself.
-    node('RESUME');
-    // Slurm lets a task it puts back wait for two minutes.
-    await until('its turn', () => {
+    // Slurm lets a task it puts back wait for two minutes. A node asked sooner may not have forgotten the first attempt
+    // ("already running"); then Slurm holds the task and drains the node.
+    const beginNow = (): void => {
+      node('RESUME');
+      cluster.slurm('scontrol', 'release', `${array}_2`);
       cluster.slurm('scontrol', 'update', `JobId=${array}_2`, 'StartTime=now');
-      return attemptOf(folder, 2, 2);
-    });
+    };
+    await until('its turn', () => attemptOf(folder, 2, 2), { meanwhile: beginNow, everyMs: 1000 });
     const attempts = [1, 2].map((shard) => [1, 2].filter((attempt) => attemptOf(folder, shard, attempt)).length);
     expect(attempts).toEqual([1, 2]);
     speedUp();

@@ -73,9 +73,15 @@ export async function slurmRig(cluster: Cluster): Promise<SlurmRig> {
 }
 
 /** Looks until it holds. @throws Error after a while */
-export async function until(what: string, wanted: () => boolean): Promise<void> {
-  for (const began = performance.now(); !wanted(); await sleep(20))
+export async function until(
+  what: string,
+  wanted: () => boolean,
+  { meanwhile = () => {}, everyMs = 20 } = {},
+): Promise<void> {
+  for (const began = performance.now(); !wanted(); await sleep(everyMs)) {
     if (performance.now() - began > PATIENCE_MS) throw new Error(`waited for ${what}`);
+    meanwhile();
+  }
 }
 
 /** Process of a shard's runner, or null before it has announced itself and after it has ended in order. */
