@@ -11,6 +11,7 @@ import {
 import type { AllocationProblem } from '../allocation/problem.ts';
 import { planSolution } from '../allocation/solution.ts';
 import { QuantscopeError } from '../base/errors.ts';
+import type { StoredTypes } from '../forward/plannedWeights.ts';
 import type { PlanMeasure, RunSettings } from '../protocol/calibration.ts';
 import type { PlanRequest, Solved } from '../protocol/plan.ts';
 import { type GgufTarget, isQuantizable } from '../quant/ggufTypes.ts';
@@ -72,11 +73,13 @@ export async function checkedPlan(
   const problem: AllocationProblem = { ...prepared.problem, targetBytes: request.targetBytes };
   const tried: Tried[] = [];
   const measure = async (candidates: readonly Candidate[]): Promise<void> => {
-    const comparisons = await comparePlans(session, model, candidates, { text, importance, signal });
+    const plans = candidates.map((candidate) => ({ ...candidate, types: byIndex(model, candidate.types) }));
+    const comparisons = await comparePlans(session, model, plans, { text, importance, signal });
     for (const [at, candidate] of candidates.entries()) {
-      const comparison = comparisons[at];
-      if (comparison === undefined) throw new QuantscopeError('INTERNAL', `${candidate.label} was not measured`);
-      tried.push({ candidate, measure: measureOf(model, candidate, comparison, text.about) });
+      const [plan, comparison] = [plans[at], comparisons[at]];
+      if (plan === undefined || comparison === undefined)
+        throw new QuantscopeError('INTERNAL', `${candidate.label} was not measured`);
+      tried.push({ candidate, measure: measureOf(model, plan, comparison, text.about) });
     }
   };
   const first = planSolution(problem, prepared.frontier);
@@ -116,6 +119,11 @@ async function rivalsAsCandidates(model: OpenModel, request: PlanRequest, imatri
     const own = kind === 'uniform' ? `uniform ${label}` : label;
     return { label: own, bytes, bitsPerWeight, types: Object.fromEntries(byName), solution: null };
   });
+}
+
+function byIndex({ checkpoint }: OpenModel, types: TypesByName): StoredTypes {
+  const planned = checkpoint.tensors.filter(({ name }) => Object.hasOwn(types, name));
+  return new Map(planned.map(({ index, name }) => [index, types[name] ?? 'F16']));
 }
 
 function solvedCandidate(label: string, solution: Solved): Candidate {

@@ -11,7 +11,8 @@ import { Decoder } from '../forward/decoder.ts';
 import { plannedWeights, type StoredTypes } from '../forward/plannedWeights.ts';
 import { checkUnchanged } from '../io/fileIdentity.ts';
 import type { Rival, RunSettings } from '../protocol/calibration.ts';
-import { isGgufTarget, isQuantizable, storedType } from '../quant/ggufTypes.ts';
+import { typesOfCode } from '../protocol/typeCode.ts';
+import { type GgufTarget, isQuantizable, storedType } from '../quant/ggufTypes.ts';
 import type { Importance } from '../quant/importance.ts';
 import { openTokenizer } from '../tokenizer/textTokenizer.ts';
 import { comparisonKey, type DatedComparison, keepComparison, keptComparison } from './keptComparisons.ts';
@@ -43,6 +44,11 @@ export async function comparedText({ checkpoint }: OpenModel, settings: RunSetti
   };
 }
 
+/** A plan as it is run and shown. */
+export interface MeasuredPlan extends Pick<Rival, 'label' | 'bytes' | 'bitsPerWeight'> {
+  readonly types: StoredTypes;
+}
+
 export interface PlanRun {
   readonly text: ComparedText;
   /** What the exporter would use. */
@@ -56,24 +62,24 @@ export interface PlanRun {
 
 /**
  * One comparison with the original per plan, in order; each is kept as soon as it is there.
- * @throws TYPE_UNKNOWN, PLAN_MISMATCH, FILE_CHANGED, CANCELLED, and what running throws
+ * @throws FILE_CHANGED, CANCELLED, and what running throws
  */
 export async function comparePlans(
   session: Session,
   model: OpenModel,
-  plans: readonly Pick<Rival, 'label' | 'types'>[],
+  plans: readonly Pick<MeasuredPlan, 'label' | 'types'>[],
   { text, importance, signal, together, onCompared }: PlanRun,
 ): Promise<DatedComparison[]> {
   const { checkpoint } = model;
-  const types = plans.map((plan) => storedTypes(checkpoint, plan));
-  const keys = types.map((own) => comparisonKey(checkpoint, own, text.id, importance));
+  const keys = plans.map(({ types }) => comparisonKey(checkpoint, types, text.id, importance));
   const found = await Promise.all(keys.map(keptComparison));
   for (const [at, known] of found.entries()) if (known !== null) onCompared?.(at, known);
   const missing = [...keys.keys()].filter((at) => found[at] === null);
   if (missing.length > 0) {
     const original = await Decoder.open(checkpoint, session.pool);
     const changes = missing.map((at) => {
-      return original.withWeights(plannedWeights(original.parts.weights, types[at] ?? new Map(), importance));
+      const types: StoredTypes = plans[at]?.types ?? new Map();
+      return original.withWeights(plannedWeights(original.parts.weights, types, importance));
     });
     const onProgress = progressReporter(model.id, 'evaluation', (event) => session.emit('progress', event));
     await onUnchanged(checkpoint.files, () =>
@@ -98,17 +104,28 @@ export async function comparePlans(
   });
 }
 
-function storedTypes({ name, tensors }: Checkpoint, { label, types }: Pick<Rival, 'label' | 'types'>): StoredTypes {
-  const stored = new Map(
-    tensors.filter(isQuantizable).map((tensor) => {
-      const type = Object.hasOwn(types, tensor.name) ? types[tensor.name] : undefined;
-      if (type === undefined)
-        throw new QuantscopeError('PLAN_MISMATCH', `${label}: says nothing of ${tensor.name} of ${name}`);
-      if (!isGgufTarget(type)) throw new QuantscopeError('TYPE_UNKNOWN', `${label}: ${tensor.name}: no type "${type}"`);
-      return [tensor.index, storedType(type, matrixShape(tensor).columns)] as const;
-    }),
-  );
-  if (stored.size !== Object.keys(types).length)
-    throw new QuantscopeError('PLAN_MISMATCH', `${label}: names tensors that ${name} has not or never quantizes`);
+/** @throws PLAN_MISMATCH where it says nothing of a tensor, or something of one that is kept; TYPE_UNKNOWN */
+export function typesFromCode(
+  { name, tensors }: Checkpoint,
+  { label, code }: Pick<Rival, 'label' | 'code'>,
+): StoredTypes {
+  const planned = typesOfCode(code);
+  if (planned.length !== tensors.length)
+    throw new QuantscopeError(
+      'PLAN_MISMATCH',
+      `${label}: is of ${planned.length} tensors, ${name} has ${tensors.length}`,
+    );
+  const stored = new Map<number, GgufTarget>();
+  for (const [at, tensor] of tensors.entries()) {
+    const type = planned[at];
+    if (type === undefined)
+      throw new QuantscopeError('TYPE_UNKNOWN', `${label}: ${tensor.name}: no type "${[...code][at]}"`);
+    if ((type !== null) !== isQuantizable(tensor))
+      throw new QuantscopeError(
+        'PLAN_MISMATCH',
+        `${label}: ${tensor.name} of ${name} is ${type === null ? 'left out' : 'never quantized'}`,
+      );
+    if (type !== null) stored.set(tensor.index, storedType(type, matrixShape(tensor).columns));
+  }
   return stored;
 }

@@ -7,9 +7,10 @@ import { type Checkpoint, matrixShape, type TensorInfo } from '../checkpoint/che
 import { tokensPerSecond } from '../evaluation/planSpeed.ts';
 import type { PlanMeasure, Rival, RunSettings } from '../protocol/calibration.ts';
 import type { PlanRequest } from '../protocol/plan.ts';
-import { isGgufTarget, isQuantizable, storedType, targetBytes } from '../quant/ggufTypes.ts';
+import { typeCode } from '../protocol/typeCode.ts';
+import { isQuantizable, targetBytes } from '../quant/ggufTypes.ts';
 import type { Importance } from '../quant/importance.ts';
-import { comparedText, comparePlans } from './comparingPlans.ts';
+import { comparedText, comparePlans, type MeasuredPlan, typesFromCode } from './comparingPlans.ts';
 import type { DatedComparison } from './keptComparisons.ts';
 import { memoryBandwidth } from './memoryBandwidth.ts';
 import { prepare } from './planning.ts';
@@ -18,14 +19,11 @@ import type { OpenModel, Session } from './session.ts';
 
 /** @throws PLAN_INVALID before sensitivity is complete, and what solving throws */
 export async function rivalsOf(model: OpenModel, request: PlanRequest, imatrix: boolean): Promise<Rival[]> {
-  const planned = model.checkpoint.tensors.filter(isQuantizable);
+  const { tensors } = model.checkpoint;
   return (await rivalPlans(model, request, imatrix)).map(({ label, bytes, bitsPerWeight, types }) => {
-    return {
-      label,
-      bytes,
-      bitsPerWeight,
-      types: Object.fromEntries(planned.map(({ name }, at) => [name, types[at] ?? ''])),
-    };
+    let at = 0;
+    const code = typeCode(tensors.map((tensor) => (isQuantizable(tensor) ? (types[at++] ?? null) : null)));
+    return { label, bytes, bitsPerWeight, code };
   });
 }
 
@@ -45,7 +43,7 @@ export interface PlansToMeasure {
   readonly run?: number | undefined;
 }
 
-/** One plan after the other: each is told as a `measured` event once it is there. @throws what comparing throws */
+/** One plan after the other: each is told as a `measured` event once it is there. @throws TYPE_UNKNOWN, PLAN_MISMATCH, and what comparing throws */
 export async function measurePlans(
   session: Session,
   model: OpenModel,
@@ -53,12 +51,13 @@ export async function measurePlans(
   importance: Importance | undefined,
   signal: AbortSignal,
 ): Promise<{ measures: PlanMeasure[] }> {
+  const measured = plans.map((plan) => ({ ...plan, types: typesFromCode(model.checkpoint, plan) }));
   const text = await comparedText(model, settings);
   const measures: PlanMeasure[] = [];
-  await comparePlans(session, model, plans, {
+  await comparePlans(session, model, measured, {
     ...{ text, importance, signal, together: 1 },
     onCompared(at, comparison) {
-      const plan = plans[at];
+      const plan = measured[at];
       if (plan === undefined) return;
       const measure = measureOf(model, plan, comparison, text.about);
       measures[at] = measure;
@@ -69,7 +68,12 @@ export async function measurePlans(
 }
 
 /** @param about the text it was measured on, for people */
-export function measureOf(model: OpenModel, plan: Rival, comparison: DatedComparison, about: string): PlanMeasure {
+export function measureOf(
+  model: OpenModel,
+  plan: MeasuredPlan,
+  comparison: DatedComparison,
+  about: string,
+): PlanMeasure {
   const { divergence, original, perplexity, error, topAgreement, topAgreementError, tokens } = comparison;
   const { mean, p99, p999 } = divergence;
   return {
@@ -95,21 +99,17 @@ export function measureOf(model: OpenModel, plan: Rival, comparison: DatedCompar
 }
 
 /** Nats, from measured divergences of single tensors; NaN where they were not measured. */
-function predictedOf(model: OpenModel, { types }: Rival): number {
+function predictedOf(model: OpenModel, { types }: MeasuredPlan): number {
   if (!model.scores.has('measuredDivergence')) return Number.NaN;
   let damage = 0;
   for (const { tensor, weight, damages } of weightedRows(model, 'measuredDivergence')) {
-    const { name = '', shape = [] } = model.checkpoint.tensors[tensor] ?? {};
-    const type = types[name];
-    if (type === undefined || !isGgufTarget(type)) return Number.NaN;
-    const stored = storedType(type, shape.at(-1) ?? 1);
-    const relativeError = damages.find((found) => found.stored === stored)?.relativeError ?? Number.NaN;
+    const relativeError = damages.find(({ stored }) => stored === types.get(tensor))?.relativeError ?? Number.NaN;
     damage += (weight ?? Number.NaN) * relativeError;
   }
   return damage;
 }
 
-function speedOf(checkpoint: Checkpoint, { types }: Rival): Pick<PlanMeasure, 'tokensPerSecond' | 'speedBasis'> {
+function speedOf(checkpoint: Checkpoint, { types }: MeasuredPlan): Pick<PlanMeasure, 'tokensPerSecond' | 'speedBasis'> {
   const facts = mixFactsOf(checkpoint);
   const bytesPerSecond = memoryBandwidth();
   const expertShare = facts === null || facts.experts === 0 ? 1 : facts.expertsUsed / facts.experts;
@@ -121,9 +121,8 @@ function speedOf(checkpoint: Checkpoint, { types }: Rival): Pick<PlanMeasure, 't
 }
 
 /** What the plan leaves alone is stored as float32. */
-function bytesOf(tensor: TensorInfo, types: Rival['types']): number {
-  const type = types[tensor.name];
+function bytesOf(tensor: TensorInfo, types: MeasuredPlan['types']): number {
+  const type = types.get(tensor.index);
   const { rows, columns } = matrixShape(tensor);
-  if (type === undefined || !isGgufTarget(type)) return tensor.elements * 4;
-  return targetBytes(storedType(type, columns), rows, columns);
+  return type === undefined ? tensor.elements * 4 : targetBytes(type, rows, columns);
 }

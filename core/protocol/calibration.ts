@@ -190,12 +190,13 @@ export const zPlanMeasure = z.object({
   provenance: zProvenance,
 });
 
-/** A plan to measure or to compare with: one stored type per quantizable tensor, by name. */
+/** A plan to measure or to compare with. */
 export const zRival = z.object({
   label: z.string(),
   bytes: z.number(),
   bitsPerWeight: z.number(),
-  types: z.record(z.string(), z.string()),
+  /** What every tensor of the table is stored in, as `typeCode` writes it. */
+  code: z.string(),
 });
 
 export type TextSource = z.infer<typeof zTextSource>;

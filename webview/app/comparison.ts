@@ -2,16 +2,8 @@
 
 import type { PlanMeasure, Rival, ScoreId } from '../../core/protocol/calibration.ts';
 import type { Solution } from '../../core/protocol/plan.ts';
-import {
-  type Comparison,
-  type KeptPlan,
-  type MeasureBasis,
-  measureOf,
-  planKey,
-  rivalOf,
-  typesOf,
-} from './keptPlans.ts';
-import { TARGETS, type Target } from './tensorFigures.ts';
+import { typesOfCode } from '../../core/protocol/typeCode.ts';
+import { type Comparison, codeOf, type KeptPlan, type MeasureBasis, measureOf, planKey } from './keptPlans.ts';
 import type { ViewState } from './viewState.ts';
 
 /** Files of one plan differ by padding; more than this is another size. */
@@ -43,22 +35,24 @@ export function comparedPlans(sources: ComparisonSources): ComparedPlan[] {
   const { solution, rivals, comparison, names, score, basis } = sources;
   const found = new Map<string, ComparedPlan>();
   const add = (kind: ComparedPlan['kind'], plan: Rival, predicted: number, kept: KeptPlan | null): void => {
-    const key = planKey(plan.types);
+    const key = planKey(plan.code);
     if (found.has(key)) return;
     const measure = measureOf(comparison, key, basis);
     found.set(key, { key, kind, plan, predicted, measure, kept });
   };
-  if (solution !== null) add('current', currentPlan(solution), solution.damage, null);
+  if (solution !== null) add('current', currentPlan(solution, names), solution.damage, null);
   for (const kept of comparison.kept) {
-    add('kept', rivalOf(kept, names), kept.score === score ? kept.predicted : Number.NaN, kept);
+    // Of a table with other tensors it says nothing.
+    if (kept.code.length !== names.length) continue;
+    add('kept', kept, kept.score === score ? kept.predicted : Number.NaN, kept);
   }
   for (const rival of rivals) add('rival', rival, Number.NaN, null);
   return [...found.values()];
 }
 
-export function currentPlan(solution: Solution): Rival {
+export function currentPlan(solution: Solution, names: readonly string[]): Rival {
   const { bytes, bitsPerWeight } = solution;
-  return { label: 'this plan', bytes, bitsPerWeight, types: typesOf(solution) };
+  return { label: 'this plan', bytes, bitsPerWeight, code: codeOf(solution, names) };
 }
 
 /** The plan with the least measured divergence among those no larger than `mostBytes`; null before two are measured. */
@@ -91,9 +85,12 @@ export function defeat(plans: readonly ComparedPlan[]): Defeat | null {
 }
 
 /** Every tensor of the plan pinned to its type, under a budget that fits it. Pins stay sorted by name. */
-export function takenOver(state: ViewState, plan: Rival): Partial<ViewState> {
-  const isTarget = (type: string): type is Target => (TARGETS as readonly string[]).includes(type);
-  const pins = Object.entries(plan.types).flatMap(([name, type]) => (isTarget(type) ? [{ name, type }] : []));
+export function takenOver(state: ViewState, plan: Rival, names: readonly string[]): Partial<ViewState> {
+  const types = typesOfCode(plan.code);
+  const pins = names.flatMap((name, t) => {
+    const type = types[t];
+    return type == null ? [] : [{ name, type }];
+  });
   pins.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   return { pins, targetBytes: Math.max(state.targetBytes ?? 0, plan.bytes) };
 }

@@ -13,14 +13,12 @@ import {
 } from '../../core/protocol/calibration.ts';
 import { zFigure } from '../../core/protocol/objects.ts';
 import type { Solution } from '../../core/protocol/plan.ts';
-import { TARGETS } from './tensorFigures.ts';
+import { typeCode } from '../../core/protocol/typeCode.ts';
 
 /** View states are bounded to a million characters. */
 const MAX_KEPT_CHARACTERS = 400_000;
 const MAX_KEPT = 8;
 const MAX_MEASURES = 48;
-const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
-const NONE = '.';
 
 export const zKeptPlan = z.object({
   label: z.string().max(200),
@@ -30,7 +28,7 @@ export const zKeptPlan = z.object({
   predicted: zFigure,
   /** The score that prediction went by: figures of two scores are not comparable. */
   score: zScoreId.nullable(),
-  /** One letter per tensor of the table; a dot where the plan leaves it as it is. */
+  /** What every tensor is stored in, as `typeCode` writes it. */
   code: z.string().max(MAX_KEPT_CHARACTERS),
 });
 
@@ -56,35 +54,28 @@ export type Comparison = z.infer<typeof zComparison>;
 
 export const NOTHING_COMPARED: Comparison = { fingerprint: '', kept: [], measures: [] };
 
-export function typesOf(solution: Solution): Record<string, string> {
-  return Object.fromEntries(Object.entries(solution.tensors).map(([name, { type }]) => [name, type]));
+const codes = new WeakMap<Solution, { readonly names: readonly string[]; readonly code: string }>();
+
+/** What the solution stores every tensor of the table in. */
+export function codeOf(solution: Solution, names: readonly string[]): string {
+  const known = codes.get(solution);
+  if (known?.names === names) return known.code;
+  const { tensors } = solution;
+  const code = typeCode(names.map((name) => (Object.hasOwn(tensors, name) ? (tensors[name]?.type ?? null) : null)));
+  codes.set(solution, { names, code });
+  return code;
 }
 
-const keys = new WeakMap<object, string>();
-
-/**
- * The same types have the same key, whatever plan they came from: the sum over tensors of two 32-bit hashes (FNV-1a and
- * one that mixes its upper bits down), which asks for no order.
- */
-export function planKey(types: Readonly<Record<string, string>>): string {
-  const known = keys.get(types);
-  if (known !== undefined) return known;
-  let [first, second] = [0, 0];
-  for (const name of Object.keys(types)) {
-    const text = `${name}\0${types[name]}`;
-    let [a, b] = [0x811c9dc5, 0x1b873593];
-    for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i);
-      a = Math.imul(a ^ code, 0x01000193);
-      b = Math.imul(b ^ code, 0x85ebca6b);
-      b ^= b >>> 13;
-    }
-    first = (first + a) | 0;
-    second = (second + b) | 0;
+/** Short and the same for the same types: two 32-bit hashes (FNV-1a and one that mixes its upper bits down). */
+export function planKey(code: string): string {
+  let [a, b] = [0x811c9dc5, 0x1b873593];
+  for (let i = 0; i < code.length; i++) {
+    const letter = code.charCodeAt(i);
+    a = Math.imul(a ^ letter, 0x01000193);
+    b = Math.imul(b ^ letter, 0x85ebca6b);
+    b ^= b >>> 13;
   }
-  const key = [first, second].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('');
-  keys.set(types, key);
-  return key;
+  return [a, b].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('');
 }
 
 /** Null where the model has more tensors than a view state can remember. */
@@ -95,32 +86,8 @@ export function keptPlan(
   names: readonly string[],
 ): KeptPlan | null {
   if (names.length > MAX_KEPT_CHARACTERS) return null;
-  const code = names.map((name) => {
-    const assigned = Object.hasOwn(solution.tensors, name) ? solution.tensors[name] : undefined;
-    return assigned === undefined ? NONE : (LETTERS[TARGETS.indexOf(assigned.type)] ?? NONE);
-  });
   const { bytes, bitsPerWeight, damage } = solution;
-  return { label, bytes, bitsPerWeight, predicted: damage, score, code: code.join('') };
-}
-
-const rivals = new WeakMap<KeptPlan, Rival>();
-
-/** One object per kept plan, so that its key is worked out once. */
-export function rivalOf(kept: KeptPlan, names: readonly string[]): Rival {
-  const known = rivals.get(kept) ?? unpacked(kept, names);
-  rivals.set(kept, known);
-  return known;
-}
-
-function unpacked(kept: KeptPlan, names: readonly string[]): Rival {
-  const types: [string, string][] = [];
-  names.forEach((name, t) => {
-    const type = TARGETS[LETTERS.indexOf(kept.code[t] ?? NONE)];
-    if (type !== undefined) types.push([name, type]);
-  });
-  const { label, bytes, bitsPerWeight } = kept;
-  // fromEntries, not assignment: a tensor may be called __proto__.
-  return { label, bytes, bitsPerWeight, types: Object.fromEntries(types) };
+  return { label, bytes, bitsPerWeight, predicted: damage, score, code: codeOf(solution, names) };
 }
 
 /** The newest come first; the oldest go where there is no room. */
@@ -157,7 +124,7 @@ export function addMeasures(
 ): Comparison {
   const added = measures.flatMap((measure, i) => {
     const plan = plans[i];
-    return plan === undefined ? [] : [{ plan: planKey(plan.types), settings, calibration, measure }];
+    return plan === undefined ? [] : [{ plan: planKey(plan.code), settings, calibration, measure }];
   });
   const others = comparison.measures.filter(
     (old) => !added.some((entry) => entry.plan === old.plan && sameBasis(entry, old)),

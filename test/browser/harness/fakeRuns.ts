@@ -2,7 +2,7 @@
 
 import type { Activations, Calibration, PlanMeasure, Rival, ScoreId } from '../../../core/protocol/calibration.ts';
 import type { Params } from '../../../core/protocol/calls.ts';
-import { GGUF_TARGETS } from '../../../core/quant/ggufTypes.ts';
+import { typeCode, typesOfCode } from '../../../core/protocol/typeCode.ts';
 import type { Emit, Handler } from './fakeEngine.ts';
 import type { FakeModel } from './fakeModel.ts';
 import { hash } from './hash.ts';
@@ -213,11 +213,11 @@ export function fakeRuns(model: FakeModel, emit: Emit, scanMs: number): Handler 
       }
       case 'rivals':
         return {
-          rivals: ['Q3_K', 'IQ4_XS', 'Q4_K', 'Q5_K'].map((type, i) => {
+          rivals: (['Q3_K', 'IQ4_XS', 'Q4_K', 'Q5_K'] as const).map((type, i) => {
             const bits = [3.44, 4.25, 4.5, 5.5][i] ?? 4;
-            const types = Object.fromEntries(quantizable.map((t) => [table.names[t] ?? '', type]));
+            const code = typeCode(table.names.map((_, t) => (table.quantizable[t] === 1 ? type : null)));
             const bytes = (model.summary.parameters * bits) / 8;
-            return { label: i === 2 ? 'Q4_K_M mix' : `uniform ${type}`, bytes, bitsPerWeight: bits, types };
+            return { label: i === 2 ? 'Q4_K_M mix' : `uniform ${type}`, bytes, bitsPerWeight: bits, code };
           }),
         };
       case 'measurePlans': {
@@ -229,8 +229,8 @@ export function fakeRuns(model: FakeModel, emit: Emit, scanMs: number): Handler 
             if (plan !== undefined) emit('measured', { model: 1, run, plan: told, measure: measure(plan) });
           }
         });
-        for (const type of Object.values(plans[0]?.types ?? {}))
-          if (!(GGUF_TARGETS as readonly string[]).includes(type)) throw { code: 'PLAN_INVALID', message: type };
+        for (const { label, code } of plans)
+          if (typesOfCode(code).includes(undefined)) throw { code: 'PLAN_INVALID', message: label };
         return { measures: plans.map(measure) };
       }
       default:

@@ -11,6 +11,7 @@ import { type OpenModel, Session } from '../../../core/engine/session.ts';
 import type { RunSettings } from '../../../core/protocol/calibration.ts';
 import { ENGINE_CALLS, EVENTS } from '../../../core/protocol/calls.ts';
 import type { PlanRequest } from '../../../core/protocol/plan.ts';
+import { typeCode, typesOfCode } from '../../../core/protocol/typeCode.ts';
 import { DEFAULT_CHOICES } from '../../../core/quant/ggufTypes.ts';
 
 const SAMPLE = fileURLToPath(new URL('../../fixtures/sample-llama', import.meta.url));
@@ -62,14 +63,13 @@ describe('known plans near a size', () => {
     );
     expect(rivals.some(({ label, bytes }) => label.endsWith(' mix') && bytes <= request.targetBytes)).toBe(true);
     expect(rivals.some(({ label, bytes }) => !label.endsWith(' mix') && bytes <= request.targetBytes)).toBe(true);
-    for (const { types } of rivals) expect(Object.keys(types)).toHaveLength(6 * 7 + 2);
+    for (const { code } of rivals) expect(typesOfCode(code).filter((type) => type != null)).toHaveLength(6 * 7 + 2);
   });
 
   it('measured: more bytes diverge less; predicted once single tensors were measured', async () => {
     const { rivals } = await HANDLERS.rivals(session, { model: model.id, request }, signal);
-    const [first] = rivals;
-    const small = Object.fromEntries(Object.keys(first?.types ?? {}).map((name) => [name, 'Q2_K']));
-    const plans = [{ label: 'small', bytes: 1, bitsPerWeight: 1, types: small }, ...rivals];
+    const code = typeCode(typesOfCode(rivals[0]?.code ?? '').map((type) => (type == null ? null : 'Q2_K')));
+    const plans = [{ label: 'small', bytes: 1, bitsPerWeight: 1, code }, ...rivals];
     const run = async () =>
       ENGINE_CALLS.measurePlans.result.parse(
         await HANDLERS.measurePlans(session, { model: model.id, plans, settings }, signal),
@@ -124,18 +124,23 @@ describe('known plans near a size', () => {
 
   it('refuses plans that do not fit', async () => {
     const [rival] = (await HANDLERS.rivals(session, { model: model.id, request }, signal)).rivals;
-    const measure = (types: Record<string, string>) =>
+    const measure = (code: string) =>
       codeOf(
         HANDLERS.measurePlans(
           session,
-          { model: model.id, settings, plans: [{ label: 'x', bytes: 1, bitsPerWeight: 1, types }] },
+          { model: model.id, settings, plans: [{ label: 'x', bytes: 1, bitsPerWeight: 1, code }] },
           signal,
         ),
       );
-    const types = rival?.types ?? {};
-    expect(await measure({ ...types, 'lm_head.weight': 'Q9_K' })).toBe('TYPE_UNKNOWN');
-    expect(await measure({ ...types, 'model.norm.weight': 'Q4_K' })).toBe('PLAN_MISMATCH');
-    const { 'lm_head.weight': _, ...fewer } = types;
-    expect(await measure(fewer)).toBe('PLAN_MISMATCH');
+    const code = rival?.code ?? '';
+    const { tensors } = model.checkpoint;
+    const at = (name: string): number => tensors.findIndex((tensor) => tensor.name === name);
+    const changed = (name: string, letter: string): string =>
+      code.slice(0, at(name)) + letter + code.slice(at(name) + 1);
+    expect(code).toHaveLength(tensors.length);
+    expect(await measure(changed('lm_head.weight', 'z'))).toBe('TYPE_UNKNOWN');
+    expect(await measure(changed('model.norm.weight', 'a'))).toBe('PLAN_MISMATCH');
+    expect(await measure(changed('lm_head.weight', '.'))).toBe('PLAN_MISMATCH');
+    expect(await measure(code.slice(1))).toBe('PLAN_MISMATCH');
   });
 });

@@ -2,16 +2,18 @@ import { describe, expect, it } from 'vitest';
 import type { PlanMeasure, Rival, RunSettings } from '../../../core/protocol/calibration.ts';
 import { spellFigures } from '../../../core/protocol/figures.ts';
 import type { Solution } from '../../../core/protocol/plan.ts';
+import { typeCode, typesOfCode } from '../../../core/protocol/typeCode.ts';
+import { GGUF_TARGETS, type GgufTarget } from '../../../core/quant/ggufTypes.ts';
 import { bestMeasured, comparedPlans, currentPlan, defeat, takenOver } from '../../../webview/app/comparison.ts';
 import {
   addMeasures,
   type Comparison,
+  type KeptPlan,
   keep,
   keptPlan,
   measureOf,
   NOTHING_COMPARED,
   planKey,
-  rivalOf,
   unkeep,
 } from '../../../webview/app/keptPlans.ts';
 import { damageWords } from '../../../webview/app/useDamageWords.ts';
@@ -49,11 +51,11 @@ function measure(label: string, mean: number, error = 0.0001): PlanMeasure {
 }
 
 const ours = solution({ a: 'Q4_K', ['__proto__']: 'Q6_K', b: 'Q6_K' });
-const rival = (label: string, bytes: number, type: string): Rival => ({
+const rival = (label: string, bytes: number, type: GgufTarget): Rival => ({
   label,
   bytes,
   bitsPerWeight: 4,
-  types: Object.fromEntries(NAMES.filter((name) => name !== 'norm').map((name) => [name, type])),
+  code: typeCode(NAMES.map((name) => (name === 'norm' ? null : type))),
 });
 const measured = (entries: readonly (readonly [Rival, number])[], error?: number): Comparison =>
   addMeasures(
@@ -69,16 +71,19 @@ describe('kept plans', () => {
   it('come back as they were, tensors called __proto__ included', () => {
     const kept = keptPlan('mine', ours, null, NAMES);
     expect(kept?.code).toHaveLength(NAMES.length);
-    const back = kept === null ? null : rivalOf(kept, NAMES);
-    expect(back?.types).toEqual(currentPlan(ours).types);
-    expect(planKey(back?.types ?? {})).toBe(planKey(currentPlan(ours).types));
+    expect(typesOfCode(kept?.code ?? '')).toEqual(['Q4_K', null, 'Q6_K', 'Q6_K']);
+    expect(kept?.code).toBe(currentPlan(ours, NAMES).code);
+    const other = keep(NOTHING_COMPARED, { ...(kept as KeptPlan), code: '....' });
+    expect(compare(other, []).map(({ kind }) => kind)).toEqual(['current', 'kept']);
+    const elsewhere = keep(NOTHING_COMPARED, { ...(kept as KeptPlan), code: 'aaa' });
+    expect(compare(elsewhere, []).map(({ kind }) => kind)).toEqual(['current']);
   });
 
-  it('differ in their key by a single type, not by the order of names', () => {
-    expect(planKey({ a: 'Q4_K', b: 'Q6_K' })).toBe(planKey({ b: 'Q6_K', a: 'Q4_K' }));
-    expect(planKey({ a: 'Q4_K', b: 'Q6_K' })).not.toBe(planKey({ a: 'Q6_K', b: 'Q4_K' }));
-    const keys = new Set(Array.from({ length: 2000 }, (_, i) => planKey({ a: `Q${i}`, b: `Q${i % 7}` })));
-    expect(keys.size).toBe(2000);
+  it('differ in their key by a single type', () => {
+    const codes = GGUF_TARGETS.flatMap((a) => GGUF_TARGETS.map((b) => typeCode([null, a, b, null])));
+    const keys = new Set(codes.map(planKey));
+    expect(keys.size).toBe(GGUF_TARGETS.length ** 2);
+    for (const key of keys) expect(key).toMatch(/^[0-9a-f]{16}$/);
   });
 
   it('are kept once each, the newest first, within what a view state holds', () => {
@@ -100,7 +105,7 @@ describe('kept plans', () => {
   });
 
   it('survive a saved view state with what was measured, NaN included', () => {
-    const comparison = { ...measured([[currentPlan(ours), 0.01]]), fingerprint: 'f' };
+    const comparison = { ...measured([[currentPlan(ours, NAMES), 0.01]]), fingerprint: 'f' };
     const text = JSON.stringify(spellFigures({ ...INITIAL_VIEW_STATE, comparison }));
     const back = parseViewState(text)?.comparison;
     expect(back).toEqual(comparison);
@@ -113,11 +118,11 @@ describe('comparison', () => {
   const large = rival('uniform Q6_K', 1400, 'Q6_K');
 
   it('shows equal plans once and measures only of the present text', () => {
-    const same = { ...rival('twin', 1000, ''), types: currentPlan(ours).types };
-    const plans = compare(measured([[currentPlan(ours), 0.02]]), [same, mix]);
+    const same = { ...rival('twin', 1000, 'Q2_K'), code: currentPlan(ours, NAMES).code };
+    const plans = compare(measured([[currentPlan(ours, NAMES), 0.02]]), [same, mix]);
     expect(plans.map(({ kind }) => kind)).toEqual(['current', 'rival']);
     expect(plans[0]?.measure?.divergence.mean).toBe(0.02);
-    const elsewhere = compare(measured([[currentPlan(ours), 0.02]]), [mix], {
+    const elsewhere = compare(measured([[currentPlan(ours, NAMES), 0.02]]), [mix], {
       ...BASIS,
       settings: { ...SETTINGS, seed: 2 },
     });
@@ -133,7 +138,7 @@ describe('comparison', () => {
   it('a larger plan is never the best of this size, nor beats ours', () => {
     const plans = compare(
       measured([
-        [currentPlan(ours), 0.02],
+        [currentPlan(ours, NAMES), 0.02],
         [large, 0.001],
       ]),
       [large],
@@ -146,7 +151,7 @@ describe('comparison', () => {
     const clear = defeat(
       compare(
         measured([
-          [currentPlan(ours), 0.02],
+          [currentPlan(ours, NAMES), 0.02],
           [mix, 0.01],
         ]),
         [mix],
@@ -160,7 +165,7 @@ describe('comparison', () => {
         compare(
           measured(
             [
-              [currentPlan(ours), 0.02],
+              [currentPlan(ours, NAMES), 0.02],
               [mix, 0.019],
             ],
             0.01,
@@ -173,7 +178,7 @@ describe('comparison', () => {
       defeat(
         compare(
           measured([
-            [currentPlan(ours), 0.01],
+            [currentPlan(ours, NAMES), 0.01],
             [mix, 0.02],
           ]),
           [mix],
@@ -186,7 +191,7 @@ describe('comparison', () => {
     const once = measured([[mix, 0.01]]);
     const twice = addMeasures(once, [mix], [measure('Q4_K_M', 0.03)], BASIS);
     expect(twice.measures).toHaveLength(1);
-    expect(measureOf(twice, planKey(mix.types), BASIS)?.divergence.mean).toBe(0.03);
+    expect(measureOf(twice, planKey(mix.code), BASIS)?.divergence.mean).toBe(0.03);
     const elsewhere = addMeasures(once, [mix], [measure('Q4_K_M', 0.03)], {
       ...BASIS,
       settings: { ...SETTINGS, context: 128 },
@@ -194,10 +199,9 @@ describe('comparison', () => {
     expect(elsewhere.measures).toHaveLength(2);
   });
 
-  it('taking a plan over pins every tensor under a budget that fits; unknown types are left out', () => {
+  it('taking a plan over pins every tensor under a budget that fits; what it leaves as it is, is left out', () => {
     const state = { ...INITIAL_VIEW_STATE, targetBytes: 900 };
-    const plan = { ...mix, types: { ...mix.types, odd: 'Q9_X' } };
-    const { pins, targetBytes } = takenOver(state, plan);
+    const { pins, targetBytes } = takenOver(state, mix, NAMES);
     expect(targetBytes).toBe(1000);
     expect(pins?.map(({ name }) => name)).toEqual(['__proto__', 'a', 'b']);
   });

@@ -198,7 +198,7 @@ describe('runs of the model', () => {
   it('plans are measured on the text of the evaluation, sixteen a call', async () => {
     const plans = Array.from({ length: 20 }, (_, i) => ({
       ...{ label: `p${i}`, bytes: 1, bitsPerWeight: 4 },
-      types: { a: `Q${i}` },
+      code: 'abcdefghijklmno'.charAt(i % 15) + 'ab'.charAt(i / 15),
     }));
     const measured = session({
       measurePlans: ({ plans: some, run }: { plans: typeof plans; run: number }) => {
@@ -218,7 +218,7 @@ describe('runs of the model', () => {
   });
 
   it('plans show as they come: a cancelled run keeps those it had, and its late events are of no other run', async () => {
-    const plans = ['Q4_K', 'Q5_K'].map((type) => ({ label: type, bytes: 1, bitsPerWeight: 4, types: { a: type } }));
+    const plans = ['Q4_K', 'Q5_K'].map((type) => ({ label: type, bytes: 1, bitsPerWeight: 4, code: type }));
     const runNumbers: number[] = [];
     const measured = session({
       measurePlans: ({ plans: [first], run }: { plans: typeof plans; run: number }) => {

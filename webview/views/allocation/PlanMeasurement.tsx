@@ -4,7 +4,7 @@ import { type ReactNode, useMemo, useState } from 'react';
 import type { PlanMeasure } from '../../../core/protocol/calibration.ts';
 import { currentPlan } from '../../app/comparison.ts';
 import { useModel, useSession, useView } from '../../app/context.ts';
-import { keep, keptPlan, planKey, sameBasis, typesOf } from '../../app/keptPlans.ts';
+import { codeOf, keep, keptPlan, planKey, sameBasis } from '../../app/keptPlans.ts';
 import { ProvenanceNote } from '../../app/ProvenanceNote.tsx';
 import { RunSettingsForm } from '../../app/RunSettingsForm.tsx';
 import { useMeasureBasis } from '../../app/useComparison.ts';
@@ -30,7 +30,10 @@ export function PlanMeasurement(): ReactNode {
   const words = useDamageWords();
   const [kept, setKept] = useState('');
   const rested = useRested(solution, REST_MS);
-  const key = useMemo(() => (rested === null ? null : planKey(typesOf(rested))), [rested]);
+  const key = useMemo(
+    () => (rested === null || names === null ? null : planKey(codeOf(rested, names))),
+    [rested, names],
+  );
   if (solution === null || names === null) return null;
   const running = task.status === 'running';
   const onThese = comparison.measures.filter((entry) => sameBasis(entry, basis));
@@ -80,7 +83,7 @@ export function PlanMeasurement(): ReactNode {
           appearance="primary"
           testId="measure-plan"
           disabled={running || fresh !== null}
-          onClick={() => void session.runs.measure([currentPlan(solution)])}
+          onClick={() => void session.runs.measure([currentPlan(solution, names)])}
         >
           Measure this plan
         </Button>

@@ -1,7 +1,7 @@
 // Plans in a table: this one, those kept, and what everybody would take at this size; the best only by measurement.
 
 import { type ReactNode, useEffect } from 'react';
-import { bestMeasured, type ComparedPlan, currentPlan, defeat } from '../../app/comparison.ts';
+import { bestMeasured, currentPlan, defeat } from '../../app/comparison.ts';
 import { useModel, useSession, useView } from '../../app/context.ts';
 import { ProvenanceNote } from '../../app/ProvenanceNote.tsx';
 import { RunSettingsForm } from '../../app/RunSettingsForm.tsx';
@@ -24,6 +24,7 @@ export function CompareView(): ReactNode {
   const failure = useModel((s) => s.rivalsFailure);
   const task = useModel((s) => s.tasks.measure);
   const settings = useView((v) => v.measureOn);
+  const names = useModel((s) => s.table?.names ?? null);
   const plans = useComparison();
   const words = useDamageWords();
   useEffect(() => {
@@ -31,7 +32,7 @@ export function CompareView(): ReactNode {
     const timer = setTimeout(() => session.runs.refreshRivals(request), REST_MS);
     return () => clearTimeout(timer);
   }, [session, request]);
-  if (solution === null) {
+  if (solution === null || names === null) {
     return <Empty>A comparison needs a plan, and a plan needs sensitivity: see the budget bar below.</Empty>;
   }
   const running = task.status === 'running';
@@ -86,7 +87,11 @@ export function CompareView(): ReactNode {
           appearance="primary"
           testId="measure-all"
           disabled={running || missing.length === 0}
-          onClick={() => void session.runs.measure(missing.map(rival(solution)))}
+          onClick={() =>
+            void session.runs.measure(
+              missing.map(({ kind, plan }) => (kind === 'current' ? currentPlan(solution, names) : plan)),
+            )
+          }
         >
           {missing.length === 0 ? 'All measured' : `Measure ${grouped(missing.length)}`}
         </Button>
@@ -94,9 +99,4 @@ export function CompareView(): ReactNode {
       <ProvenanceNote provenance={last?.provenance ?? null} testId="compare-provenance" />
     </article>
   );
-}
-
-/** The present plan goes by its own name, whatever kept plan or rival it equals. */
-function rival(solution: Parameters<typeof currentPlan>[0]) {
-  return ({ kind, plan }: ComparedPlan) => (kind === 'current' ? currentPlan(solution) : plan);
 }
