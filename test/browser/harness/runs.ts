@@ -17,12 +17,15 @@ const CHARTS: readonly (readonly [lens: string, ...ids: string[]])[] = [
   ['kurtosis', 'input-kurtosis'],
 ];
 
+/** Long enough to stop it between two plans. */
+const SLOW = { fake: 'llama', scanMs: 3000 } as const;
+
 export function runChecks(browser: Browser): Check[] {
   return [
     check(browser, 'a calibration can be cancelled and resumed, and says what it is', { fake: 'llama' }, calibrate),
     check(browser, 'activations recolour the grid; their charts have tables', { fake: 'llama' }, activations),
     check(browser, 'scores stream in, with errors, and the plan may go by one', { fake: 'llama' }, scores),
-    check(browser, 'plans are measured, kept, compared; a better rival is taken over', { fake: 'llama' }, compare),
+    check(browser, 'plans are measured, kept, compared; a better rival is taken over', SLOW, compare),
     check(browser, 'the new views in every theme, wide and narrow', { fake: 'llama', scanMs: 100 }, everywhere),
   ];
 }
@@ -138,6 +141,14 @@ async function compare({ page, byId }: View): Promise<void> {
   await byId('plan-rival').first().waitFor();
   await byId('plan-kept').filter({ hasText: '±' }).waitFor();
   assert.equal(await page.getByText('best', { exact: true }).count(), 0, 'nothing is best before two are measured');
+  // Plans show as they are measured; those that were before a stop stay.
+  const missing = await byId('compare-table').getByText('Measure', { exact: true }).count();
+  await byId('measure-all').click();
+  await byId('plan-rival').filter({ hasText: '±' }).first().waitFor();
+  await byId('task-comparing-cancel').click();
+  await page.getByText('Cancelled. What was measured is kept').waitFor();
+  const left = await byId('compare-table').getByText('Measure', { exact: true }).count();
+  assert.ok(left > 0 && left < missing, `${left} of ${missing} left`);
   await byId('measure-all').click();
   await byId('measure-all').filter({ hasText: 'All measured' }).waitFor({ timeout: WORK_MS });
   assert.equal(await page.getByText('best', { exact: true }).count(), 1);
