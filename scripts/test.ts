@@ -2,7 +2,7 @@
 // earlier one failed; the last line counts everything.
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { installSoftwareAdapter } from './softwareAdapter.ts';
@@ -53,7 +53,8 @@ async function check(command: string, args: string[]): Promise<Count> {
 async function unit(): Promise<Count> {
   const missing = installSoftwareAdapter();
   if (missing !== null) console.log(`tests of the GPU kernels are skipped: ${missing}`);
-  const report = join(mkdtempSync(join(tmpdir(), 'quantscope-test-')), 'report.json');
+  const folder = mkdtempSync(join(tmpdir(), 'quantscope-test-'));
+  const report = join(folder, 'report.json');
   const { status } = await execute('vitest', [
     'run',
     '--config',
@@ -63,6 +64,7 @@ async function unit(): Promise<Count> {
     `--outputFile.json=${report}`,
   ]);
   const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8')) as Record<string, number>;
+  rmSync(folder, { recursive: true });
   const failed = numFailedTests ?? 0;
   // A suite that could not even load fails the run without a failed test in it.
   return { passed: numPassedTests ?? 0, failed: status !== 0 && failed === 0 ? 1 : failed };

@@ -1,9 +1,7 @@
 // What files of other formats look like: packed tensors, pickles with warnings, importance matrices, graphs, no model.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { seriousViolations } from '../accessibility.ts';
 import type { Check } from '../checks.ts';
@@ -11,6 +9,8 @@ import { screenshot } from '../screenshots.ts';
 import { THEMES } from './themes.ts';
 import { check, type View, WORK_MS } from './view.ts';
 
+/** Named like a model of old, and prose. */
+const NO_MODEL = fileURLToPath(new URL('notes.dat', import.meta.url));
 const WIDTHS = [1600, 800];
 /** The view saves a quarter of a second after the last change. */
 const STATE_IS_KEPT_MS = 500;
@@ -21,15 +21,8 @@ export function formatChecks(browser: Browser): Check[] {
     check(browser, 'warnings of a pickle stand on top, as text, and fold', { fake: 'pickle' }, pickle),
     check(browser, 'an importance matrix has its own view and nothing to plan', { fake: 'imatrix' }, imatrix),
     check(browser, 'a graph with awful names stays readable and harmless', { fake: 'odd' }, odd),
-    check(browser, 'a file that is no model says so once', { model: noModel() }, notAModel),
+    check(browser, 'a file that is no model says so once', { model: NO_MODEL }, notAModel),
   ];
-}
-
-/** A file named like a model of old and full of prose. */
-function noModel(): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'quantscope-notes-')), 'notes.dat');
-  writeFileSync(path, 'Dear diary, today I was opened as a checkpoint.\n'.repeat(20));
-  return path;
 }
 
 async function packed(view: View): Promise<void> {

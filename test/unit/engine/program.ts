@@ -2,7 +2,6 @@
 
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -13,12 +12,15 @@ import {
   ResponseError,
 } from 'vscode-jsonrpc/node';
 import { ENGINE_CALLS } from '../../../core/protocol/calls.ts';
+import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
 
 const MAIN = fileURLToPath(new URL('../../../core/engine/main.ts', import.meta.url));
 export const SAMPLE = fileURLToPath(new URL('../../fixtures/sample-llama', import.meta.url));
 
+const caches = temporaryFolder();
+
 /** Nothing remembered from an earlier run may make a test faster than a user's first time. */
-const env = () => ({ ...process.env, QUANTSCOPE_CACHE: mkdtempSync(join(tmpdir(), 'quantscope-cache-')) });
+const env = () => ({ ...process.env, QUANTSCOPE_CACHE: mkdtempSync(join(caches, 'cache-')) });
 
 export interface Ended {
   readonly code: number | null;
