@@ -41,7 +41,9 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     });
     const outcome = await command.run({ session, positionals, values, signal: abort.signal, note });
     progress.clear();
-    process.stdout.write(json ? jsonText(outcome.json) : outcome.text());
+    process.stdout.write(
+      json ? jsonText(outcome.json) : outcome.text(process.stdout.columns ?? Number.POSITIVE_INFINITY),
+    );
     return outcome.ok ? EXIT.ok : EXIT.failed;
   } catch (error) {
     progress.clear();

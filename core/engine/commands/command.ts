@@ -30,8 +30,8 @@ export interface Outcome {
   readonly ok: boolean;
   /** The `--json` object. */
   readonly json: object;
-  /** The same for people. */
-  text(): string;
+  /** The same for people. @param columns characters of the terminal's lines; Infinity for files and pipes */
+  text(columns: number): string;
 }
 
 export interface Command {

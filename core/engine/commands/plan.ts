@@ -22,7 +22,7 @@ import { scanModelSensitivity } from '../sensitivityCall.ts';
 import type { Command, OptionValues } from './command.ts';
 import { checkJson, checkSettings, checkTable } from './planCheck.ts';
 import { estimateNote, runSettings, SCORE_OPTIONS, scoreName, scoreOption } from './scoreOptions.ts';
-import { figureText, printable, table } from './text.ts';
+import { figureText, printable, tableWithSentences } from './text.ts';
 
 export const plan: Command = {
   name: 'plan',
@@ -80,7 +80,7 @@ export const plan: Command = {
     return {
       ok: true,
       json: { output, request, solveMs, ...solution, tensors, ...(checked && { check: checkJson(checked) }) },
-      text: () => {
+      text: (columns) => {
         const { minBytes, maxBytes } = solution.feasible;
         const head = [
           `feasible: ${bytesText(minBytes)} to ${bytesText(maxBytes)}`,
@@ -96,7 +96,7 @@ export const plan: Command = {
           printable(t.why),
         ]);
         const check = checked === null ? '' : `\n${printable(checked.statement)}\n\n${checkTable(checked)}\n`;
-        return `${head.join('\n')}\n${check}\n${table(['tensor', 'type', 'bytes', 'error', 'why'], rows)}`;
+        return `${head.join('\n')}\n${check}\n${tableWithSentences(['tensor', 'type', 'bytes', 'error', 'why'], rows, columns)}`;
       },
     };
   },

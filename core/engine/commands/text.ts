@@ -34,6 +34,41 @@ export function shortName(name: string): string {
 
 /** Left-aligned first column, right-aligned others. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return `${aligned(head, rows).join('\n')}\n`;
+}
+
+/** A sentence shorter than this says nothing; lines of a narrower terminal are broken by it. */
+const LEAST_SENTENCE = 32;
+
+/**
+ * A table with a last column of sentences: left-aligned, and cut between words where a line would be longer.
+ * @param columns characters of a line; Infinity where nothing breaks them
+ */
+export function tableWithSentences(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns: number,
+): string {
+  const lines = aligned(
+    head.slice(0, -1),
+    rows.map((row) => row.slice(0, -1)),
+  );
+  const width = Math.max(...lines.map(({ length }) => length));
+  const room = Math.max(LEAST_SENTENCE, columns - width - 2);
+  const all = [head, ...rows].map(
+    (row, i) => `${(lines[i] ?? '').padEnd(width)}  ${shortSentence(row.at(-1) ?? '', room)}`,
+  );
+  return `${all.map((line) => line.trimEnd()).join('\n')}\n`;
+}
+
+function shortSentence(text: string, room: number): string {
+  if (text.length <= room) return text;
+  const cut = text.slice(0, room - 1);
+  const space = cut.lastIndexOf(' ');
+  return `${(space > room / 2 ? cut.slice(0, space) : cut).replace(/[ ,;:.]+$/, '')}…`;
+}
+
+function aligned(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
   const line = (row: readonly string[]): string =>
@@ -41,5 +76,5 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
       .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
       .join('  ')
       .trimEnd();
-  return `${all.map(line).join('\n')}\n`;
+  return all.map(line);
 }
