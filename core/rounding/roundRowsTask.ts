@@ -4,7 +4,7 @@ import { QuantscopeError } from '../base/errors.ts';
 import { loadInto } from '../decode/elements.ts';
 import type { Task } from '../kernels/task.ts';
 import type { GgufTarget } from '../quant/ggufTypes.ts';
-import { roundRows } from '../quant/gptq/gptq.ts';
+import { roundRowsOnWasm } from '../quant/gptq/roundRowsWasm.ts';
 import { BlockLevels } from '../quant/rounding/blockLevels.ts';
 import type { TensorSource } from '../tensor/storage.ts';
 
@@ -37,7 +37,7 @@ export const roundRowsTask: Task<RoundRows, Uint8Array> = (input, { kernels, che
   const order = Uint32Array.from({ length: columns }, (_, i) => i);
   const factor = new Float64Array(input.factor);
   const levels = new BlockLevels(kernels, { type, rows, columns }, weights);
-  roundRows({ values, rows, columns }, { order, factor }, levels, checkpoint);
+  roundRowsOnWasm(kernels, { values, rows, columns }, { order, factor }, levels, checkpoint);
   return levels.bytes;
 };
 
