@@ -16,14 +16,12 @@ import type { Passes, Words } from './passes.ts';
 import { requantize } from './requantize.ts';
 import {
   codesByLargest,
-  fourBitSteps,
   type ScaleCodes,
-  type ScaleMins,
   searchedCodes,
-  signedCodes,
-  signedSteps,
-  sixBitSteps,
+  searchedSignedCodes,
+  signedCodesByLargest,
 } from './scaleCodes.ts';
+import { fourBitSteps, type ScaleMins, signedSteps, sixBitSteps } from './scaleSteps.ts';
 import { IQ4_XS, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K } from './superBlockLayouts.ts';
 import { fitByDescent, fitSymmetric } from './symmetricFit.ts';
 
@@ -62,7 +60,7 @@ const scaleMin =
     const [scales, mins] = [codesOf(fits.scales), codesOf(fits.mins)];
     const { steps, leasts, stored } = stepsOf(passes, scales, mins);
     requantize(passes, values, fits.codes, steps, leasts, [0, search.nmax]);
-    return pack(passes, to, fits.codes, scales.scales, mins.scales, stored);
+    return pack(passes, to, fits.codes, scales.d, mins.d, stored);
   };
 
 /** x ≈ d · (scale − 32) · (code − 4) */
@@ -71,19 +69,19 @@ const q3_K: Recipe = (passes, { values, weights }) => {
   const fits = importance === null ? fitByDescent(passes, values) : fitSymmetric(passes, values, importance, 16, 4);
   const scales =
     importance === null
-      ? signedCodes(passes, fits.scales, SMALLEST, 32, 31)
-      : fitSymmetric(passes, fits.scales, sumsOfRuns(passes, importance, 16), 16, 32);
+      ? signedCodesByLargest(passes, fits.scales, SMALLEST, 32)
+      : searchedSignedCodes(passes, fits.scales, sumsOfRuns(passes, importance, 16), 32);
   requantize(passes, values, fits.codes, signedSteps(passes, scales, 32), null, [-4, 3]);
-  return pack(passes, Q3_K, fits.codes, scales.scales, scales.codes);
+  return pack(passes, Q3_K, fits.codes, scales.d, scales.codes);
 };
 
 /** x ≈ d · scale · (code − 32) */
 const q6_K: Recipe = (passes, { values, weights }) => {
   const importance = weights === null ? squares(passes, values) : ofColumns(passes, values, weights);
   const fits = fitSymmetric(passes, values, importance, 16, 32);
-  const scales = signedCodes(passes, fits.scales, GROUP_MAX_EPS, 128, 127);
+  const scales = signedCodesByLargest(passes, fits.scales, GROUP_MAX_EPS, 128);
   requantize(passes, values, fits.codes, signedSteps(passes, scales, 128), null, [-32, 31]);
-  return pack(passes, Q6_K, fits.codes, scales.scales, scales.codes);
+  return pack(passes, Q6_K, fits.codes, scales.d, scales.codes);
 };
 
 /** x ≈ d · (scale − 32) · level of the code */

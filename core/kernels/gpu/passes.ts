@@ -64,7 +64,7 @@ export class Passes {
     return { place: this.#buffers.push(length * 4) - 1, length };
   }
 
-  /** @param words in the order of the kernel's bindings; those it writes may be given as read by no other */
+  /** @param words in the order of the kernel's bindings, none of them twice */
   add(kernel: GpuKernel, items: number, words: readonly Words[], sizes: readonly number[] = []): void {
     this.#passes.push({
       kernel,

@@ -1,12 +1,16 @@
 // Scales of a super-block's parts as integers times one float: the second level of the K types, on the GPU.
 
 import { floatBits, literal } from './float32.ts';
-import type { GpuKernel } from './kernel.ts';
-import { byteReader, itemKernel, type Passes, type Words } from './passes.ts';
-import { type SymmetricFits, TINY } from './symmetricFit.ts';
+import { itemKernel, type Passes, type Words } from './passes.ts';
+import { fitSymmetric, TINY } from './symmetricFit.ts';
 
-/** A fit to the scales of every super-block: one float32, yet to be rounded to a half, and a byte a part. */
-export type ScaleCodes = SymmetricFits;
+/** Of every super-block. */
+export interface ScaleCodes {
+  /** One float32 a super-block, yet to be rounded to a half. */
+  readonly d: Words;
+  /** One byte a part. */
+  readonly codes: Words;
+}
 
 const POSITIVE = itemKernel(
   'scale codes, searched',
@@ -90,7 +94,7 @@ export function searchedCodes(
   nmax: number,
 ): ScaleCodes {
   const out = makeCodes(passes, scales, size);
-  passes.add(POSITIVE, out.scales.length, [scales, importance, out.scales, out.codes], [size, nmax]);
+  passes.add(POSITIVE, out.d.length, [scales, importance, out.d, out.codes], [size, nmax]);
   return out;
 }
 
@@ -119,13 +123,13 @@ fn item(i: u32) {
 /** The largest becomes nmax. */
 export function codesByLargest(passes: Passes, scales: Words, size: number, nmax: number): ScaleCodes {
   const out = makeCodes(passes, scales, size);
-  passes.add(LARGEST, out.scales.length, [scales, out.scales, out.codes], [size, nmax]);
+  passes.add(LARGEST, out.d.length, [scales, out.d, out.codes], [size, nmax]);
   return out;
 }
 
 const SIGNED = itemKernel(
   'scale codes by the largest magnitude',
-  { reads: ['scales'], writes: ['d', 'codes'], sizes: ['zero', 'base', 'highest'] },
+  { reads: ['scales'], writes: ['d', 'codes'], sizes: ['zero', 'base'] },
   /* wgsl */ `
 fn item(i: u32) {
   let base = i32(sizes.base);
@@ -140,7 +144,7 @@ fn item(i: u32) {
   var word = 0u;
   for (var j = 0u; j < 16u; j++) {
     let nearest = min(127, nearestInt(fMul(inverse, scales[i * 16u + j])));
-    let code = clamp((nearest << 24u) >> 24u, -base, i32(sizes.highest));
+    let code = clamp((nearest << 24u) >> 24u, -base, base - 1);
     word |= u32(base + code) << (8u * (j & 3u));
     if ((j & 3u) == 3u) {
       codes[(i * 16u + j) >> 2u] = select(word, 0u, empty);
@@ -151,109 +155,21 @@ fn item(i: u32) {
 );
 
 /**
- * Sixteen scales of either sign; that of largest magnitude becomes −base, which is stored as 0.
- * @param zero    when all magnitudes are below it, d and codes are 0
- * @param highest code
+ * Sixteen scales of either sign; that of largest magnitude becomes −base. Codes are stored from −base on.
+ * @param zero when all magnitudes are below it, d and what is stored are 0
  */
-export function signedCodes(passes: Passes, scales: Words, zero: number, base: number, highest: number): ScaleCodes {
+export function signedCodesByLargest(passes: Passes, scales: Words, zero: number, base: number): ScaleCodes {
   const out = makeCodes(passes, scales, 16);
-  passes.add(SIGNED, out.scales.length, [scales, out.scales, out.codes], [floatBits(zero), base, highest]);
+  passes.add(SIGNED, out.d.length, [scales, out.d, out.codes], [floatBits(zero), base]);
   return out;
+}
+
+/** Sixteen scales of either sign, make_qx_quants; codes are stored from −base on. */
+export function searchedSignedCodes(passes: Passes, scales: Words, importance: Words, base: number): ScaleCodes {
+  const { scales: d, codes } = fitSymmetric(passes, scales, importance, 16, base);
+  return { d, codes };
 }
 
 function makeCodes(passes: Passes, scales: Words, size: number): ScaleCodes {
-  return { scales: passes.make(scales.length / size), codes: passes.make(scales.length / 4) };
-}
-
-const SIGNED_STEPS = itemKernel(
-  'steps of signed codes',
-  { reads: ['d', 'codes'], writes: ['steps'], sizes: ['base'] },
-  /* wgsl */ `
-${byteReader('code', 'codes')}
-fn item(i: u32) { steps[i] = fMul(halfValue(halfBits(d[i >> 4u])), fFromInt(i32(code(i)) - i32(sizes.base))); }`,
-);
-
-/** d as stored · (code − base), one float32 a part. */
-export function signedSteps(passes: Passes, { scales, codes }: ScaleCodes, base: number): Words {
-  const steps = passes.make(scales.length * 16);
-  passes.add(SIGNED_STEPS, steps.length, [scales, codes, steps], [base]);
-  return steps;
-}
-
-/** What requantization goes by, and what is stored. */
-export interface ScaleMins {
-  /** One float32 a part. */
-  readonly steps: Words;
-  readonly leasts: Words;
-  /** One word a part: the scale's code, the minimum's 8 bits above it. */
-  readonly stored: Words;
-}
-
-/** @param stored WGSL `fn stored(i: u32) -> vec2u`: codes of part i as they can be read again, of `scaleCode` and `minCode` */
-function scaleMinKernel(name: string, stored: string): GpuKernel {
-  return itemKernel(
-    name,
-    { reads: ['d', 'scaleCodes', 'dmin', 'minCodes'], writes: ['steps', 'leasts', 'kept'], sizes: ['parts', 'most'] },
-    /* wgsl */ `
-${byteReader('scaleCode', 'scaleCodes')}
-${byteReader('minCode', 'minCodes')}
-${stored}
-fn item(i: u32) {
-  let codes = stored(i);
-  let floats = vec2u(d[i / sizes.parts], dmin[i / sizes.parts]);
-  var products = vec2u();
-  for (var side = 0u; side < 2u; side++) {
-    products[side] = fMul(halfValue(halfBits(floats[side])), fFromInt(i32(codes[side])));
-  }
-  steps[i] = products.x;
-  leasts[i] = products.y;
-  kept[i] = codes.x | (codes.y << 8u);
-}`,
-  );
-}
-
-/** Scales found with weights may be negative: their codes spill into their neighbours' bits, as in ggml. */
-const SIX_BIT = scaleMinKernel(
-  'steps of six-bit codes',
-  /* wgsl */ `
-fn raw(i: u32) -> vec2u { return min(vec2u(scaleCode(i), minCode(i)), vec2u(sizes.most)); }
-fn stored(i: u32) -> vec2u {
-  let own = raw(i);
-  if ((i & 7u) < 4u) { return own & vec2u(63u); }
-  return (own & vec2u(15u)) | ((((own >> vec2u(4u)) | (raw(i - 4u) >> vec2u(6u))) & vec2u(3u)) << vec2u(4u));
-}`,
-);
-
-/** Eight parts. @param most codes beyond it are clamped before they are stored */
-export function sixBitSteps(passes: Passes, scales: ScaleCodes, mins: ScaleCodes, most: number): ScaleMins {
-  return scaleMinSteps(passes, SIX_BIT, scales, mins, [8, most]);
-}
-
-/** A scale's code beyond 15 spills into the minimum's bits. */
-const FOUR_BIT = scaleMinKernel(
-  'steps of four-bit codes',
-  /* wgsl */ `
-fn stored(i: u32) -> vec2u {
-  let both = (scaleCode(i) | (minCode(i) << 4u)) & 255u;
-  return vec2u(both & 15u, both >> 4u);
-}`,
-);
-
-/** Sixteen parts. */
-export function fourBitSteps(passes: Passes, scales: ScaleCodes, mins: ScaleCodes): ScaleMins {
-  return scaleMinSteps(passes, FOUR_BIT, scales, mins, [16, 255]);
-}
-
-function scaleMinSteps(
-  passes: Passes,
-  kernel: GpuKernel,
-  scales: ScaleCodes,
-  mins: ScaleCodes,
-  [parts, most]: readonly [parts: number, most: number],
-): ScaleMins {
-  const count = scales.scales.length * parts;
-  const out = { steps: passes.make(count), leasts: passes.make(count), stored: passes.make(count) };
-  const words = [scales.scales, scales.codes, mins.scales, mins.codes, out.steps, out.leasts, out.stored];
-  passes.add(kernel, count, words, [parts, most]);
-  return out;
+  return { d: passes.make(scales.length / size), codes: passes.make(scales.length / 4) };
 }
