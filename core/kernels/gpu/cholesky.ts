@@ -83,7 +83,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 };
 
 /**
- * H = Mᵀ M, M lower triangular, in float32: as `choleskyFactor`, each element off by some √n · 2^-24 of its row's length.
+ * H = Mᵀ M, M lower triangular, in float32: as `choleskyFactor`, elements over their row's last (GPTQ's U) off by n · 2^-24 at most for
+ * Hessians of correlated inputs.
  * All of M is on the device at once, 2 n² bytes.
  * @param h [n, n] float64: its lower triangle becomes M
  * @returns the row whose pivot is not positive, or −1

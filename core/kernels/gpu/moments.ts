@@ -157,8 +157,9 @@ export async function gpuMoments(
 ): Promise<MatrixMoments> {
   const byRow = new States(rows);
   const byColumn = new States(columns);
-  const width = Math.min(columns, Math.floor(gpu.tileBytes / 4));
-  const height = Math.max(1, Math.floor(gpu.tileBytes / (4 * columns)));
+  // Runs take 32 bytes of an element at most: narrow tiles and flat ones have many.
+  const width = Math.min(columns, Math.floor(gpu.tileBytes / RUN_BYTES));
+  const height = width < columns ? 1 : Math.max(1, Math.floor(gpu.tileBytes / Math.max(4 * columns, RUN_BYTES)));
   for (let row = 0; row < rows; row += height)
     for (let column = 0; column < columns; column += width) {
       // Parts of a row only where a row does not fit: a tile's elements always lie together.

@@ -34,7 +34,8 @@ export async function gptqOnGpu(
   if (failed >= 0) throw notPositive(failed, columns);
   unitUpper(factor, columns);
   const collected = new CodesByRow(weights, settings, order);
-  const step = Math.max(1, Math.floor(gpu.tileBytes / (4 * columns)));
+  // A weight takes 4 bytes of a buffer, the grid of a group of one 8.
+  const step = Math.max(1, Math.floor(gpu.tileBytes / (8 * columns)));
   for (let first = 0; first < rows; first += step) {
     const count = Math.min(step, rows - first);
     const chunk = { values: values.subarray(first * columns, (first + count) * columns), rows: count, columns };
@@ -62,7 +63,7 @@ async function quantizeRows(
   const gridOf = order.map((column) => Math.floor(column / size));
   for (const blocks of batchesOf(blocksOf(columns, settings, GPU_BLOCK_COLUMNS), columns, gpu.tileBytes)) {
     throwIfCancelled(signal, 'GPTQ');
-    const buffers: GpuContent[] = [w, given, grids, gridOf, GPU_BLOCK_COLUMNS * rows * 4, codes];
+    const buffers: GpuContent[] = [w, given, grids, gridOf, Math.min(GPU_BLOCK_COLUMNS, columns) * rows * 4, codes];
     const passes = blocks.flatMap((block) => {
       const panel = buffers.push(panelOf(factor, columns, block)) - 1;
       return blockPasses(block, { rows, columns, size, panel }, settings);
