@@ -22,7 +22,7 @@ import {
 const MATRIX = { rows: 1024, columns: 4096 };
 /** A software adapter shows that the lines work and nothing else. */
 const SMALL = { rows: 16, columns: 512 };
-const SOFTWARE_TYPES: readonly GgufTarget[] = ['Q8_0', 'Q4_0'];
+const SOFTWARE_TYPES: readonly GgufTarget[] = ['Q8_0', 'Q4_0', 'Q4_K'];
 
 export async function bench(): Promise<BenchRow[]> {
   const gpu = await open();
@@ -33,7 +33,8 @@ export async function bench(): Promise<BenchRow[]> {
   const size = software ? SMALL : MATRIX;
   const rows: BenchRow[] = [];
   for (const type of software ? SOFTWARE_TYPES : GGUF_TARGETS.filter(canGpuEncode))
-    rows.push(await measure(device, quantizing(machines, size, type)));
+    for (const weighted of type === 'Q8_0' ? [false] : [false, true])
+      rows.push(await measure(device, quantizing(machines, size, type, weighted)));
   rows.push(await measure(device, decoding(machines, size)));
   rows.push(await measure(device, largestMagnitudes(machines, size)));
   rows.push(await measure(device, moments(machines, size)));

@@ -19,7 +19,7 @@ import { gptqOnGpu } from '../../core/quant/gptq/gptqGpu.ts';
 import { gptqOnWasm } from '../../core/quant/gptq/gptqWasm.ts';
 import { outputError } from '../../core/quant/gptq/outputError.ts';
 import { decayingHessian } from '../fixtures/layers.ts';
-import { quantizerInput } from '../fixtures/quantizerInputs.ts';
+import { columnWeights, quantizerInput } from '../fixtures/quantizerInputs.ts';
 import type { Contest } from './contest.ts';
 
 export interface Machines {
@@ -41,22 +41,31 @@ function same(a: ArrayBufferView, b: ArrayBufferView): boolean {
   return Buffer.compare(bytes(a), bytes(b)) === 0;
 }
 
-export function quantizing({ gpu, kernels }: Machines, { rows, columns }: Size, type: GgufTarget): Contest<Uint8Array> {
+/** @param weighted with importance weights of columns: ggml has none in Q8_0 */
+export function quantizing(
+  { gpu, kernels }: Machines,
+  { rows, columns }: Size,
+  type: GgufTarget,
+  weighted: boolean,
+): Contest<Uint8Array> {
   const values = quantizerInput('gaussian', rows * columns);
+  const weights = columnWeights(weighted ? 'plain' : 'none', columns);
   const { arena } = kernels;
   return {
-    name: `quantize ${type}`,
+    name: `quantize ${type}${weighted ? ', weighted' : ''}`,
     millions: values.length / 1e6,
     unit: ELEMENTS,
     aim: SAME_BYTES,
-    onGpu: () => gpuEncode(gpu, type, values, columns),
+    onGpu: () => gpuEncode(gpu, type, values, columns, weights),
     onWasm: () =>
       arena.scoped(() => {
         const from = arena.alloc(values.byteLength);
         const size = targetBytes(type, rows, columns);
         const to = arena.alloc(size);
         arena.f32(from, values.length).set(values);
-        encodeFromF32(kernels, type, from, to, rows, columns, 0);
+        const weightsAt = weights === null ? 0 : arena.alloc(weights.byteLength);
+        if (weights !== null) arena.f32(weightsAt, columns).set(weights);
+        encodeFromF32(kernels, type, from, to, rows, columns, weightsAt);
         return arena.u8(to, size).slice();
       }),
     agree: same,

@@ -81,12 +81,10 @@ describe.runIf(gpu !== null)('jobs on a software adapter', () => {
     );
     for (const lost of [false, true]) {
       if (lost) only.lose();
-      const [q6, q8] = [
-        await rows.encode('Q6_K', values, 512, weights),
-        await rows.encode('Q8_0', values, 512, weights),
-      ];
-      expect(Buffer.from(q6).equals(REFERENCE_QUANTIZERS.Q6_K(values, 4, 512, weights))).toBe(true);
-      expect(Buffer.from(q8).equals(REFERENCE_QUANTIZERS.Q8_0(values, 4, 512, weights))).toBe(true);
+      for (const type of ['Q6_K', 'Q4_0', 'Q8_0'] as const) {
+        const bytes = Buffer.from(await rows.encode(type, values, 512, weights));
+        expect(bytes.equals(REFERENCE_QUANTIZERS[type](values, 4, 512, weights)), type).toBe(true);
+      }
     }
   });
 
