@@ -3,6 +3,17 @@
 import type { GraphBuilder, Value } from '../graph/graphBuilder.ts';
 import type { WeightedGraph } from './blockBuilder.ts';
 
+/** Normalizes x by the weights a network has under a module's name. */
+export type Norm = (builder: WeightedGraph, x: Value, module: string) => Value;
+
+export function rmsNorms(epsilon: number): Norm {
+  return (builder, x, module) => rmsNorm(builder.graph, x, builder.weight(module), epsilon);
+}
+
+export function layerNorms(epsilon: number): Norm {
+  return (builder, x, module) => layerNorm(builder, x, module, epsilon);
+}
+
 /** x / √(mean(x²) + ε) · w (Zhang & Sennrich 2019, arXiv 1910.07467, eq. 4). */
 export function rmsNorm(graph: GraphBuilder, x: Value, weight: Value, epsilon: number): Value {
   return graph.op('Mul', [graph.op('Div', [x, rootMeanSquare(graph, x, epsilon)]), weight]);

@@ -3,19 +3,20 @@
 // of heads and a rotary base of their own for local layers.
 
 import { objectAt } from '../../../base/jsonObject.ts';
-import type { GraphBuilder, Value } from '../../graph/graphBuilder.ts';
-import { type Activation, activationOf, geluTanh } from '../activations.ts';
-import { attentionLayouts, type HeadLayout, projectedAttention, readHeads } from '../attention.ts';
+import type { Value } from '../../graph/graphBuilder.ts';
+import { geluTanh } from '../activations.ts';
+import { attentionLayouts, type HeadLayout, projectedAttention } from '../attention.ts';
 import { BlockBuilder, blockKinds, WeightedGraph } from '../blockBuilder.ts';
 import type { BatchSize, BlockGraph } from '../blockGraph.ts';
-import type { Block, Embedding, Family, ModelHeaders, Network, WeightLayouts } from '../family.ts';
+import { causalBlock, decoderNetwork } from '../decoderNetwork.ts';
+import type { Embedding, Family, ModelHeaders, Network, WeightLayouts } from '../family.ts';
 import { gatedFeedForward, gatedLayouts } from '../feedForward.ts';
-import { outputHead } from '../head.ts';
 import { stored, withBiases } from '../layouts.ts';
-import { causalMask, layerWindows } from '../masks.ts';
-import { rmsNorm } from '../norms.ts';
-import { type Rope, readRope, rotaryTables, rotation } from '../rope.ts';
+import { layerWindows } from '../masks.ts';
+import { type Norm, rmsNorm, rmsNorms } from '../norms.ts';
+import { type Rope, readRope, rotation } from '../rope.ts';
 import type { Settings } from '../settings.ts';
+import { type BlockShape, readSizes } from '../sizes.ts';
 
 export const GEMMA: Family = {
   name: 'Gemma 1, 2 and 3',
@@ -37,14 +38,9 @@ const LAYERS_27B: Readonly<Record<string, number>> = { gemma2: 46, gemma3: 62 };
 /** What the configurations of Gemma 3 with vision leave out (transformers `Gemma3TextConfig`). */
 const USUAL = { heads: 8, keyValueHeads: 4, headWidth: 256, queryScalar: 256, context: 131_072 };
 
-interface Shape extends HeadLayout {
-  readonly width: number;
-  readonly feedForward: number;
-  readonly activation: Activation;
+interface Shape extends BlockShape {
   readonly scoreScale: number;
   readonly scoreCap: number | null;
-  readonly weights: WeightLayouts;
-  readonly norm: (graph: GraphBuilder, x: Value, weight: Value) => Value;
 }
 
 function network(settings: Settings, headers: ModelHeaders): Network {
@@ -52,56 +48,55 @@ function network(settings: Settings, headers: ModelHeaders): Network {
     settings.unsupported('Gemma with bidirectional attention cannot be run');
   const shape = readShape(settings, headers);
   const { width, norm } = shape;
-  const vocabulary = headers.vocabulary ?? settings.count('vocab_size', 'vocab_size');
   const windowOf = windows(settings);
   const ropes = readRopes(settings, headers, shape.headWidth);
-  return {
-    layers: settings.count('num_hidden_layers', 'block_count'),
-    width,
-    vocabulary,
-    context: settings.count('max_position_embeddings', 'context_length', usualOf(settings).context),
-    causal: true,
-    embedding: embedding(width, embeddingScale(settings, width)),
-    block: blockKinds(
-      (layer) => `${windowOf(layer)}`,
-      (layer) => blockOf(shape, windowOf(layer) === null ? ropes.global : ropes.local, windowOf(layer)),
-    ),
-    head: outputHead(headers, {
-      width,
-      vocabulary,
-      modules: { norm: stored(width) },
-      normed: (builder, hidden) => norm(builder.graph, hidden, builder.weight('norm')),
-      softcap: settings.number('final_logit_softcapping', 'final_logit_softcapping') || null,
-    }),
-  };
+  const block = blockKinds(
+    (layer) => `${windowOf(layer)}`,
+    (layer) => {
+      const window = windowOf(layer);
+      const rope = window === null ? ropes.global : ropes.local;
+      return causalBlock(shape.weights, (batch) => blockGraph(shape, rope, batch), { rope, window });
+    },
+  );
+  return decoderNetwork(settings, headers, {
+    ...{ width, norm, block, usualContext: usualOf(settings).context },
+    embedding: () => embedding(width, embeddingScale(settings, width)),
+    head: { softcap: settings.number('final_logit_softcapping', 'final_logit_softcapping') || null },
+  });
 }
 
 function readShape(settings: Settings, headers: ModelHeaders): Shape {
-  const width = settings.count('hidden_size', 'embedding_length');
-  const feedForward = settings.count('intermediate_size', 'feed_forward_length');
-  const layout = readHeads(settings, width, 'num_attention_heads', usualOf(settings));
+  const sizes = readSizes(
+    settings,
+    { ...usualOf(settings), activation: geluTanh },
+    { activation: 'hidden_activation' },
+  );
+  const { width, feedForward, headWidth } = sizes;
   const epsilon = settings.number('rms_norm_eps', 'attention.layer_norm_rms_epsilon') ?? 1e-6;
   const optional = (module: string, length: number) => (headers.has(0, module) ? { [module]: stored(length) } : {});
   return {
-    ...layout,
-    width,
-    feedForward,
-    activation: activationOf(settings, 'hidden_activation', geluTanh),
-    scoreScale: 1 / Math.sqrt(queryScalar(settings, width, layout)),
+    ...sizes,
+    scoreScale: 1 / Math.sqrt(queryScalar(settings, width, sizes)),
     scoreCap: settings.number('attn_logit_softcapping', 'attn_logit_softcapping') || null,
     weights: withBiases(headers, 0, {
       attn_norm: stored(width),
-      ...attentionLayouts(width, layout),
-      ...optional('q_norm', layout.headWidth),
-      ...optional('k_norm', layout.headWidth),
+      ...attentionLayouts(width, sizes),
+      ...optional('q_norm', headWidth),
+      ...optional('k_norm', headWidth),
       ...optional('post_attn_norm', width),
       ffn_norm: stored(width),
       ...gatedLayouts(width, feedForward),
       ...optional('post_ffn_norm', width),
     }),
-    // llama.cpp's files hold 1 + w.
-    norm: (graph, x, weight) =>
-      rmsNorm(graph, x, settings.fromGguf ? weight : graph.op('Add', [weight, graph.scalar(1)]), epsilon),
+    norm: settings.fromGguf ? rmsNorms(epsilon) : rmsNormsAboveOne(epsilon),
+  };
+}
+
+/** x / rms(x) · (1 + w); llama.cpp's files hold 1 + w. */
+function rmsNormsAboveOne(epsilon: number): Norm {
+  return (builder, x, module) => {
+    const { graph } = builder;
+    return rmsNorm(graph, x, graph.op('Add', [builder.weight(module), graph.scalar(1)]), epsilon);
   };
 }
 
@@ -167,22 +162,13 @@ function embedding(width: number, scale: number): Embedding {
   };
 }
 
-function blockOf(shape: Shape, rope: Rope, window: number | null): Block {
-  return {
-    weights: shape.weights,
-    graph: (batch) => blockGraph(shape, rope, batch),
-    constants: (tokens) => ({ ...rotaryTables(rope, tokens), mask: causalMask(tokens, window) }),
-  };
-}
-
 function blockGraph(shape: Shape, rope: Rope, batch: BatchSize): BlockGraph {
-  const { width, feedForward, activation, scoreScale, scoreCap } = shape;
+  const { width, feedForward, activation, norm, scoreScale, scoreCap } = shape;
   const builder = new BlockBuilder(shape.weights, width, batch);
   const { graph, hidden } = builder;
   const mask = builder.constant('mask', [batch.tokens, batch.tokens]);
   const rotate = rotation(builder, rope, shape.headWidth);
-  const normed = (x: Value, module: string): Value =>
-    builder.has(module) ? shape.norm(graph, x, builder.weight(module)) : x;
+  const normed = (x: Value, module: string): Value => (builder.has(module) ? norm(builder, x, module) : x);
   const prepared = (x: Value, n: number, module: string): Value => rotate(normed(x, `${module}_norm`), n);
   const rule = { mask, scale: scoreScale, softcap: scoreCap };
   const attended = projectedAttention(builder, normed(hidden, 'attn_norm'), width, shape, prepared, rule);

@@ -1,19 +1,18 @@
 // GPT-NeoX and Pythia: both halves beside each other on the same input, part of each head rotated (Black et al. 2022,
 // arXiv 2204.06745).
 
-import { type Activation, activationOf, gelu } from '../activations.ts';
-import { type HeadLayout, joinedAttention, readHeads, selfAttention } from '../attention.ts';
+import { gelu } from '../activations.ts';
+import { joinedAttention, selfAttention } from '../attention.ts';
 import { BlockBuilder } from '../blockBuilder.ts';
 import type { BatchSize, BlockGraph } from '../blockGraph.ts';
-import { plainEmbedding } from '../embeddings.ts';
-import type { Block, Family, ModelHeaders, Network, WeightLayouts } from '../family.ts';
+import { causalBlock, decoderNetwork } from '../decoderNetwork.ts';
+import type { Family, ModelHeaders, Network } from '../family.ts';
 import { plainFeedForward } from '../feedForward.ts';
-import { outputHead } from '../head.ts';
 import { stored, withBiases } from '../layouts.ts';
-import { causalMask } from '../masks.ts';
-import { layerNorm } from '../norms.ts';
-import { type Rope, readRope, rotaryTables, rotation } from '../rope.ts';
+import { layerNorms } from '../norms.ts';
+import { type Rope, readRope, rotation } from '../rope.ts';
 import type { Settings } from '../settings.ts';
+import { type BlockShape, readSizes } from '../sizes.ts';
 
 export const GPT_NEOX: Family = {
   name: 'GPT-NeoX',
@@ -22,57 +21,29 @@ export const GPT_NEOX: Family = {
   network,
 };
 
-interface Shape extends HeadLayout {
-  readonly width: number;
-  readonly feedForward: number;
-  readonly normEpsilon: number;
-  readonly activation: Activation;
+interface Shape extends BlockShape {
   readonly rope: Rope;
   /** Whether the feed-forward takes in what attention takes in, not what comes out of it. */
   readonly parallel: boolean;
   /** Whether query, key and value of a head stand beside each other, head after head. */
   readonly interleaved: boolean;
-  readonly weights: WeightLayouts;
 }
 
 function network(settings: Settings, headers: ModelHeaders): Network {
   const shape = readShape(settings, headers);
-  const { width, normEpsilon } = shape;
-  const vocabulary = headers.vocabulary ?? settings.count('vocab_size', 'vocab_size');
-  const block: Block = {
-    weights: shape.weights,
-    graph: (batch) => blockGraph(shape, batch),
-    constants: (tokens) => ({ ...rotaryTables(shape.rope, tokens), mask: causalMask(tokens) }),
-  };
-  return {
-    layers: settings.count('num_hidden_layers', 'block_count'),
-    width,
-    vocabulary,
-    context: settings.count('max_position_embeddings', 'context_length'),
-    causal: true,
-    embedding: plainEmbedding(width),
-    block: () => block,
-    head: outputHead(headers, {
-      width,
-      vocabulary,
-      modules: { norm: stored(width) },
-      normed: (builder, hidden) => layerNorm(builder, hidden, 'norm', normEpsilon),
-    }),
-  };
+  const { width, norm, weights, rope } = shape;
+  const block = causalBlock(weights, (batch) => blockGraph(shape, batch), { rope });
+  return decoderNetwork(settings, headers, { width, norm, block: () => block });
 }
 
 function readShape(settings: Settings, headers: ModelHeaders): Shape {
-  const width = settings.count('hidden_size', 'embedding_length');
-  const feedForward = settings.count('intermediate_size', 'feed_forward_length');
-  const layout = readHeads(settings, width);
-  const inner = layout.heads * layout.headWidth;
+  const sizes = readSizes(settings, { activation: gelu });
+  const { width, feedForward, heads, headWidth } = sizes;
+  const inner = heads * headWidth;
   return {
-    ...layout,
-    width,
-    feedForward,
-    normEpsilon: settings.number('layer_norm_eps', 'attention.layer_norm_epsilon') ?? 1e-5,
-    activation: activationOf(settings, 'hidden_act', gelu),
-    rope: readRope(settings, headers, layout.headWidth, {
+    ...sizes,
+    norm: layerNorms(settings.number('layer_norm_eps', 'attention.layer_norm_epsilon') ?? 1e-5),
+    rope: readRope(settings, headers, headWidth, {
       base: 'rotary_emb_base',
       share: 'rotary_pct',
       usualShare: 0.25,
@@ -92,16 +63,16 @@ function readShape(settings: Settings, headers: ModelHeaders): Shape {
 }
 
 function blockGraph(shape: Shape, batch: BatchSize): BlockGraph {
-  const { width, feedForward, normEpsilon, activation, parallel, interleaved } = shape;
+  const { width, feedForward, activation, norm, parallel, interleaved } = shape;
   const builder = new BlockBuilder(shape.weights, width, batch);
   const { graph, hidden } = builder;
   const mask = builder.constant('mask', [batch.tokens, batch.tokens]);
   const rotate = rotation(builder, shape.rope, shape.headWidth);
   const attention = interleaved ? interleavedAttention : joinedAttention;
-  const normed = layerNorm(builder, hidden, 'attn_norm', normEpsilon);
+  const normed = norm(builder, hidden, 'attn_norm');
   const attended = attention(builder, normed, width, shape, rotate, { mask });
   const middle = graph.op('Add', [hidden, attended.out]);
-  const inner = layerNorm(builder, parallel ? hidden : middle, 'ffn_norm', normEpsilon);
+  const inner = norm(builder, parallel ? hidden : middle, 'ffn_norm');
   const fed = plainFeedForward(builder, inner, width, feedForward, activation);
   return builder.finish(graph.op('Add', [middle, fed]), attended.attention);
 }
