@@ -60,7 +60,7 @@ export function jobRow(status: JobStatus): JobRow {
 
 /** Below a job. @param lastWords of its log, newest last */
 export function detailRows(status: JobStatus, lastWords: readonly string[]): JobRow[] {
-  const { folder, progress, state, output } = status;
+  const { folder, progress, state, output, queue } = status;
   const row = (name: string, row: Omit<JobRow, 'id' | 'tooltip' | 'context'> & { tooltip?: string }): JobRow => ({
     id: `${folder}\0${name}`,
     context: 'quantscope.jobDetail',
@@ -75,6 +75,7 @@ export function detailRows(status: JobStatus, lastWords: readonly string[]): Job
     if (amount !== '')
       rows.push(row('amount', { label: progressBar(progress), description: amount, spoken: amount, icon: 'database' }));
   }
+  if (queue) rows.push(row('queue', { label: vscode.l10n.t('Queue'), description: shown(queue), icon: 'server' }));
   const where = { label: vscode.l10n.t('Device'), description: deviceText(status) || launcherText(status.launcher) };
   rows.push(row('device', { ...where, icon: 'chip' }));
   if (progress !== null) {

@@ -69,6 +69,8 @@ export function phaseText(phase: Progress['phase']): string {
       return vscode.l10n.t('preparing');
     case 'checking':
       return vscode.l10n.t('checking what is written');
+    case 'rounding':
+      return vscode.l10n.t('choosing codes');
     case 'writing':
       return vscode.l10n.t('quantizing');
     case 'verifying':
@@ -81,7 +83,7 @@ export function amountText({ doneBytes, totalBytes }: Progress): string {
   return totalBytes <= 0 ? '' : vscode.l10n.t('{0} of {1}', bytesText(doneBytes), bytesText(totalBytes));
 }
 
-const BAR_CELLS = 12;
+const BAR_CELLS = 8;
 
 /** A tree draws text only. */
 export function progressBar({ doneBytes, totalBytes }: Progress): string {

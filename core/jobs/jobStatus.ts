@@ -88,15 +88,21 @@ export class JobView {
     // A shard's last word is not yet the job's.
     const state = live !== null && deciding !== own ? 'running' : deriveState(summary, runners, launched);
     const { outcome } = summary;
+    const facts = described(this.paths, job, looks);
     return {
-      ...described(this.paths, job, looks),
+      ...facts,
       launched: launch !== null,
       state,
       attempts,
       queue: asked?.message ?? null,
       device: summary.prepared?.device ?? null,
       runner: live === null ? null : { pid: live.process.pid, host: live.process.host },
-      progress: live === null ? null : await progressOf(paths, live),
+      progress:
+        live === null
+          ? null
+          : deciding === own
+            ? await progressOf(paths, live)
+            : await progressOfShards(shards, facts.bytes),
       failure: state === 'failed' && outcome?.type === 'failed' ? failureOf(outcome) : null,
       result: outcome?.type === 'succeeded' ? resultOf(outcome) : null,
     };
@@ -162,6 +168,31 @@ async function progressOf(paths: JobPaths, { attempt }: Runner): Promise<JobStat
   if (heartbeat === null) return null;
   const { beat: _, ...progress } = heartbeat;
   return progress;
+}
+
+/** Of all shards at work: how much of the job is written, the longest time left, what their processes keep busy. */
+async function progressOfShards(shards: readonly Look[], bytes: JobStatus['bytes']): Promise<JobStatus['progress']> {
+  const beats: NonNullable<JobStatus['progress']>[] = [];
+  const processors = new Map<string, number>();
+  for (const { paths, runners } of shards) {
+    const beat = runners.live === null ? null : await progressOf(paths, runners.live);
+    if (beat === null || runners.live === null) continue;
+    beats.push(beat);
+    processors.set(runners.live.process.host, beat.processors);
+  }
+  const [first] = beats;
+  if (first === undefined) return null;
+  const left = beats.flatMap(({ secondsLeft }) => secondsLeft ?? []);
+  const gpus = beats.flatMap(({ gpuBusy }) => gpuBusy ?? []);
+  return {
+    ...first,
+    doneBytes: bytes.done,
+    totalBytes: bytes.total,
+    secondsLeft: left.length === 0 ? null : Math.max(...left),
+    load: beats.reduce((sum, { load }) => sum + load, 0),
+    processors: [...processors.values()].reduce((sum, count) => sum + count, 0),
+    gpuBusy: gpus.length === 0 ? null : gpus.reduce((sum, share) => sum + share, 0) / gpus.length,
+  };
 }
 
 /** A paused runner may be put back into a queue; these outcomes are for good, unless of an earlier launch. */

@@ -80,7 +80,7 @@ describe('a job in the tree', () => {
     const rows = detailRows(running, ['wrote blk.0']);
     expect(rows.map(({ label, description }) => [label, description])).toEqual([
       ['quantizing 25 %', 'about 4 min left'],
-      ['▰▰▰▱▱▱▱▱▱▱▱▱', '25 B of 100 B'],
+      ['▰▰▱▱▱▱▱▱', '25 B of 100 B'],
       ['Device', 'CPU, 8 threads · no GPU was found'],
       ['Process CPU', '94 % of 8 cores'],
       ['Output', 'llama.gguf'],

@@ -1,6 +1,6 @@
 // Shards: every unit in one of them, work shared evenly, and the job's own runner checks and finishes what they wrote.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { ExportUnit } from '../../../core/export/units.ts';
@@ -8,7 +8,7 @@ import { BeatWatch } from '../../../core/jobs/heartbeat.ts';
 import { jobPaths } from '../../../core/jobs/jobFolder.ts';
 import { JobView } from '../../../core/jobs/jobStatus.ts';
 import { runJob, runShard } from '../../../core/jobs/runJob.ts';
-import { claimJob } from '../../../core/jobs/runnerFiles.ts';
+import { beatPath, claimJob } from '../../../core/jobs/runnerFiles.ts';
 import { shardPaths, unitsOfShard } from '../../../core/jobs/shards.ts';
 import { requestStop } from '../../../core/jobs/stopRequests.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
@@ -108,6 +108,29 @@ describe('a job of shards', () => {
     await shard.release();
     await runJob(folder, run);
     expect(outputOf(folder)).toEqual(rig.expected);
+  });
+
+  it('is as far as all of them together have written', async () => {
+    const folder = await rig.make('together');
+    const paths = jobPaths(folder);
+    await runShard(folder, { index: 1, of: 3 }, run);
+    const claims = [];
+    for (const [index, secondsLeft] of [
+      [2, null],
+      [3, 40],
+    ] as const) {
+      const shard = shardPaths(paths, { index, of: 3 });
+      mkdirSync(shard.runners, { recursive: true });
+      claims.push(await claimJob(shard, new BeatWatch({ wait: true })));
+      const beat = { beat: 1, phase: 'writing', doneBytes: 1, totalBytes: 9, message: '', secondsLeft };
+      writeFileSync(beatPath(shard, 1), JSON.stringify({ ...beat, load: 0.5, processors: 2, gpuBusy: 0.5 }));
+    }
+    const { progress, bytes } = await new JobView(folder).status();
+    expect(bytes.done).toBeGreaterThan(0);
+    const together = { doneBytes: bytes.done, totalBytes: rig.expected.length, secondsLeft: 40 };
+    // Both run on this machine: its processors are counted once.
+    expect(progress).toMatchObject({ phase: 'writing', ...together, load: 1, processors: 2, gpuBusy: 0.5 });
+    for (const claim of claims) await claim.release();
   });
 
   it('cancelled is cancelled in every shard', async () => {
