@@ -12,6 +12,7 @@ import {
   INPUT_NAMES,
   mixedMagnitudes,
   quantizerInput,
+  uniforms,
   WEIGHTINGS,
 } from '../fixtures/quantizerInputs.ts';
 import { openSoftwareGpu } from '../fixtures/softwareGpu.ts';
@@ -45,6 +46,13 @@ async function expectReference(
 describe.runIf(gpu !== null).each(TYPES)('%s', (type) => {
   it.each(WEIGHTINGS)('rows of every kind, from subnormal to nearly overflowing, weights: %s', async (weighting) => {
     await expectReference(type, EVERY_ROW, GOLDEN_COLUMNS, columnWeights(weighting));
+  });
+
+  it('weights of any magnitude', async () => {
+    const values = join([mixedMagnitudes(1, GOLDEN_COLUMNS), quantizerInput('heavyTailed', GOLDEN_COLUMNS)]);
+    const next = uniforms(3);
+    const weights = Float32Array.from({ length: GOLDEN_COLUMNS }, () => 2 ** Math.floor(next() * 276 - 149));
+    await expectReference(type, values, GOLDEN_COLUMNS, weights);
   });
 
   it('odd numbers of blocks', async () => {
