@@ -71,6 +71,8 @@ export function phaseText(phase: Progress['phase']): string {
       return vscode.l10n.t('checking what is written');
     case 'rounding':
       return vscode.l10n.t('choosing codes');
+    case 'rounding':
+      return vscode.l10n.t('choosing codes');
     case 'writing':
       return vscode.l10n.t('quantizing');
     case 'verifying':

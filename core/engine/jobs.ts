@@ -3,7 +3,9 @@
 import { availableParallelism } from 'node:os';
 import { basename, dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import { openCheckpoint } from '../checkpoint/open.ts';
+import { plannedTypesByIndex } from '../export/plannedTypes.ts';
 import { pathExists } from '../io/folder.ts';
 import { readEnd, readSmallFile, removeFile } from '../io/smallFile.ts';
 import { cancelJob, launchJob, resumeJob } from '../jobs/controlJob.ts';
@@ -21,6 +23,7 @@ import { takeTurn } from '../jobs/turns.ts';
 import type { ShardResult } from '../jobs/writeShard.ts';
 import type { JobLog, JobStatus, JobWish, LauncherName, Versions } from '../protocol/jobs.ts';
 import type { Check, ExportResult } from '../protocol/objects.ts';
+import { GptqRounding } from '../rounding/gptqRounding.ts';
 import { exportImatrix } from './calibrating.ts';
 import { importanceInUse } from './calibratingState.ts';
 import { importanceOfFile } from './importanceFile.ts';
@@ -191,8 +194,20 @@ async function newJob(session: Session, { model, calibrated, ...wish }: JobWish,
         : undefined;
   // The editor's engine has a number of threads for this machine; what is set for jobs comes first.
   const threads = wish.threads ?? (wish.launcher === 'local' ? (session.options.threads ?? null) : null);
-  const inputs: JobInputs = importance === undefined ? { checkpoint } : { checkpoint, importance };
+  const rounding = await roundingOf(session, checkpoint, wish);
+  const inputs: JobInputs = { checkpoint, ...(importance && { importance }), ...(rounding && { rounding }) };
   return { ...wish, inputs, threads, workers: threads ?? availableParallelism() };
+}
+
+function roundingOf(
+  { pool }: Session,
+  checkpoint: Checkpoint,
+  { rounding, plan, folder }: Pick<JobWish, 'rounding' | 'plan' | 'folder'>,
+): Promise<GptqRounding> | undefined {
+  if (rounding === undefined) return undefined;
+  const types = plannedTypesByIndex(checkpoint, plan);
+  const { rounded } = jobPaths(folder);
+  return GptqRounding.prepare(checkpoint, pool, { types, settings: rounding.settings, folder: rounded });
 }
 
 /**

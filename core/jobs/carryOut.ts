@@ -14,10 +14,12 @@ import { writeTextFile } from '../io/textFile.ts';
 import { spellFigures } from '../protocol/figures.ts';
 import type { Job } from '../protocol/jobs.ts';
 import type { ExportResult } from '../protocol/objects.ts';
+import { roundingFacts } from '../quant/rounding/rounding.ts';
 import type { JobPaths } from './jobFolder.ts';
 import type { JobInputs } from './jobInputs.ts';
 import { summaryOf } from './journalSummary.ts';
 import { type AttemptContext, keptUnits, layOut } from './layOut.ts';
+import { roundUnits } from './roundUnits.ts';
 import { refuseLive } from './runnerFiles.ts';
 import { shardsOf } from './shards.ts';
 import { sumOf, writeUnits } from './writeUnits.ts';
@@ -60,6 +62,7 @@ export async function carryOut(
   const keptEnd = units.reduce((end, unit) => (kept.has(unit.index) ? unit.offset + unit.bytes : end), 0);
   await file.truncate(keptEnd);
 
+  await roundUnits(inputs, pending, context);
   progress.enter('writing', keptBytes);
   const onProgress = (doneBytes: number, _: number, name: string): void =>
     progress.report(keptBytes + doneBytes, total, name);
@@ -83,6 +86,7 @@ export async function carryOut(
   await removeOthers(paths.partial, job.output);
   await moveFolder(paths.partial, paths.out);
   await removeTree(paths.shards);
+  await removeTree(paths.rounded);
   const parameters = countParameters(inputs.checkpoint.tensors);
   const result = {
     bytes: draft.totalBytes,
@@ -92,7 +96,8 @@ export async function carryOut(
   const { compared, identical, worstSqnr, meanSqnr } = verify;
   await journal.append({ type: 'succeeded', ...result, ...{ compared, identical, worstSqnr, meanSqnr } });
   await journal.sync();
-  return { ...result, output: verify.exported, verify };
+  const rounding = inputs.rounding && { rounding: roundingFacts(inputs.rounding) };
+  return { ...result, output: verify.exported, verify, ...rounding };
 }
 
 /** What attempts left that were killed while they looked whether they can write. */

@@ -9,6 +9,7 @@ import { type Preflight, preflight, throwIfFailed } from '../export/preflight.ts
 import { EXPORTERS } from '../export/registry.ts';
 import { unitsOf } from '../export/units.ts';
 import { pathExists } from '../io/folder.ts';
+import type { RunSettings } from '../protocol/calibration.ts';
 import { JOB_VERSION, type Job, type JobWish, type Versions } from '../protocol/jobs.ts';
 import { zSlurmSettings } from '../protocol/slurm.ts';
 import { resolveDevice } from './device.ts';
@@ -45,7 +46,7 @@ export async function createJob(
   versions: Versions,
   command: (folder: string) => RunnerCommand,
 ): Promise<{ paths: JobPaths; job: Job }> {
-  const { inputs, plan, format, importance } = wish;
+  const { inputs, plan, format, importance, rounding } = wish;
   const { checkpoint } = inputs;
   const folder = resolve(wish.folder);
   matchPlan(plan, checkpoint, 'plan');
@@ -58,7 +59,7 @@ export async function createJob(
     kind: 'quantscope.job',
     version: JOB_VERSION,
     id: randomUUID(),
-    name: `${name}, ${plan.solution.bitsPerWeight.toFixed(2)} bits per weight`,
+    name: `${name}, ${plan.solution.bitsPerWeight.toFixed(2)} bits per weight${rounding === undefined ? '' : ', GPTQ'}`,
     createdAt: new Date().toISOString(),
     model: {
       path: resolve(checkpoint.path),
@@ -70,6 +71,9 @@ export async function createJob(
       importance === null || inputs.importance === undefined
         ? null
         : { path: resolve(importance), name: inputs.importance.name, id: inputs.importance.id },
+    ...(rounding === undefined || inputs.rounding === undefined
+      ? {}
+      : { rounding: { ...rounding, settings: withWholePath(rounding.settings), id: inputs.rounding.id } }),
     plan,
     format,
     output: wish.output ?? outputName(name, exporter.suffix),
@@ -82,6 +86,12 @@ export async function createJob(
     expected: { bytes: draft.totalBytes, units: unitsOf(draft).length },
   };
   return { paths: await writeJobFolder(folder, job), job };
+}
+
+/** The runner may be started anywhere. */
+function withWholePath(settings: RunSettings): RunSettings {
+  const { text } = settings;
+  return text.kind === 'file' ? { ...settings, text: { ...text, path: resolve(text.path) } } : settings;
 }
 
 /** Names of models may hold anything; a file's may not. */

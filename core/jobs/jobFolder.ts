@@ -7,6 +7,7 @@
 //   stop             present while somebody asks the runner to stop
 //   runner.log       what the runner's process printed
 //   out.partial/     the file being written, renamed to out/ when it has been verified
+//   rounded/         tensors whose codes are chosen ahead, until the output is there
 //   shards/N/         journal and runners of shard N, while there are shards
 //   report.json      the verification, tensor by tensor
 
@@ -32,6 +33,7 @@ export interface JobPaths {
   readonly partial: string;
   readonly out: string;
   readonly report: string;
+  readonly rounded: string;
   readonly shards: string;
 }
 
@@ -49,6 +51,7 @@ export function jobPaths(path: string): JobPaths {
     partial: inside('out.partial'),
     out: inside('out'),
     report: inside('report.json'),
+    rounded: inside('rounded'),
     shards: inside('shards'),
   };
 }

@@ -115,7 +115,7 @@ async function attempt<T>(
       await onBeat().catch((error: unknown) => stop.stop({ kind: 'fault', error }));
     },
   );
-  const inputs = await openInputs(read.job, pool, stop.signal);
+  const inputs = await openInputs(read.job, pool, stop.signal, paths.rounded);
   const { files } = inputs.checkpoint;
   onBeat = () => checkUnchanged(files);
   try {

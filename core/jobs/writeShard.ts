@@ -8,6 +8,7 @@ import type { Job } from '../protocol/jobs.ts';
 import type { JobPaths } from './jobFolder.ts';
 import type { JobInputs } from './jobInputs.ts';
 import { type AttemptContext, keptUnits, layOut } from './layOut.ts';
+import { roundUnits } from './roundUnits.ts';
 import { type Shard, unitsOfShard } from './shards.ts';
 import { sumOf, writeUnits } from './writeUnits.ts';
 
@@ -41,6 +42,7 @@ export async function writeShard(
     type: 'prepared',
     ...{ versions, device, layout, fresh: kept.size === 0, kept: kept.size, units: mine.length, bytes },
   });
+  await roundUnits(inputs, pending, context);
   progress.enter('writing', keptBytes);
   await writeUnits(
     { ...inputs, rowEncoder },

@@ -2,6 +2,8 @@
 
 import * as z from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
+import { ROUNDINGS } from '../quant/rounding/rounding.ts';
+import { zRunSettings } from './calibration.ts';
 import { zExportFormat, zFailure, zFigure } from './objects.ts';
 import { zPlan } from './plan.ts';
 import { zSlurmSettings } from './slurm.ts';
@@ -33,6 +35,9 @@ const zFileName = z
   .max(255)
   .regex(/^(?!\.{1,2}$)[^/\\\p{Cc}]+$/u, 'expected a plain file name');
 
+/** How codes are chosen ahead of the export, and the text that it needs. */
+export const zJobRounding = z.object({ method: z.enum(ROUNDINGS), settings: zRunSettings });
+
 export const zVersions = z.object({ quantscope: z.string(), node: z.string(), platform: z.string() });
 
 /** `job.json`: written once, when the job is made, and never again. */
@@ -52,6 +57,8 @@ export const zJob = z.object({
   }),
   /** `id` is the hash of its values. */
   importance: z.object({ path: z.string(), name: z.string(), id: z.string() }).nullable(),
+  /** `id` is the hash of model and tokens. */
+  rounding: zJobRounding.extend({ id: z.string() }).optional(),
   plan: zPlan,
   format: zExportFormat,
   /** Name of the file in `out/`. */
@@ -146,7 +153,7 @@ export const zLaunch = z.object({
 export const zHeartbeat = z.object({
   /** Counts up: a change is a sign of life. */
   beat: z.int(),
-  phase: z.enum(['preparing', 'checking', 'writing', 'verifying']),
+  phase: z.enum(['preparing', 'checking', 'rounding', 'writing', 'verifying']),
   doneBytes: z.number(),
   totalBytes: z.number(),
   /** What is being worked on. */
@@ -217,6 +224,7 @@ export const zJobWish = z.object({
   importance: z.string().nullable(),
   /** Without such a file: columns are weighed by the model's calibration in use, if it has one. */
   calibrated: z.boolean(),
+  rounding: zJobRounding.optional(),
   device: zDeviceWish,
   threads: z.int().positive().max(1024).nullable(),
   launcher: zLauncherName,

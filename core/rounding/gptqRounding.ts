@@ -28,6 +28,8 @@ export interface RoundingWish {
 
 export class GptqRounding implements Rounding {
   readonly method = 'gptq';
+  /** Hash of model and tokens. */
+  readonly id: string;
   readonly dataset: string;
   readonly chunks: number;
   readonly tensors: number;
@@ -36,7 +38,8 @@ export class GptqRounding implements Rounding {
   readonly #wanted: Roundable;
   readonly #sources: ReadonlyMap<number, TensorSource>;
   readonly #folder: RoundedFolder;
-  #isDone = false;
+  /** Sources of those that are still to be rounded. */
+  #missing: ReadonlyMap<number, TensorSource>;
 
   /**
    * Reads headers and the text; writes nothing.
@@ -45,13 +48,18 @@ export class GptqRounding implements Rounding {
   static async prepare(checkpoint: Checkpoint, pool: Pool, wish: RoundingWish): Promise<GptqRounding> {
     const run = await prepareRun(checkpoint, pool, wish.settings);
     const wanted = roundable(run.decoder.parts, wish.types);
-    if (wanted.tensors.length > 0) return new GptqRounding(run, wanted, wish);
+    if (wanted.tensors.length > 0) {
+      const rounding = new GptqRounding(run, wanted, wish);
+      await rounding.#look();
+      return rounding;
+    }
     const [first] = wanted.others;
     const fact = first === undefined ? 'the plan quantizes none' : `${first.tensor.name}: ${first.reason}`;
     throw new QuantscopeError('USAGE', `${checkpoint.name}: GPTQ can round no tensor of this plan, ${fact}`);
   }
 
   private constructor(run: CalibrationRun, wanted: Roundable, { types, folder }: RoundingWish) {
+    this.id = run.id;
     this.dataset = run.text.name;
     this.chunks = run.set.sequences.length;
     this.tensors = wanted.tensors.length;
@@ -66,11 +74,12 @@ export class GptqRounding implements Rounding {
         return type === undefined ? [] : [[tensor.index, kept.source(tensor, type)]];
       }),
     );
+    this.#missing = this.#sources;
   }
 
   /** The largest block's weights, all sequences' states twice, and the Hessians. */
   get memoryBytes(): number {
-    if (this.#isDone) return 0;
+    if (this.#missing.size === 0) return 0;
     const { decoder, set } = this.#run;
     const { network } = decoder;
     const blocks = new Set(Array.from({ length: network.layers }, (_, layer) => network.block(layer)));
@@ -81,11 +90,8 @@ export class GptqRounding implements Rounding {
   }
 
   get diskBytes(): number {
-    if (this.#isDone) return 0;
-    return [...this.#sources.values()].reduce(
-      (sum, { dtype, rows, columns }) => sum + storedBytes(dtype, rows * columns),
-      0,
-    );
+    const bytes = [...this.#missing.values()].map(({ dtype, rows, columns }) => storedBytes(dtype, rows * columns));
+    return bytes.reduce((sum, own) => sum + own, 0);
   }
 
   source(tensor: number): TensorSource | null {
@@ -94,9 +100,10 @@ export class GptqRounding implements Rounding {
 
   /**
    * Rounds what its folder does not hold yet.
+   * @param only indices of the tensors that are wanted; all when left out
    * @throws what `roundTensors` throws
    */
-  async carryOut(pool: Pool, progress: RunProgress): Promise<void> {
+  async carryOut(pool: Pool, progress: RunProgress, only?: ReadonlySet<number>): Promise<void> {
     const { parts } = this.#run.decoder;
     await roundTensors(this.#wanted, {
       ...progress,
@@ -104,7 +111,15 @@ export class GptqRounding implements Rounding {
       pool,
       sequences: this.#run.set.sequences,
       folder: this.#folder,
+      only,
     });
-    this.#isDone = true;
+    await this.#look();
+  }
+
+  /** Earlier attempts may have left something. */
+  async #look(): Promise<void> {
+    const missing = new Map(this.#sources);
+    for (const [index, source] of this.#sources) if (await this.#folder.holds(source)) missing.delete(index);
+    this.#missing = missing;
   }
 }

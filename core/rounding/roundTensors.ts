@@ -29,6 +29,8 @@ export interface RoundingRun extends RunProgress {
   /** What the Hessians are measured on, of equal length. */
   readonly sequences: readonly Uint32Array[];
   readonly folder: RoundedFolder;
+  /** Indices of the tensors that are wanted; all when left out. */
+  readonly only?: ReadonlySet<number> | undefined;
   /** Of Hessians kept at a time; a layer that has more of them runs several times. */
   readonly maxHessianBytes?: number | undefined;
 }
@@ -42,7 +44,7 @@ export interface RoundingRun extends RunProgress {
  */
 export async function roundTensors({ layers }: Pick<Roundable, 'layers'>, run: RoundingRun): Promise<void> {
   const { parts, sequences, signal } = run;
-  const missing = await missingTaps(layers, run.folder);
+  const missing = await missingTaps(layers, run);
   const last = Math.max(-1, ...missing.keys());
   if (last < 0) return;
   const progress = new Progress(run, missing);
@@ -85,14 +87,17 @@ export function hessianBytes({ layers }: Pick<Roundable, 'layers'>, maxHessianBy
 
 async function missingTaps(
   layers: Roundable['layers'],
-  folder: RoundedFolder,
+  { folder, only }: RoundingRun,
 ): Promise<Map<number, readonly RoundedTap[]>> {
   const missing = new Map<number, readonly RoundedTap[]>();
   for (const [layer, taps] of layers) {
     const left: RoundedTap[] = [];
     for (const tap of taps) {
       const places: RoundedPlace[] = [];
-      for (const place of tap.places) if (!(await folder.has(place.tensor, place.type))) places.push(place);
+      for (const place of tap.places) {
+        if (only?.has(place.tensor.index) === false) continue;
+        if (!(await folder.holds(folder.source(place.tensor, place.type)))) places.push(place);
+      }
       if (places.length > 0) left.push({ ...tap, places });
     }
     if (left.length > 0) missing.set(layer, left);

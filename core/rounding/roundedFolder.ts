@@ -23,10 +23,9 @@ export class RoundedFolder {
     return makeFolder(this.path);
   }
 
-  async has(tensor: TensorInfo, type: GgufTarget): Promise<boolean> {
+  async holds({ path, dtype, rows, columns }: TensorSource): Promise<boolean> {
     try {
-      const { sizeBytes } = await identify(this.#fileOf(tensor, type));
-      return sizeBytes === storedBytes(type, tensor.elements);
+      return (await identify(path)).sizeBytes === storedBytes(dtype, rows * columns);
     } catch (error) {
       if (isQuantscopeError(error) && error.code === 'FILE_NOT_FOUND') return false;
       throw error;
@@ -38,7 +37,7 @@ export class RoundedFolder {
     return createAtomicFile(this.#fileOf(tensor, type), { expectedBytes: storedBytes(type, tensor.elements) });
   }
 
-  /** What reads a tensor that is there. */
+  /** What reads a tensor once it is there. */
   source(tensor: TensorInfo, type: GgufTarget): TensorSource {
     return { path: this.#fileOf(tensor, type), dtype: type, offset: 0, ...matrixShape(tensor) };
   }

@@ -75,6 +75,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   evaluation: ['forward', 'quant', 'tokenizer', 'checkpoint', 'model', 'base'],
   jobs: [
     'export',
+    'rounding',
     'calibration',
     'allocation',
     'quant',

@@ -36,7 +36,7 @@ export const exportCommand: Command = {
     const model = await session.open(path, signal);
     const warnings = matchPlan(plan, model.checkpoint, planPath);
     const importance = await importanceFor(session, model, values.imatrix, signal);
-    const gptq = await roundingOption(session, model, values, 'export');
+    const gptq = await roundingOption(session, async () => model, values, 'export');
     const result = await exportModel(
       session,
       model,

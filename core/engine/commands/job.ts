@@ -16,6 +16,7 @@ import { continueJob, JobWatch, jobLog, makeJob, runJobHere, runShardHere, start
 import { numberOption } from '../numberOption.ts';
 import type { Command, CommandInput, OptionTable, Outcome } from './command.ts';
 import { jobLines, recordLine, resultText, statusText } from './jobText.ts';
+import { ROUNDING_OPTIONS, ROUNDING_USAGE, roundingOption } from './roundingOptions.ts';
 import { readSlurmOptions, SLURM_OPTIONS, SLURM_USAGE } from './slurmOptions.ts';
 
 const WISH_OPTIONS = {
@@ -26,9 +27,10 @@ const WISH_OPTIONS = {
   imatrix: { type: 'string' },
   device: { type: 'string' },
   launcher: { type: 'string' },
+  ...ROUNDING_OPTIONS,
 } as const satisfies OptionTable;
 
-const WISH_USAGE = ` --plan NAME.quantplan.json --format ${Object.keys(EXPORTERS).join('|')} -o JOBFOLDER [--name FILE] [--imatrix FILE|none] [--device auto|cpu|gpu[:NAME]]`;
+const WISH_USAGE = ` --plan NAME.quantplan.json --format ${Object.keys(EXPORTERS).join('|')} -o JOBFOLDER [--name FILE] [--imatrix FILE|none]${ROUNDING_USAGE} [--device auto|cpu|gpu[:NAME]]`;
 
 const FOLLOW_MS = 500;
 
@@ -143,11 +145,12 @@ const limit: Command = {
 export const JOB_COMMANDS: readonly Command[] = [run, submit, status, logs, cancel, resume, list, limit];
 
 /** @throws USAGE, PLAN_INVALID, FILE_NOT_FOUND */
-async function readWish({ session, positionals: [model = ''], values }: CommandInput): Promise<JobWish> {
+async function readWish({ session, positionals: [model = ''], values, signal }: CommandInput): Promise<JobWish> {
   const { plan: planPath, output } = values;
   if (typeof planPath !== 'string') throw new QuantscopeError('USAGE', 'job: --plan is missing');
   if (typeof output !== 'string') throw new QuantscopeError('USAGE', 'job: -o JOBFOLDER is missing');
   const plan = parsePlan(await readTextFile(planPath, MAX_PLAN_CHARACTERS), planPath);
+  const settings = await roundingOption(session, () => session.open(model, signal), values, 'job');
   const parsed = zJobWish.omit({ plan: true }).safeParse({
     model: resolve(model),
     format: values.format,
@@ -155,6 +158,7 @@ async function readWish({ session, positionals: [model = ''], values }: CommandI
     output: values.name ?? null,
     importance: typeof values.imatrix === 'string' && values.imatrix !== NO_IMATRIX ? resolve(values.imatrix) : null,
     calibrated: values.imatrix === undefined,
+    rounding: settings === undefined ? undefined : { method: 'gptq', settings },
     device: values.device ?? 'auto',
     threads: numberOption(values.threads, '--threads') ?? session.options.threads ?? null,
     launcher: values.launcher ?? 'local',

@@ -3,12 +3,15 @@
 import { bytesText } from '../../base/byteText.ts';
 import type { JobStatus, JournalRecord } from '../../protocol/jobs.ts';
 import type { ExportResult } from '../../protocol/objects.ts';
+import { roundingText } from './roundingOptions.ts';
 import { figureText, printable, table } from './text.ts';
 import { verifyText } from './verify.ts';
 
-export function resultText(folder: string, { output, bytes, bitsPerWeight, seconds, verify }: ExportResult): string {
+export function resultText(folder: string, result: ExportResult): string {
+  const { output, bytes, bitsPerWeight, seconds, verify, rounding } = result;
   const figures = `${bytesText(bytes)}, ${bitsPerWeight.toFixed(3)} bits per weight, ${seconds.toFixed(1)} s`;
-  return `job:      ${printable(folder)}\nwritten:  ${printable(output)}, ${figures}\n${verifyText(verify)}`;
+  const rounded = rounding === undefined ? '' : `${roundingText(rounding)}\n`;
+  return `job:      ${printable(folder)}\nwritten:  ${printable(output)}, ${figures}\n${rounded}${verifyText(verify)}`;
 }
 
 export function statusText(status: JobStatus): string {

@@ -25,11 +25,12 @@ export const ROUNDING_USAGE = ` [--rounding ${ROUNDINGS.join('|')} [--text FILE 
 
 /**
  * The text of --rounding gptq: named, or that of the model's calibration; undefined without --rounding.
+ * @param open is called for --rounding only
  * @throws USAGE, FILE_CHANGED when the model changed since its calibration
  */
 export async function roundingOption(
   session: Session,
-  model: OpenModel,
+  open: () => Promise<OpenModel>,
   values: OptionValues,
   command: string,
 ): Promise<RunSettings | undefined> {
@@ -44,6 +45,7 @@ export async function roundingOption(
       'USAGE',
       `${command}: --rounding is ${ROUNDINGS.join(' or ')}, not "${String(rounding)}"`,
     );
+  const model = await open();
   if (flags.length === 0) return calibratedSettings(model);
   return textSettings(session, model, { ...values, sequences: values.sequences ?? DEFAULT_SEQUENCES }, command);
 }
