@@ -4,7 +4,7 @@ import type { Evaluation, Infeasible, KnownFile, OwnFile, QualityTables } from '
 
 const INTRODUCTION = `Written by \`npm run bench:quality\`. KL is that of the original’s predictions from the quantized model’s, mean nats per token with its standard error, on text that was not used for calibration. Our plan is what \`plan --imatrix --score --check\` writes: measured, checked and chosen on calibration text alone. Every figure is of an exported file.
 
-The first table of a model has a budget in each row, and the largest file of one type everywhere and of llama.cpp’s mixes that fit into it, each quantized plainly and with our importance matrix. In the second every row is one file size: our plan is no larger than the file it meets.`;
+The first table of a model has a budget in each row, and the largest file of one type everywhere and of llama.cpp’s mixes that fit into it, each quantized plainly and with our importance matrix. In the second every row is one file size: our plan is no larger than the file it meets. Rows that a type’s blocks do not divide are stored as llama.cpp stores them: Q2_K and Q3_K as Q4_0, Q4_K as Q5_0, Q5_K as Q5_1, Q6_K as Q8_0, IQ4_XS as IQ4_NL.`;
 
 export function resultsPage(tables: readonly QualityTables[]): string {
   const byRules = tables.some(({ mixesByRules }) => mixesByRules);
@@ -48,13 +48,13 @@ function targetTable({ targets, parameters, known: all, own, smallest }: Quality
     const others = [largest('uniform'), largest('mix')];
     if (!isFile(ours)) {
       tooSmall = true;
-      return [[target.toFixed(1), 'infeasible', '', '', ...others]];
+      return [[target.toFixed(1), `infeasible: ${bits(smallest.bytes)} at least`, '', '', ...others]];
     }
     const { perplexity } = ours;
     return [[target.toFixed(1), size(ours.bytes), `**${kl(ours)}**`, perplexity.toFixed(2), ...others]];
   });
   const { bytes, fixedBytes, why } = smallest;
-  const least = `Infeasible: the smallest file of it takes ${bits(bytes)} bits per weight, ${bits(fixedBytes)} of them for metadata, tokenizer and what is never quantized`;
+  const least = `The smallest file of it takes ${bits(bytes)} bits per weight, ${bits(fixedBytes)} of them for metadata, tokenizer and what is never quantized`;
   return [...markdown(head, rows), ...(tooSmall ? ['', `${why === '' ? least : `${least}; ${why}`}.`] : [])];
 }
 
@@ -87,13 +87,15 @@ function equalSizeTable({ known: all, own, parameters }: QualityTables): string[
   const rows = all.flatMap((file) => {
     const { bytes, plain, weighted } = file;
     const ours = own.find((row) => row.budget === bytes);
-    if (ours === undefined || !isFile(ours)) return [];
+    if (ours === undefined) return [];
+    const theirs = [((bytes * 8) / parameters).toFixed(2), kl(plain), kl(weighted)];
+    // Its own file with the matrix is larger by its name, too.
+    if (!isFile(ours))
+      return [[`${label(file)}, ${size(bytes)}`, ...theirs, 'none so small that names its matrix', '', '', '', '', '']];
     return [
       [
         `${label(file)}, ${size(bytes)} (ours −${((1 - ours.bytes / bytes) * 100).toFixed(2)} %)`,
-        ((bytes * 8) / parameters).toFixed(2),
-        kl(plain),
-        kl(weighted),
+        ...theirs,
         `**${kl(ours)}**`,
         change(ours, plain),
         change(ours, weighted),
@@ -125,5 +127,7 @@ function share({ topAgreement }: Evaluation): string {
 
 function change(ours: Evaluation, theirs: Evaluation): string {
   const percent = (ours.divergence.mean / theirs.divergence.mean - 1) * 100;
-  return `${percent <= 0 ? '−' : '+'}${Math.abs(percent).toFixed(0)} %`;
+  const text = Math.abs(percent).toFixed(0);
+  if (text === '0') return '0 %';
+  return `${percent < 0 ? '−' : '+'}${text} %`;
 }
