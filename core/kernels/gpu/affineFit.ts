@@ -46,7 +46,8 @@ fn item(i: u32) {
   if (fLess(0u, least)) { least = 0u; }
   var scale = 0u;
   var kept = array<u32, 8>();
-  if (!((most == least && fAbs(most) <= F_INFINITY) || fZero(most | least))) {
+  let constant = (most == least && fAbs(most) <= F_INFINITY) || fZero(most | least);
+  if (!constant) {
     var best = 0u;
     for (var k = -1; k <= i32(sizes.steps); k++) {
       let widened = fAdd(fAdd(sizes.rmin, fMul(sizes.rdelta, fFromInt(k))), levels);
@@ -67,7 +68,7 @@ fn item(i: u32) {
         sumL2 = fAdd(sumL2, fMul(wl, l));
         sumXL = fAdd(sumXL, fMul(wl, x[j]));
       }
-      var triedScale = vec2u(ONE, inverse); // a quotient
+      var triedScale = vec2u(ONE, inverse); // the two of a quotient
       var triedLeast = least;
       if (k >= 0) {
         // Normal equations by Cramer's rule: a · b − c · d thrice.
