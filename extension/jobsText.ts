@@ -71,8 +71,6 @@ export function phaseText(phase: Progress['phase']): string {
       return vscode.l10n.t('checking what is written');
     case 'rounding':
       return vscode.l10n.t('choosing codes');
-    case 'rounding':
-      return vscode.l10n.t('choosing codes');
     case 'writing':
       return vscode.l10n.t('quantizing');
     case 'verifying':
@@ -97,7 +95,7 @@ export function progressBar({ doneBytes, totalBytes }: Progress): string {
 export function left({ progress }: JobStatus): string {
   const seconds = progress?.secondsLeft ?? null;
   if (seconds === null) return '';
-  if (seconds < 5) return vscode.l10n.t('a few seconds left');
+  if (seconds < 5) return vscode.l10n.t('seconds left');
   if (seconds < 90) return vscode.l10n.t('about {0} s left', 5 * Math.ceil(seconds / 5));
   if (seconds < 90 * 60) return vscode.l10n.t('about {0} min left', Math.round(seconds / 60));
   return vscode.l10n.t('about {0} h left', (seconds / 3600).toFixed(1));

@@ -19,6 +19,7 @@ import { restricted } from './restricted.ts';
 import { runningModel } from './runningModel.ts';
 import { SCREENSHOT_FOLDER, screenshot } from './screenshots.ts';
 import { sideBar } from './sideBar.ts';
+import { onCluster } from './slurm.ts';
 import { WorkbenchPage, writeSettings } from './workbenchPage.ts';
 
 const extensionPath = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '');
@@ -48,6 +49,7 @@ try {
   } finally {
     await workbench.stop();
   }
+  await onCluster(checks, browser, { folder, extensionPath, env });
   const untrusting = await startWorkbench({ folder, extensionPath, env, workspaceTrust: true });
   try {
     const window = await WorkbenchPage.open(browser, untrusting.url);

@@ -76,6 +76,13 @@ export class WorkbenchPage {
     await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: title }).first().click();
   }
 
+  /** An entry of the list that is open, or about to be. */
+  async choose(label: string): Promise<void> {
+    const entry = this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: label }).first();
+    await entry.waitFor({ timeout: SLOW_MS });
+    await entry.click();
+  }
+
   /** Titles the palette offers for some text. */
   async commandsMatching(text: string): Promise<string[]> {
     await this.page.keyboard.press('F1');

@@ -95,7 +95,7 @@ describe('a job in the tree', () => {
 describe('estimates', () => {
   it.each([
     [null, ''],
-    [1, 'a few seconds left'],
+    [1, 'seconds left'],
     [31, 'about 35 s left'],
     [89.9, 'about 90 s left'],
     [5400, 'about 1.5 h left'],
