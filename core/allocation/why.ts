@@ -23,7 +23,10 @@ interface Purchase {
  */
 export function explain(problem: AllocationProblem, allocation: Allocation): (item: number, member?: number) => string {
   const { items } = problem;
-  const leftBytes = problem.targetBytes - allocation.bytes;
+  const left = problem.targetBytes - allocation.bytes;
+  const isNamed = items.some(({ choices }, i) => choices[allocation.chosen[i] ?? 0]?.weighed === true);
+  // The first tensor that importance weighs brings the matrix's name into the file.
+  const leftFor = ({ weighed }: Choice): number => (weighed && !isNamed ? left - problem.importanceBytes : left);
   const weakest = weakestPurchases(problem, allocation);
   return (i, m = 0) => {
     const item = items[i];
@@ -40,7 +43,7 @@ export function explain(problem: AllocationProblem, allocation: Allocation): (it
     const purchase = weakest.find((bought) => bought.item !== i);
     const parts = [heldUp(item, chosen), standIn(own.type, member, own)].filter((part) => part !== '');
     const opening = parts.length === 0 ? '' : `${capital(parts.join('').replace(/^; /, ''))}. `;
-    return `${company}${opening}${upward(item, chosen, leftBytes, purchase, items)}${downward(item, chosen)}`;
+    return `${company}${opening}${upward(item, chosen, leftFor, purchase, items)}${downward(item, chosen)}`;
   };
 }
 
@@ -74,7 +77,7 @@ function standIn(asked: Choice['type'], { columns }: AllocationItem, { stored }:
 function upward(
   item: AllocationItem,
   chosen: Choice,
-  leftBytes: number,
+  leftFor: (choice: Choice) => number,
   purchase: Purchase | undefined,
   items: AllocationProblem['items'],
 ): string {
@@ -87,7 +90,8 @@ function upward(
     return `${cost}, and each byte spent elsewhere saves more (least on ${items[purchase.item]?.name ?? ''}).`;
   if (purchase !== undefined && purchase.perByte === up.perByte)
     return `${cost}, as much per byte as the budget saves on ${items[purchase.item]?.name ?? ''}.`;
-  if (up.bytes > leftBytes) return `${cost}; only ${formatBytes(leftBytes)} of the budget are left.`;
+  const left = Math.max(0, leftFor(up.choice));
+  if (up.bytes > left) return `${cost}; only ${formatBytes(left)} of the budget are left.`;
   return `${cost}; the search ended within its gap before taking it.`;
 }
 
