@@ -1,9 +1,13 @@
 // `quantscope plan --check` and `--agree`: what a shell gets.
 
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parsePlan } from '../../../core/allocation/planDocument.ts';
+import { matrixShape } from '../../../core/checkpoint/checkpoint.ts';
+import { openCheckpoint } from '../../../core/checkpoint/open.ts';
+import { ggufSize } from '../../../core/export/gguf/layout.ts';
+import { isQuantizable } from '../../../core/quant/ggufTypes.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
 import { quantscope, SAMPLE } from './program.ts';
 
@@ -51,6 +55,45 @@ describe('plan --check', () => {
       expect(solution.tensors[`model.layers.3.self_attn.${part}_proj.weight`]?.type).toBe(
         solution.tensors['model.layers.3.self_attn.q_proj.weight']?.type,
       );
+  }, 120_000);
+
+  it('a budget is spent to the byte beside an importance matrix, named only where it weighed a tensor', async () => {
+    const matrix = join(folder, 'matrix.gguf');
+    const length = ['--context', '64', '--sequences', '1'];
+    expect((await quantscope(['imatrix', SAMPLE, '--sample', ...length, '-o', matrix])).code).toBe(0);
+    const checkpoint = await openCheckpoint(SAMPLE);
+    const { fixedBytes, paddedBytes } = await ggufSize(checkpoint);
+    const rounded = checkpoint.tensors.filter(isQuantizable).reduce((sum, tensor) => {
+      const { rows, columns } = matrixShape(tensor);
+      return sum + paddedBytes(rows, columns, 'Q8_0');
+    }, fixedBytes);
+    const types: string[] = [];
+    for (const targetBytes of [rounded, rounded - 1]) {
+      const [plan, file] = [join(folder, 'd.quantplan.json'), join(folder, 'd.gguf')];
+      const weighed = ['--imatrix', matrix];
+      const budget = ['--target-bytes', `${targetBytes}`, '--choices', 'Q4_0,Q8_0'];
+      expect((await quantscope(['plan', SAMPLE, ...budget, ...weighed, '-o', plan])).code).toBe(0);
+      const { solution } = parsePlan(readFileSync(plan, 'utf8'), plan);
+      types.push([...new Set(Object.values(solution.tensors).map(({ type }) => type))].toSorted().join());
+      const made = await quantscope([
+        'export',
+        SAMPLE,
+        '--plan',
+        plan,
+        '--format',
+        'gguf',
+        ...weighed,
+        '-o',
+        file,
+        '--overwrite',
+      ]);
+      expect(made.code).toBe(0);
+      expect(statSync(file).size).toBe(solution.bytes);
+      expect(solution.bytes).toBeLessThanOrEqual(targetBytes);
+      const { metadata } = await openCheckpoint(file);
+      expect('quantize.imatrix.file' in metadata).toBe(targetBytes < rounded);
+    }
+    expect(types).toEqual(['Q8_0', 'Q4_0,Q8_0']);
   }, 120_000);
 
   it('asks for a text, and for groups it knows', async () => {
