@@ -2,30 +2,33 @@
 
 import { execFileSync, type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { installSystemPackages } from '../../scripts/systemPackages.ts';
+import { type Accounting, startAccounting } from './accounting.ts';
+import { endProcess, freePort, PATIENCE_MS, patiently, removeFolder } from './processes.ts';
 
 const DAEMONS = ['/usr/sbin/munged', '/usr/sbin/slurmctld', '/usr/sbin/slurmd'];
-/** A second or two; minutes on a machine that everybody uses. */
-const PATIENCE_MS = 180_000;
-const POLL_MS = 200;
+const NAME = 'quantscope-test';
 
 export interface Cluster extends AsyncDisposable {
   /** For processes that call sbatch, squeue, scancel. */
   readonly environment: NodeJS.ProcessEnv;
   /** Jobs and their output lie here, on the file system all "nodes" share. */
   readonly folder: string;
+  /** Why sacct has nothing to tell; null when it has. */
+  readonly withoutAccounting: string | null;
   slurm(command: string, ...args: string[]): SpawnSyncReturns<string>;
   stopController(): Promise<void>;
   startController(): Promise<void>;
 }
 
-/** @returns the running cluster, or why there is none on this machine */
-export async function startCluster(): Promise<Cluster | string> {
+/**
+ * @param wanted with accounting, where this machine can
+ * @returns the running cluster, or why there is none on this machine
+ */
+export async function startCluster(wanted: { accounting?: boolean } = {}): Promise<Cluster | string> {
   if (process.getuid?.() !== 0) return 'Slurm: its daemons are started as root only';
   if (!DAEMONS.every(existsSync)) {
     const failure = installSystemPackages('slurm-wlm', 'munge');
@@ -36,7 +39,10 @@ export async function startCluster(): Promise<Cluster | string> {
   for (const name of ['state', 'spool', 'shared']) mkdirSync(at(name));
   const environment = { ...process.env, SLURM_CONF: at('slurm.conf') };
   const munge = startMunge(folder);
-  writeFileSync(at('slurm.conf'), await configuration(folder, munge.socket));
+  // Daemons that find no munge give up.
+  if (!(await patiently(() => existsSync(munge.socket)))) return 'Slurm: munged does not start';
+  const accounting = wanted.accounting ? await startAccounting(NAME, folder, munge.socket) : 'not asked for';
+  writeFileSync(at('slurm.conf'), await configuration(folder, munge.socket, accounting));
   writeFileSync(at('gres.conf'), gpus());
   const controller = (): void => void execFileSync('slurmctld', ['-f', at('slurm.conf')], { env: environment });
   const slurm = (command: string, ...args: string[]): SpawnSyncReturns<string> =>
@@ -47,6 +53,7 @@ export async function startCluster(): Promise<Cluster | string> {
   const cluster: Cluster = {
     environment,
     folder: at('shared'),
+    withoutAccounting: typeof accounting === 'string' ? accounting : null,
     slurm,
     stopController: () => stop(at('slurmctld.pid')),
     async startController() {
@@ -59,13 +66,13 @@ export async function startCluster(): Promise<Cluster | string> {
       await patiently(() => slurm('squeue', '--noheader').stdout.trim() === '');
       await stop(at('slurmd.pid'));
       await stop(at('slurmctld.pid'));
+      if (typeof accounting !== 'string') await accounting.stop();
       await endProcess(munge.pid);
       removeFolder(folder);
     },
   };
   try {
     // Daemons that find no munge give up.
-    if (!(await patiently(() => existsSync(munge.socket)))) throw new Error('munged does not start');
     controller();
     execFileSync('slurmd', ['-f', at('slurm.conf')], { env: environment });
     await ready(slurm, at('slurmctld.log'));
@@ -92,12 +99,12 @@ function startMunge(folder: string): { socket: string; pid: number } {
   return { socket, pid: daemon.pid ?? 0 };
 }
 
-async function configuration(folder: string, socket: string): Promise<string> {
+async function configuration(folder: string, socket: string, accounting: Accounting | string): Promise<string> {
   const [controllerPort, nodePort] = [await freePort(), await freePort()];
   const at = (name: string): string => join(folder, name);
   const host = hostname();
   return [
-    'ClusterName=quantscope-test',
+    `ClusterName=${NAME}`,
     `SlurmctldHost=${host}(127.0.0.1)`,
     `SlurmctldPort=${controllerPort}`,
     `SlurmdPort=${nodePort}`,
@@ -116,7 +123,7 @@ async function configuration(folder: string, socket: string): Promise<string> {
     'SelectType=select/cons_tres',
     'SelectTypeParameters=CR_Core',
     'SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0',
-    'AccountingStorageType=accounting_storage/none',
+    ...(typeof accounting === 'string' ? ['AccountingStorageType=accounting_storage/none'] : accounting.configuration),
     'JobAcctGatherType=jobacct_gather/none',
     'JobRequeue=1',
     'KillWait=5',
@@ -145,41 +152,4 @@ function gpus(): string {
 async function ready(slurm: Cluster['slurm'], log: string): Promise<void> {
   const up = await patiently(() => /idle|mixed|allocated/.test(slurm('sinfo', '--noheader', '--format=%T').stdout));
   if (!up) throw new Error(`the node is not idle after ${PATIENCE_MS / 1000} s (${log})`);
-}
-
-/** @returns whether it came to hold in time */
-async function patiently(holds: () => boolean): Promise<boolean> {
-  for (const began = performance.now(); performance.now() - began < PATIENCE_MS; await sleep(POLL_MS))
-    if (holds()) return true;
-  return false;
-}
-
-/** A process that is just ending may still write there. */
-export function removeFolder(folder: string): void {
-  rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
-}
-
-/** Asks it to end, and sees to it. */
-export async function endProcess(pid: number): Promise<void> {
-  const alive = (): boolean => {
-    try {
-      process.kill(pid, 0);
-      // A zombie whose parent has not asked for it is as good as gone.
-      return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-    } catch {
-      return false;
-    }
-  };
-  if (pid <= 0 || !alive()) return;
-  process.kill(pid, 'SIGTERM');
-  await patiently(() => !alive());
-  if (alive()) process.kill(pid, 'SIGKILL');
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((done) => server.once('listening', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }

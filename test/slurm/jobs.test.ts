@@ -9,6 +9,7 @@ import { buildIfStale } from '../../scripts/buildIfStale.ts';
 import { unitsIn } from '../faults/journal.ts';
 import { dice } from '../fuzz/dice.ts';
 import { startCluster } from './cluster.ts';
+import { isAlive } from './processes.ts';
 import {
   attemptOf,
   isWritten,
@@ -124,7 +125,7 @@ describe.skipIf(typeof cluster === 'string')('jobs on Slurm', { timeout: TEST_MS
     expect(node('DOWN').status).toBe(0);
     await until('the task in the queue', () => tasks(folder)[2] === 'PENDING');
     expect(await at.status(folder)).toMatchObject({ queue: expect.stringMatching(/1 waiting/) });
-    await until('the first attempt to die', () => !existsSync(`/proc/${first}/exe`));
+    await until('the first attempt to die', () => !isAlive(first));
     // Slurm lets a task it puts back wait for two minutes. A node asked sooner may not have forgotten the first attempt
     // ("already running"); then Slurm holds the task and drains the node.
     const beginNow = (): void => {

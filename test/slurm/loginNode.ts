@@ -14,14 +14,13 @@ import {
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { installSystemPackages } from '../../scripts/systemPackages.ts';
-import { type Cluster, endProcess, freePort, removeFolder } from './cluster.ts';
+import type { Cluster } from './cluster.ts';
+import { endProcess, freePort, patiently, removeFolder } from './processes.ts';
 
 const SSHD = '/usr/sbin/sshd';
 /** sshd(8) wants it, and it is the service's script that makes it. */
 const PRIVILEGE_SEPARATION = '/run/sshd';
-const PATIENCE_MS = 60_000;
 
 /**
  * Hosts of the ssh_config under test: `login` has Slurm; `bare` has not; `stranger` shows a key nobody knows;
@@ -79,8 +78,7 @@ export async function startLoginNode({ environment }: Cluster): Promise<LoginNod
     },
   };
   const answers = (): boolean => spawnSync('ssh', ['-F', at('ssh_config'), 'login', 'true']).status === 0;
-  for (const began = performance.now(); performance.now() - began < PATIENCE_MS; await sleep(100))
-    if (answers()) return node;
+  if (await patiently(answers)) return node;
   const told = node.log().slice(-500);
   await node[Symbol.asyncDispose]();
   return `ssh: sshd does not let its user in: ${told}`;

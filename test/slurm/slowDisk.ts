@@ -14,8 +14,9 @@ const gate = query.get('gate') ?? '';
 const waitMs = Number(query.get('ms'));
 const slowShards = query.getAll('shard');
 
-const shard = process.argv[process.argv.indexOf('--shard') + 1]?.split('/')[0] ?? '';
-if (process.argv.includes('--shard') && (slowShards.length === 0 || slowShards.includes(shard))) {
+const { argv } = process;
+const own = argv.includes('--shard') ? (argv[argv.indexOf('--shard') + 1]?.split('/')[0] ?? '') : 'last';
+if (slowShards.length === 0 ? own !== 'last' : slowShards.includes(own)) {
   // No module exports the class of file handles.
   await using probe = await open('/dev/null');
   const handles = Object.getPrototypeOf(probe) as FileHandle;

@@ -86,8 +86,7 @@ export async function until(
 
 /** Process of a shard's runner, or null before it has announced itself and after it has ended in order. */
 export function runnerOf(folder: string, shard: number, attempt = 1): number | null {
-  const text = readIfThere(runnerFile(folder, shard, attempt, 'json'));
-  return text === null ? null : (JSON.parse(text) as { pid: number }).pid;
+  return pidIn(runnerFile(folder, shard, attempt, 'json'));
 }
 
 /** Records of units in a shard's journal. */
@@ -95,14 +94,19 @@ export function unitsOfShard(folder: string, shard: number): number {
   return unitsIn(shardFolder(folder, shard)).length;
 }
 
+/** Process of the job's own runner. */
+export function lastRunnerOf(folder: string): number | null {
+  return pidIn(join(folder, 'runners', '000001.json'));
+}
+
 export function isWritten(folder: string, shard: number): boolean {
   return lastOf(shardFolder(folder, shard))?.type === 'written';
 }
 
 /** It may be gone, or have another name, between one look and the next. */
-function readIfThere(path: string): string | null {
+function pidIn(path: string): number | null {
   try {
-    return readFileSync(path, 'utf8');
+    return (JSON.parse(readFileSync(path, 'utf8')) as { pid: number }).pid;
   } catch {
     return null;
   }
@@ -122,10 +126,13 @@ function shardFolder(folder: string, shard: number): string {
 }
 
 /**
- * Shards (these, or all) that write some units and then wait before each write: to be met in the middle of their work,
+ * Shards (these, or all; 'last' is the last step) that write some units and then wait before each write: to be met in the middle of their work,
  * however slow or fast this machine is.
  */
-export function slowDisk(ms: number, shards: readonly number[] = []): { container: string[]; speedUp: () => void } {
+export function slowDisk(
+  ms: number,
+  shards: readonly (number | 'last')[] = [],
+): { container: string[]; speedUp: () => void } {
   const gate = join(mkdtempSync(join(scratch, 'gate-')), 'open');
   const module = pathToFileURL(join(import.meta.dirname, 'slowDisk.ts'));
   for (const [name, value] of [['gate', gate], ['ms', ms], ...shards.map((shard) => ['shard', shard])] as const)

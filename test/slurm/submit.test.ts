@@ -4,13 +4,27 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildIfStale } from '../../scripts/buildIfStale.ts';
+import { unitsIn } from '../faults/journal.ts';
 import { startCluster } from './cluster.ts';
 import { startLoginNode } from './loginNode.ts';
-import { type SlurmRig, settingsFile, slowDisk, slurmRig, stub, TEST_MS, unitsOfShard, until } from './slurmRig.ts';
+import {
+  lastRunnerOf,
+  runnerOf,
+  type SlurmRig,
+  settingsFile,
+  slowDisk,
+  slurmRig,
+  stub,
+  TEST_MS,
+  unitsOfShard,
+  until,
+} from './slurmRig.ts';
 
-const cluster = await startCluster();
+const cluster = await startCluster({ accounting: true });
 const node = typeof cluster === 'string' ? cluster : await startLoginNode(cluster);
 if (typeof node === 'string') console.log(`skipped: ${node}`);
+if (typeof cluster !== 'string' && cluster.withoutAccounting !== null)
+  console.log(`skipped: ${cluster.withoutAccounting}`);
 
 const GPU = ['--slurm-gres', 'gpu:1', '--slurm-partition', 'test'];
 
@@ -53,8 +67,8 @@ describe.skipIf(typeof cluster === 'string')('submitting to Slurm', { timeout: T
   };
 
   it.each([
-    ['that fails', 'echo busy >&2; exit 1', 60, /sbatch: busy; "job resume" submits the job again/],
-    ['that hangs', 'exec sleep 60', 8, /sbatch: no answer within 8 s; "job resume" submits the job again/],
+    ['that fails', 'echo busy >&2; exit 1', 60, /sbatch: busy; .*job resume.* submits the job again/],
+    ['that hangs', 'exec sleep 60', 8, /sbatch: no answer within 8 s; .*job resume.* submits the job again/],
   ])(
     'in vain after the folder was made, by an sbatch %s: taken back, and submitted by a resume',
     async (name, end, timeoutSeconds, message) => {
@@ -67,7 +81,7 @@ describe.skipIf(typeof cluster === 'string')('submitting to Slurm', { timeout: T
       const folder = join(at.rig.folder, name);
       await until('no array', () => queued().every((job) => job === '' || before.includes(job)));
       // Not a second time into the same folder, and again in vain, and then not.
-      await expect(at.submit(name, flags)).rejects.toThrow(/OUTPUT_EXISTS.*is a job: "job resume" goes on with it/);
+      await expect(at.submit(name, flags)).rejects.toThrow(/OUTPUT_EXISTS.*is a job: .*job resume.* goes on with it/);
       expect(await at.ask(['job', 'resume', folder], env)).toMatchObject({
         code: 1,
         answer: { error: { code: 'LAUNCH_FAILED' } },
@@ -81,6 +95,27 @@ describe.skipIf(typeof cluster === 'string')('submitting to Slurm', { timeout: T
       await finished(folder);
     },
   );
+
+  it.skipIf(cluster.withoutAccounting !== null)('sacct tells how tasks ended that squeue has forgotten', async () => {
+    const { container, speedUp } = slowDisk(1e9, [2, 'last']);
+    const { folder } = await at.submit('forgotten', [...GPU, ...settings({ shards: 2, container })]);
+    await until('some units of shard 2', () => unitsOfShard(folder, 2) > 0);
+    process.kill(runnerOf(folder, 2) ?? Number.NaN, 'SIGKILL');
+    // It has taken over what shard 1 wrote, and begins with the rest.
+    await until('some units of the last step', () => unitsIn(folder).length > 0);
+    process.kill(lastRunnerOf(folder) ?? Number.NaN, 'SIGKILL');
+    const killed = {
+      state: 'lost',
+      queue: expect.stringMatching(/^Slurm job \d+: shard 2 ended: FAILED, last step ended: FAILED$/),
+    };
+    expect(await at.until(folder, ({ queue }) => /last step ended/.test(queue ?? ''))).toMatchObject(killed);
+    // An hour later, the controller has forgotten it all.
+    const env = { PATH: stub('squeue', 'exit 0') };
+    expect(await at.until(folder, ({ queue }) => /last step ended/.test(queue ?? ''), env)).toMatchObject(killed);
+    speedUp();
+    expect((await at.ask(['job', 'resume', folder])).code).toBe(0);
+    await finished(folder);
+  });
 
   describe.skipIf(typeof node === 'string')('through ssh to a login node', () => {
     if (typeof node === 'string') return;
