@@ -87,15 +87,14 @@ function equalSizeTable({ known: all, own, parameters }: QualityTables): string[
   const rows = all.flatMap((file) => {
     const { bytes, plain, weighted } = file;
     const ours = own.find((row) => row.budget === bytes);
-    if (ours === undefined) return [];
-    const theirs = [((bytes * 8) / parameters).toFixed(2), kl(plain), kl(weighted)];
-    // Its own file with the matrix is larger by its name, too.
-    if (!isFile(ours))
-      return [[`${label(file)}, ${size(bytes)}`, ...theirs, 'none so small that names its matrix', '', '', '', '', '']];
+    if (ours === undefined || !isFile(ours)) return [];
+    const smaller = `ours −${((1 - ours.bytes / bytes) * 100).toFixed(2)} %`;
     return [
       [
-        `${label(file)}, ${size(bytes)} (ours −${((1 - ours.bytes / bytes) * 100).toFixed(2)} %)`,
-        ...theirs,
+        `${label(file)}, ${size(bytes)} (${ours.weighted ? smaller : `${smaller}, without matrix: its name does not fit`})`,
+        ((bytes * 8) / parameters).toFixed(2),
+        kl(plain),
+        kl(weighted),
         `**${kl(ours)}**`,
         change(ours, plain),
         change(ours, weighted),

@@ -26,6 +26,8 @@ export interface KnownFile {
 export interface OwnFile extends Evaluation {
   readonly budget: number;
   readonly bytes: number;
+  /** With the importance matrix. */
+  readonly weighted: boolean;
   /** Which of the plans that were tried is written. */
   readonly written: string;
 }
