@@ -51,7 +51,12 @@ export class Jobs implements vscode.Disposable {
     this.#subscriptions = [
       ...[channel, view, status, this.watch],
       this.watch.onLook((jobs) => void looked(jobs)),
-      view.onDidChangeVisibility(({ visible }) => (visible ? void this.watch.refresh() : this.watch.attend())),
+      view.onDidChangeVisibility(({ visible }) => {
+        if (!visible) return this.watch.attend();
+        // What changed while nobody could see it may have got lost on its way.
+        tree.drawAgain();
+        void this.watch.refresh();
+      }),
       vscode.window.onDidChangeWindowState(() => this.watch.attend()),
       vscode.workspace.onDidGrantWorkspaceTrust(() => void this.watch.refresh()),
       vscode.workspace.onDidChangeConfiguration((change) => {

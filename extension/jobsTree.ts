@@ -29,6 +29,11 @@ export class JobsTree implements vscode.TreeDataProvider<JobNode> {
     this.#changed.fire(undefined);
   }
 
+  /** At the next update, whether anything has changed or not. */
+  drawAgain(): void {
+    this.#drawn = '';
+  }
+
   async getChildren(node?: JobNode): Promise<JobNode[]> {
     if (node === undefined) return this.#watch.jobs.map(({ folder }) => ({ kind: 'job', folder }));
     const job = this.#watch.find(node.folder);
