@@ -22,7 +22,12 @@ export async function runHarness(checks: Checks): Promise<void> {
       check(browser, 'an engine that ends while it measures leaves no failure behind', { model: SAMPLE }, earlyRestart),
       check(browser, 'commands steer lens and tensor; what does not exist changes nothing', { fake: 'llama' }, steer),
       check(browser, 'every chart has a table, and neither breaks accessibility', { fake: 'llama' }, tables),
-      check(browser, 'a drag over 50,000 tensors ends on the last target', { fake: 'huge', scanMs: 200 }, drag),
+      check(
+        browser,
+        'a drag over 50,000 tensors ends on the last target; four plans of them are compared',
+        { fake: 'huge', scanMs: 200 },
+        drag,
+      ),
       ...runChecks(browser),
       ...formatChecks(browser),
     ]);
@@ -134,4 +139,6 @@ async function drag({ harness, page, byId }: View): Promise<void> {
   // One in flight and the latest waiting: far fewer questions than positions.
   const questions = harness.calls.filter((call) => call === 'preview').length - asked;
   assert.ok(questions >= 1 && questions < moves, `${questions} questions for ${moves} positions`);
+  await byId('lens-compare').click();
+  await byId('plan-rival').nth(3).waitFor({ timeout: WORK_MS });
 }
