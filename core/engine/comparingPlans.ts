@@ -72,6 +72,7 @@ export async function comparePlans(
 ): Promise<DatedComparison[]> {
   const { checkpoint } = model;
   const keys = plans.map(({ types }) => comparisonKey(checkpoint, types, text.id, importance));
+  await checkUnchanged(checkpoint.files);
   const found = await Promise.all(keys.map(keptComparison));
   for (const [at, known] of found.entries()) if (known !== null) onCompared?.(at, known);
   const missing = [...keys.keys()].filter((at) => found[at] === null);

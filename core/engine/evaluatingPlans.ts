@@ -43,7 +43,10 @@ export interface PlansToMeasure {
   readonly run?: number | undefined;
 }
 
-/** One plan after the other: each is told as a `measured` event once it is there. @throws TYPE_UNKNOWN, PLAN_MISMATCH, and what comparing throws */
+/**
+ * One plan after the other: each is told as a `measured` event once it is there.
+ * @throws TYPE_UNKNOWN, PLAN_MISMATCH, and what comparing throws
+ */
 export async function measurePlans(
   session: Session,
   model: OpenModel,
