@@ -163,7 +163,7 @@ function distinctKnown(source: Checkpoint, { choices, known: only }: Subject): K
     const same = `${plan.types} ${weightedTypes}`;
     if (only?.includes(plan.label) !== false && !found.has(same)) found.set(same, { ...plan, weightedTypes });
   }
-  const place = ({ label }: Known): number => only?.indexOf(label) ?? 0;
+  const place = ({ label, kind }: Known): number => only?.indexOf(label) ?? (kind === 'mix' ? 0 : 1);
   return [...found.values()].toSorted((a, b) => place(a) - place(b));
 }
 
