@@ -67,8 +67,8 @@ function attach(uri: vscode.Uri, panel: vscode.WebviewPanel, services: Services)
         if (agreed) await viewStates.addOutput(uri.fsPath, path);
         return agreed;
       },
-      async runJob({ plan, format, launcher, suggestedName: name }) {
-        const submit = await prepareJob(services, jobs, { model: uri, plan, format, name }, { launcher });
+      async runJob({ plan, format, launcher, suggestedName: name, rounding }) {
+        const submit = await prepareJob(services, jobs, { model: uri, plan, format, name, rounding }, { launcher });
         return submit === undefined ? null : (await submit(false)).folder;
       },
       bringToFront: () => panel.reveal(),

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import { QuantscopeError } from '../core/protocol/failures.ts';
 import { type JobStatus, type JobWish, LAUNCHERS, type LauncherName, zJob } from '../core/protocol/jobs.ts';
-import type { ExportFormat } from '../core/protocol/objects.ts';
+import type { ExportFormat, RoundingMethod } from '../core/protocol/objects.ts';
 import { zFailure } from '../core/protocol/objects.ts';
 import type { Plan } from '../core/protocol/plan.ts';
 import type { Jobs } from './jobs.ts';
@@ -29,6 +29,7 @@ export interface PlannedExport {
   readonly format: ExportFormat;
   /** Of the job's folder and of the file in it, without an ending. */
   readonly name: string;
+  readonly rounding?: RoundingMethod | undefined;
 }
 
 /** Makes a job and starts it. Asked again after a failure, it goes on with what the first time made. */
@@ -38,7 +39,7 @@ export type Submission = (again: boolean) => Promise<JobStatus>;
 export async function prepareJob(
   services: Services,
   jobs: Jobs,
-  { model, plan, format, name }: PlannedExport,
+  { model, plan, format, name, rounding }: PlannedExport,
   options: JobOptions,
 ): Promise<Submission | undefined> {
   requireTrust();
@@ -54,6 +55,7 @@ export async function prepareJob(
       output: `${fileName(name)}.${format}`,
       // As direct exports do, a job weighs columns by the model's calibration.
       ...{ importance: null, calibrated: true },
+      ...(rounding && { rounding: { method: rounding, settings: null } }),
       device: options.device ?? device,
       threads: options.threads ?? threads,
       ...(launcher === 'slurm' ? { slurm: slurmSettings() } : {}),
@@ -65,11 +67,11 @@ export async function prepareJob(
 /** The same once more, from the description of a job, in a folder beside it. */
 export async function prepareAgain(services: Services, jobs: Jobs, folder: string): Promise<Submission> {
   requireTrust();
-  const { model, plan, format, output, importance, device, threads, launcher, slurm } = await readJob(folder);
+  const { model, plan, format, output, importance, rounding, device, threads, launcher, slurm } = await readJob(folder);
   const name = basename(folder).replace(ENDING, '').replace(/-\d+$/, '');
   const wish = { plan, format, output, device, threads, launcher, model: model.path };
   const next = await freeFolder(dirname(folder), name);
-  const more = slurm === undefined ? {} : { slurm };
+  const more = { ...(slurm && { slurm }), ...(rounding && { rounding }) };
   // What weighed columns then does so again, whatever the model was calibrated with since.
   const matrix = { importance: importance?.path ?? null, calibrated: false };
   return (again) => submit(services, jobs, { ...wish, ...more, ...matrix, folder: next }, again);

@@ -172,7 +172,7 @@ export async function exportImatrix(
 }
 
 /** @throws USAGE without a calibration, FILE_CHANGED when the model changed since it ran */
-export async function freshCalibration(model: OpenModel): Promise<CalibrationInUse> {
+export async function freshCalibration(model: Pick<OpenModel, 'checkpoint'>): Promise<CalibrationInUse> {
   const { name } = model.checkpoint;
   const found = await calibrationInUse(model);
   if (found === null) throw new QuantscopeError('USAGE', `${name}: there is no calibration; run or import one first`);

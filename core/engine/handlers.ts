@@ -15,6 +15,7 @@ import { exportModel, preflightExport } from './exporting.ts';
 import { JOB_HANDLERS } from './jobCalls.ts';
 import { paretoOf, previewFor, solveFor } from './planning.ts';
 import { progressReporter } from './progress.ts';
+import { calibratedSettings } from './rounding.ts';
 import { answerScore, answerScoreMethods } from './scoring.ts';
 import { scanModelSensitivity } from './sensitivityCall.ts';
 import type { OpenModel, Session } from './session.ts';
@@ -117,15 +118,18 @@ export const HANDLERS: Handlers = {
     return paretoOf(session.model(model), request);
   },
 
-  async preflight(session, { model: id, plan, format, output }) {
+  async preflight(session, { model: id, plan, format, output, rounding }) {
     const model = session.model(id);
     const importance = await importanceInUse(model);
-    return preflightExport(session, model, { plan, format, output, overwrite: false, importance });
+    const gptq = rounding && (await calibratedSettings(model));
+    return preflightExport(session, model, { plan, format, output, overwrite: false, importance, gptq });
   },
 
-  async export(session, { model: id, ...wanted }, signal) {
+  async export(session, { model: id, rounding, ...wanted }, signal) {
     const model = session.model(id);
-    return exportModel(session, model, { ...wanted, importance: await importanceInUse(model) }, signal);
+    const importance = await importanceInUse(model);
+    const gptq = rounding && (await calibratedSettings(model));
+    return exportModel(session, model, { ...wanted, importance, gptq }, signal);
   },
 
   runCost: (session, { model, settings }, signal) => runCost(session, session.model(model), settings, signal),

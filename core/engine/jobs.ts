@@ -28,6 +28,7 @@ import { exportImatrix } from './calibrating.ts';
 import { importanceInUse } from './calibratingState.ts';
 import { importanceOfFile } from './importanceFile.ts';
 import { progressReporter } from './progress.ts';
+import { calibratedSettings } from './rounding.ts';
 import { Session } from './session.ts';
 import { engineVersion } from './version.ts';
 
@@ -199,15 +200,16 @@ async function newJob(session: Session, { model, calibrated, ...wish }: JobWish,
   return { ...wish, inputs, threads, workers: threads ?? availableParallelism() };
 }
 
-function roundingOf(
+async function roundingOf(
   { pool }: Session,
   checkpoint: Checkpoint,
   { rounding, plan, folder }: Pick<JobWish, 'rounding' | 'plan' | 'folder'>,
-): Promise<GptqRounding> | undefined {
+): Promise<GptqRounding | undefined> {
   if (rounding === undefined) return undefined;
   const types = plannedTypesByIndex(checkpoint, plan);
   const { rounded } = jobPaths(folder);
-  return GptqRounding.prepare(checkpoint, pool, { types, settings: rounding.settings, folder: rounded });
+  const settings = rounding.settings ?? (await calibratedSettings({ checkpoint }));
+  return GptqRounding.prepare(checkpoint, pool, { types, settings, folder: rounded });
 }
 
 /**

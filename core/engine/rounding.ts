@@ -16,7 +16,7 @@ export interface RoundedExport {
 }
 
 /** What the calibration in use was measured on. @throws USAGE without such a calibration, FILE_CHANGED for a stale one */
-export async function calibratedSettings(model: OpenModel): Promise<RunSettings> {
+export async function calibratedSettings(model: Pick<OpenModel, 'checkpoint'>): Promise<RunSettings> {
   const { settings, source } = (await freshCalibration(model)).record;
   if (settings !== null) return settings;
   throw new QuantscopeError(

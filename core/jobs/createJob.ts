@@ -19,7 +19,7 @@ import type { RunnerCommand } from './launchers/launcher.ts';
 import { LAUNCHER } from './launchers/registry.ts';
 import { licenseOf } from './license.ts';
 
-export interface NewJob extends Omit<JobWish, 'model' | 'calibrated'> {
+export interface NewJob extends Omit<JobWish, 'model' | 'calibrated' | 'rounding'> {
   readonly inputs: JobInputs;
   /** How many workers the runner will have. */
   readonly workers: number;
@@ -46,8 +46,8 @@ export async function createJob(
   versions: Versions,
   command: (folder: string) => RunnerCommand,
 ): Promise<{ paths: JobPaths; job: Job }> {
-  const { inputs, plan, format, importance, rounding } = wish;
-  const { checkpoint } = inputs;
+  const { inputs, plan, format, importance } = wish;
+  const { checkpoint, rounding } = inputs;
   const folder = resolve(wish.folder);
   matchPlan(plan, checkpoint, 'plan');
   throwIfFailed(await preflightJob(wish));
@@ -71,9 +71,9 @@ export async function createJob(
       importance === null || inputs.importance === undefined
         ? null
         : { path: resolve(importance), name: inputs.importance.name, id: inputs.importance.id },
-    ...(rounding === undefined || inputs.rounding === undefined
-      ? {}
-      : { rounding: { ...rounding, settings: withWholePath(rounding.settings), id: inputs.rounding.id } }),
+    ...(rounding && {
+      rounding: { method: rounding.method, settings: withWholePath(rounding.settings), id: rounding.id },
+    }),
     plan,
     format,
     output: wish.output ?? outputName(name, exporter.suffix),

@@ -26,6 +26,7 @@ import {
   zModelSummary,
   zProfile,
   zProvenance,
+  zRoundingMethod,
   zSensitivityRow,
   zStatisticsRow,
   zTarget,
@@ -42,6 +43,8 @@ export const MAX_TILE_SIDE = 2048;
 
 const none = z.object({});
 const byModel = z.object({ model: zModelId });
+/** Codes are chosen ahead, by the text of the calibration in use. */
+const rounding = { rounding: zRoundingMethod.optional() };
 const scanResult = z.object({ tensors: z.int(), cached: z.int(), seconds: z.number(), provenance: zProvenance });
 const side = z.int().min(1).max(MAX_TILE_SIDE);
 
@@ -88,11 +91,17 @@ export const ENGINE_CALLS = {
     }),
   },
   preflight: {
-    params: byModel.extend({ plan: zPlan, format: zExportFormat, output: z.string() }),
+    params: byModel.extend({ plan: zPlan, format: zExportFormat, output: z.string(), ...rounding }),
     result: z.object({ checks: z.array(zCheck), ok: z.boolean(), bytes: z.number() }),
   },
   export: {
-    params: byModel.extend({ plan: zPlan, format: zExportFormat, output: z.string(), overwrite: z.boolean() }),
+    params: byModel.extend({
+      plan: zPlan,
+      format: zExportFormat,
+      output: z.string(),
+      overwrite: z.boolean(),
+      ...rounding,
+    }),
     result: zExportResult,
   },
   /** What running the model on this text would take. */
@@ -198,7 +207,13 @@ export const HOST_CALLS = {
   },
   /** Asks for a folder, makes a job of the plan there and has it started; null when dismissed. */
   runJob: {
-    params: z.object({ plan: zPlan, format: zExportFormat, launcher: zLauncherName, suggestedName: z.string() }),
+    params: z.object({
+      plan: zPlan,
+      format: zExportFormat,
+      launcher: zLauncherName,
+      suggestedName: z.string(),
+      ...rounding,
+    }),
     result: z.object({ folder: z.string().nullable() }),
   },
   openModel: { params: z.object({ path: z.string() }), result: none },

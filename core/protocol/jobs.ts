@@ -2,9 +2,8 @@
 
 import * as z from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
-import { ROUNDINGS } from '../quant/rounding/rounding.ts';
 import { zRunSettings } from './calibration.ts';
-import { zExportFormat, zFailure, zFigure } from './objects.ts';
+import { zExportFormat, zFailure, zFigure, zRoundingMethod } from './objects.ts';
 import { zPlan } from './plan.ts';
 import { zSlurmSettings } from './slurm.ts';
 
@@ -36,7 +35,7 @@ const zFileName = z
   .regex(/^(?!\.{1,2}$)[^/\\\p{Cc}]+$/u, 'expected a plain file name');
 
 /** How codes are chosen ahead of the export, and the text that it needs. */
-export const zJobRounding = z.object({ method: z.enum(ROUNDINGS), settings: zRunSettings });
+const zJobRounding = z.object({ method: zRoundingMethod, settings: zRunSettings });
 
 export const zVersions = z.object({ quantscope: z.string(), node: z.string(), platform: z.string() });
 
@@ -224,7 +223,8 @@ export const zJobWish = z.object({
   importance: z.string().nullable(),
   /** Without such a file: columns are weighed by the model's calibration in use, if it has one. */
   calibrated: z.boolean(),
-  rounding: zJobRounding.optional(),
+  /** Without a text: that of the calibration in use. */
+  rounding: zJobRounding.extend({ settings: zRunSettings.nullable() }).optional(),
   device: zDeviceWish,
   threads: z.int().positive().max(1024).nullable(),
   launcher: zLauncherName,

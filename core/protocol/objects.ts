@@ -180,9 +180,11 @@ export const zVerifyReport = z.object({
   ok: z.boolean(),
 });
 
+export const zRoundingMethod = z.enum(ROUNDINGS);
+
 /** How codes were chosen, on what text, in how many tensors; and which were quantized as ever, and why. */
 export const zRoundingFacts = z.object({
-  method: z.enum(ROUNDINGS),
+  method: zRoundingMethod,
   dataset: z.string(),
   chunks: z.int(),
   tensors: z.int(),
@@ -221,3 +223,4 @@ export type VerifyReport = z.infer<typeof zVerifyReport>;
 export type VerifyTensor = z.infer<typeof zVerifyTensor>;
 export type ExportResult = z.infer<typeof zExportResult>;
 export type Check = z.infer<typeof zCheck>;
+export type RoundingMethod = z.infer<typeof zRoundingMethod>;

@@ -30,6 +30,7 @@ export class GptqRounding implements Rounding {
   readonly method = 'gptq';
   /** Hash of model and tokens. */
   readonly id: string;
+  readonly settings: RunSettings;
   readonly dataset: string;
   readonly chunks: number;
   readonly tensors: number;
@@ -60,6 +61,7 @@ export class GptqRounding implements Rounding {
 
   private constructor(run: CalibrationRun, wanted: Roundable, { types, folder }: RoundingWish) {
     this.id = run.id;
+    this.settings = run.settings;
     this.dataset = run.text.name;
     this.chunks = run.set.sequences.length;
     this.tensors = wanted.tensors.length;

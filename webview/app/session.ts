@@ -326,14 +326,17 @@ export function createSession(
 
   async function checkExport(): Promise<void> {
     const model = modelId();
-    const { exportFormat, output } = view.get();
+    const { exportFormat, output, rounding } = view.get();
     try {
       const document = output === '' ? null : await plan();
       if (model === null || document === null) {
         state.set({ preflight: null, preflightFailure: null });
         return;
       }
-      const preflight = await client.call('preflight', { model, plan: document, format: exportFormat, output });
+      const preflight = await client.call('preflight', {
+        ...{ model, plan: document, format: exportFormat, output },
+        rounding: rounding ?? undefined,
+      });
       state.set({ preflight, preflightFailure: null });
     } catch (error) {
       state.set({ preflight: null, preflightFailure: failureOf(error) });
@@ -342,14 +345,14 @@ export function createSession(
 
   async function runExport(overwrite: boolean): Promise<void> {
     const model = modelId();
-    const { exportFormat, output } = view.get();
+    const { exportFormat, output, rounding } = view.get();
     if (model === null || output === '' || state.get().solution === null) return;
     state.set({ exported: null });
     await tasks.run('export', 'starting', async (signal) => {
       const document = await plan();
       if (document === null) throw new Error('the plan changed while the export was starting');
-      const params = { model, plan: document, format: exportFormat, output, overwrite };
-      const exported = await client.call('export', params, signal);
+      const wish = { plan: document, format: exportFormat, output, overwrite, rounding: rounding ?? undefined };
+      const exported = await client.call('export', { model, ...wish }, signal);
       state.set({ exported });
       return { seconds: exported.seconds };
     });

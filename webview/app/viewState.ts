@@ -2,7 +2,7 @@
 
 import * as z from 'zod';
 import { ACTIVATION_STATISTICS, type RunSettings, zRunSettings, zScoreId } from '../../core/protocol/calibration.ts';
-import { zExportFormat, zTarget, zTensorIndex } from '../../core/protocol/objects.ts';
+import { zExportFormat, zRoundingMethod, zTarget, zTensorIndex } from '../../core/protocol/objects.ts';
 import { zLock, zMinimum, zPin } from '../../core/protocol/plan.ts';
 import { NOTHING_COMPARED, zComparison } from './keptPlans.ts';
 
@@ -64,6 +64,8 @@ export const zViewState = z.object({
   pins: z.array(zPin),
   minimums: z.array(zMinimum),
   exportFormat: zExportFormat,
+  /** How codes are chosen ahead of an export; null: by the types' own quantizers. */
+  rounding: zRoundingMethod.nullable().default(null),
   output: z.string(),
   /** Text the model is calibrated on, and the one plans are measured on. */
   calibrateOn: zRunSettings.default(FIRST_RUN),
@@ -106,6 +108,7 @@ export const INITIAL_VIEW_STATE: ViewState = {
   pins: [],
   minimums: [],
   exportFormat: 'gguf',
+  rounding: null,
   output: '',
   calibrateOn: FIRST_RUN,
   measureOn: FIRST_EVALUATION,

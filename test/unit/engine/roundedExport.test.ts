@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { makePlan, serializePlan } from '../../../core/allocation/planDocument.ts';
 import { calibrationSet } from '../../../core/calibration/calibrationSet.ts';
 import { readCalibrationText } from '../../../core/calibration/calibrationText.ts';
@@ -10,7 +10,9 @@ import { columnsOf } from '../../../core/calibration/collectImportance.ts';
 import { importanceOf } from '../../../core/calibration/matchImportance.ts';
 import type { Checkpoint, TensorInfo } from '../../../core/checkpoint/checkpoint.ts';
 import { openCheckpoint } from '../../../core/checkpoint/open.ts';
+import { calibrate } from '../../../core/engine/calibrating.ts';
 import { exportModel, preflightExport } from '../../../core/engine/exporting.ts';
+import { HANDLERS } from '../../../core/engine/handlers.ts';
 import { Session } from '../../../core/engine/session.ts';
 import { compareChanges } from '../../../core/evaluation/comparison.ts';
 import { plannedTypesByIndex } from '../../../core/export/plannedTypes.ts';
@@ -26,6 +28,8 @@ import { planFor } from '../export/plans.ts';
 import { quantscope, SAMPLE } from './program.ts';
 
 const folder = temporaryFolder();
+vi.stubEnv('QUANTSCOPE_CACHE', join(folder, 'cache')); // never the user's own
+afterAll(() => void vi.unstubAllEnvs());
 const session = new Session(() => {}, { threads: 2 });
 afterAll(() => session[Symbol.asyncDispose]());
 const model = await session.open(SAMPLE);
@@ -196,6 +200,20 @@ test('what it needs is told before it runs', async () => {
   expect(refused.checks.at(-1)).toMatchObject({ name: 'Rounding', ok: false, code: 'TEXT_TOO_SHORT' });
   expect(readdirSync(folder).filter((name) => name.startsWith('preflight'))).toEqual([]);
 });
+
+test('in the editor, the text is that of the calibration in use', async () => {
+  const { id } = await session.open(SAMPLE);
+  const wanted = { model: id, plan, format: 'gguf' as const, output: join(folder, 'editor.gguf') };
+  const gptqWanted = { ...wanted, rounding: 'gptq' as const };
+  await expect(HANDLERS.preflight(session, gptqWanted, never)).rejects.toMatchObject({ code: 'USAGE' });
+  await calibrate(session, session.model(id), { ...gptq, sequences: 2 }, never);
+  const { checks } = await HANDLERS.preflight(session, gptqWanted, never);
+  expect(checks.at(-1)?.message).toMatch(/^36 tensors by gptq on 2 sequences of calibration.txt/);
+  const without = await HANDLERS.preflight(session, wanted, never);
+  expect(without.checks.map(({ name }) => name)).not.toContain('Rounding');
+  const { rounding } = await HANDLERS.export(session, { ...gptqWanted, overwrite: false }, never);
+  expect(rounding).toMatchObject({ dataset: 'calibration.txt', chunks: 2, tensors: 36 });
+}, 120_000);
 
 describe('on the command line', () => {
   const planFile = join(folder, 'any.quantplan.json');

@@ -55,7 +55,7 @@ async function prepared(folder: string): Promise<GptqRounding> {
 async function make(name: string): Promise<string> {
   const rounding = await prepared(jobPaths(join(parent, name)).rounded);
   const checkpoint = await openCheckpoint(rig.model);
-  const wish = await rig.wish(name, { rounding: { method: 'gptq', settings }, inputs: { checkpoint, rounding } });
+  const wish = await rig.wish(name, { inputs: { checkpoint, rounding } });
   const { paths } = await createJob(wish, VERSIONS, (folder) => ({ program: 'node', args: [folder] }));
   return paths.folder;
 }

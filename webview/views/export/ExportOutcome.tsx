@@ -11,7 +11,7 @@ import { Button } from '../../ui/toolkit.tsx';
 const SHOWN = 200;
 
 export function ExportOutcome(props: { result: ExportResult }): ReactNode {
-  const { output, bytes: size, bitsPerWeight: bits, seconds: took, verify } = props.result;
+  const { output, bytes: size, bitsPerWeight: bits, seconds: took, verify, rounding } = props.result;
   const session = useSession();
   const [failure, setFailure] = useState('');
   const rows = useMemo(() => [...verify.tensors].sort(worstFirst), [verify]);
@@ -32,6 +32,13 @@ export function ExportOutcome(props: { result: ExportResult }): ReactNode {
         <br />
         {bytes(size)} · {bitsPerWeight(bits)} bits per weight · {seconds(took)}
       </p>
+      {rounding === undefined ? null : (
+        <p className="hint number" data-testid="export-rounding">
+          Codes of {grouped(rounding.tensors)} tensors chosen by {rounding.method.toUpperCase()} on{' '}
+          {grouped(rounding.chunks)} sequences of {visibleText(rounding.dataset)}
+          {rounding.others.length === 0 ? '' : `; ${grouped(rounding.others.length)} others as without it`}.
+        </p>
+      )}
       <div className="button-row">
         <Button testId="export-open" onClick={() => act(session.client.call('openModel', { path: output }))}>
           Open it here

@@ -12,6 +12,7 @@ import { Empty, Failed, TaskBar } from '../../ui/states.tsx';
 import { Button, Checkbox, Dropdown, TextField } from '../../ui/toolkit.tsx';
 import { ExportOutcome } from './ExportOutcome.tsx';
 import { JobButtons } from './JobButtons.tsx';
+import { RoundingChoice } from './RoundingChoice.tsx';
 
 const FORMATS = [
   { value: 'gguf', label: 'GGUF (llama.cpp)' },
@@ -28,6 +29,7 @@ export function ExportView(): ReactNode {
   const exported = useModel((s) => s.exported);
   const format = useView((v) => v.exportFormat);
   const output = useView((v) => v.output);
+  const rounding = useView((v) => v.rounding);
   /** The file the user agreed to lose: another destination asks again. */
   const [replaced, setReplaced] = useState('');
   const overwrite = output !== '' && replaced === output;
@@ -39,9 +41,10 @@ export function ExportView(): ReactNode {
   useEffect(() => {
     if (solution === null || output === '') return;
     void format;
+    void rounding;
     const timer = setTimeout(() => void session.checkExport(), 200);
     return () => clearTimeout(timer);
-  }, [session, solution, output, format]);
+  }, [session, solution, output, format, rounding]);
 
   if (solution === null || summary === null) {
     return (
@@ -109,6 +112,7 @@ export function ExportView(): ReactNode {
           ? 'All columns count alike: the model was not calibrated.'
           : `Columns are weighed by the calibration on ${visibleText(weighted)}.`}
       </p>
+      <RoundingChoice disabled={running} />
       {blocked === null ? null : (
         <p className="notice warning inline" role="alert">
           {visibleText(blocked)}

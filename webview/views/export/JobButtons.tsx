@@ -15,6 +15,7 @@ const WORDS: Readonly<Record<string, string>> = {
 export function JobButtons(props: { disabled: boolean; suggestedName: string }): ReactNode {
   const session = useSession();
   const format = useView((v) => v.exportFormat);
+  const rounding = useView((v) => v.rounding) ?? undefined;
   const [starting, setStarting] = useState(false);
   const [message, setMessage] = useState('');
   const [failed, setFailed] = useState(false);
@@ -27,7 +28,7 @@ export function JobButtons(props: { disabled: boolean; suggestedName: string }):
       const plan = await session.plan();
       if (plan === null) throw new Error('the plan is still changing: try again when it rests');
       const suggestedName = props.suggestedName.replace(/\.(gguf|safetensors)$/, '');
-      const { folder } = await session.client.call('runJob', { plan, format, launcher, suggestedName });
+      const { folder } = await session.client.call('runJob', { plan, format, launcher, suggestedName, rounding });
       if (folder !== null) setMessage('Started: see Jobs in the side bar. It goes on when this window closes.');
     } catch (error) {
       setFailed(true);
