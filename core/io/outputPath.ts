@@ -22,16 +22,17 @@ export async function checkOutputIsNotInput(output: string, inputs: readonly str
   }
 }
 
-/** @throws OUTPUT_INVALID when the folder is missing, or the path itself is a folder */
+/** @throws OUTPUT_INVALID when the folder is missing, or something else than a file is there: a rename replaces it */
 export async function checkOutputFolder(output: string): Promise<void> {
   const folder = dirname(resolve(output));
   const facts = await statusOf(folder);
   if (facts === null || !facts.isDirectory()) {
     throw new QuantscopeError('OUTPUT_INVALID', `${basename(output)}: the folder ${folder} does not exist`);
   }
-  if ((await statusOf(output))?.isDirectory()) {
-    throw new QuantscopeError('OUTPUT_INVALID', `${basename(output)}: is a folder, a file name is needed`);
-  }
+  const present = await statusOf(output);
+  if (present === null || present.isFile()) return;
+  const kind = present.isDirectory() ? 'a folder' : 'a device, pipe or socket';
+  throw new QuantscopeError('OUTPUT_INVALID', `${basename(output)}: is ${kind}, a file name is needed`);
 }
 
 /** @throws OUTPUT_EXISTS when something is there already */

@@ -1,6 +1,8 @@
 // Outputs appear whole under their name or not at all, and never replace an input.
 
+import { once } from 'node:events';
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createAtomicFile } from '../../../core/io/atomicFile.ts';
@@ -51,6 +53,14 @@ describe('createAtomicFile', () => {
   test('folders are not made, and are no outputs', async () => {
     await expect(createAtomicFile(join(folder, 'none', 'out'))).rejects.toThrowError(code('OUTPUT_INVALID'));
     await expect(createAtomicFile(own('folder'))).rejects.toThrowError(code('OUTPUT_INVALID'));
+  });
+
+  test.skipIf(process.platform === 'win32')('a socket is no output: the rename would replace it', async () => {
+    const path = join(own('socket'), 's');
+    const server = createServer().listen(path);
+    await once(server, 'listening');
+    await expect(createAtomicFile(path)).rejects.toThrowError(code('OUTPUT_INVALID'));
+    server.close();
   });
 
   test('too little space is told before the first byte, with both numbers', async () => {
