@@ -9,6 +9,7 @@ import { type Plan, zPlan } from '../core/protocol/plan.ts';
 import { announceExport } from './announce.ts';
 import { withModel } from './engineModel.ts';
 import { PLAN_SUFFIX, pickOutput } from './hostCalls.ts';
+import type { ModelEditor, OpenModels } from './openModels.ts';
 import { choosePlan } from './planCommand.ts';
 import type { Services } from './services.ts';
 
@@ -46,13 +47,21 @@ export async function askForExport(
   if (planFile === undefined) return undefined;
   const plan = await readPlan(planFile);
   const beside = vscode.Uri.file(dirname(planFile.fsPath));
-  const model =
-    given || !uri
-      ? await chooseModel(services.models.find()?.uri ?? (given ? beside : undefined))
-      : await chooseModel(uri);
+  const open = fitting(services.models, plan)?.uri;
+  const model = given || !uri ? await chooseModel(open ?? (given ? beside : undefined)) : await chooseModel(uri);
   if (model === undefined) return undefined;
   const format = options.format ?? (await pickFormat());
   return format && { model, plan, format, name: basename(planFile.fsPath, PLAN_SUFFIX) };
+}
+
+/** The model in front, else the first open one, that has every tensor of the plan. */
+function fitting(models: OpenModels, { solution }: Plan): ModelEditor | undefined {
+  const planned = Object.keys(solution.tensors);
+  const front = models.find();
+  return [...(front === undefined ? [] : [front]), ...models.list()].find(({ table }) => {
+    const names = new Set(table?.names);
+    return planned.every((name) => names.has(name));
+  });
 }
 
 /** As `askForExport`. @returns what was exported, or undefined when the user dismissed a question */
