@@ -13,6 +13,7 @@ import { appearance } from './appearance.ts';
 import { brokenFiles } from './brokenFiles.ts';
 import { Checks } from './checks.ts';
 import { formats } from './formats.ts';
+import { jobQueue } from './jobQueue.ts';
 import { jobs } from './jobs.ts';
 import { mainJob, OUTPUT_NAME } from './mainJob.ts';
 import { restricted } from './restricted.ts';
@@ -45,6 +46,10 @@ try {
     const other = await WorkbenchPage.open(browser, workbench.url);
     await checks.chain('jobs', jobs(other, folder), (name) =>
       screenshot(other.page, `failed-${name.replace(/\W+/g, '-')}`),
+    );
+    const third = await WorkbenchPage.open(browser, workbench.url);
+    await checks.chain('job queue', jobQueue(third, folder), (name) =>
+      screenshot(third.page, `failed-${name.replace(/\W+/g, '-')}`),
     );
   } finally {
     await workbench.stop();
