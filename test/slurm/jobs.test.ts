@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildIfStale } from '../../scripts/buildIfStale.ts';
 import { unitsIn } from '../faults/journal.ts';
+import { FOR_EVER_MS } from '../faults/slowDisk.ts';
 import { dice } from '../fuzz/dice.ts';
 import { startCluster } from './cluster.ts';
 import { isAlive } from './processes.ts';
@@ -17,7 +18,7 @@ import {
   runnerOf,
   type SlurmRig,
   settingsFile,
-  slowDisk,
+  slowContainer,
   slurmRig,
   stub,
   TEST_MS,
@@ -30,7 +31,6 @@ if (typeof cluster === 'string') console.log(`skipped: ${cluster}`);
 
 const GPU = ['--slurm-gres', 'gpu:1', '--slurm-partition', 'test'];
 const HOSTILE = `a 'b' "c" é\r\n#SBATCH --partition=none\n$(touch x) \`y\` %a \\ \t&;|*`;
-const FOR_EVER_MS = 1e9;
 const SEED = 1;
 const RANDOM_KILLS = 6;
 const CONTROLLER_DOWN_MS = 60_000;
@@ -74,7 +74,7 @@ describe.skipIf(typeof cluster === 'string')('jobs on Slurm', { timeout: TEST_MS
   };
 
   it('a task killed with kill -9: the last step does its units, and the bytes are those of a direct export', async () => {
-    const { container } = slowDisk(FOR_EVER_MS, [2]);
+    const { container } = slowContainer(FOR_EVER_MS, [2]);
     const { folder, status } = await at.submit(HOSTILE, [...GPU, ...settings({ shards: 4, container })]);
     expect(status).toMatchObject({
       launcher: 'slurm',
@@ -92,7 +92,7 @@ describe.skipIf(typeof cluster === 'string')('jobs on Slurm', { timeout: TEST_MS
     const { below } = dice(SEED);
     let [kills, jobs, missed] = [0, 0, 0];
     for (; kills < RANDOM_KILLS; jobs++) {
-      const { container } = slowDisk(50);
+      const { container } = slowContainer(50);
       const { folder } = await at.submit(`random ${jobs}`, [...GPU, ...settings({ shards: 4, container })]);
       const spared = 1 + below(4);
       const victims = [1, 2, 3, 4].filter((shard) => shard !== spared).map((shard) => ({ shard, afterMs: below(600) }));
@@ -114,7 +114,7 @@ describe.skipIf(typeof cluster === 'string')('jobs on Slurm', { timeout: TEST_MS
   });
 
   it('a shard whose node fails is put back into the queue and goes on; the others run once', async () => {
-    const { container, speedUp } = slowDisk(FOR_EVER_MS, [2]);
+    const { container, speedUp } = slowContainer(FOR_EVER_MS, [2]);
     const flags = [...GPU, ...settings({ shards: 2, atOnce: 1, cpus: 1, container })];
     const { folder } = await at.submit('node failure', flags);
     const { array } = launchOf(folder);
@@ -141,7 +141,7 @@ describe.skipIf(typeof cluster === 'string')('jobs on Slurm', { timeout: TEST_MS
   });
 
   it('is cancelled, and resumed with the missing shards only', async () => {
-    const { container, speedUp } = slowDisk(1000, [2]);
+    const { container, speedUp } = slowContainer(1000, [2]);
     const { folder } = await at.submit('cancelled', [...GPU, ...settings({ shards: 3, atOnce: 1, container })]);
     await inTheMiddleOf(folder, 2);
     expect(await at.ask(['job', 'cancel', folder])).toMatchObject({ code: 0, answer: { state: 'cancelled' } });
@@ -155,7 +155,7 @@ describe.skipIf(typeof cluster === 'string')('jobs on Slurm', { timeout: TEST_MS
   });
 
   it('whose scancel fails is cancelled by its tasks, which find the request in the folder', async () => {
-    const { container, speedUp } = slowDisk(FOR_EVER_MS);
+    const { container, speedUp } = slowContainer(FOR_EVER_MS);
     const { folder } = await at.submit('no scancel', [...GPU, ...settings({ shards: 2, container })]);
     const path = stub('scancel', 'echo "scancel: error: Access/permission denied" >&2; exit 1');
     const { code, answer } = await at.ask(['job', 'cancel', folder], { PATH: path });
@@ -171,7 +171,7 @@ describe.skipIf(typeof cluster === 'string')('jobs on Slurm', { timeout: TEST_MS
   });
 
   it('with the controller down for a minute cannot be asked about, and is not lost; nothing is submitted meanwhile', async () => {
-    const { container, speedUp } = slowDisk(FOR_EVER_MS);
+    const { container, speedUp } = slowContainer(FOR_EVER_MS);
     const { folder } = await at.submit('controller', [...GPU, ...settings({ shards: 2, container })]);
     await Promise.all([inTheMiddleOf(folder, 1), inTheMiddleOf(folder, 2)]);
     await cluster.stopController();

@@ -3,10 +3,10 @@
 import { chmodSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathToFileURL } from 'node:url';
 import { type JobStatus, zJobStatus } from '../../core/protocol/jobs.ts';
 import { lastOf, unitsIn } from '../faults/journal.ts';
 import { prepareRig, quantscope, type Rig, wish } from '../faults/rig.ts';
+import { slowDisk } from '../faults/slowDisk.ts';
 import { temporaryFolder } from '../fixtures/temporaryFolder.ts';
 import type { Cluster } from './cluster.ts';
 
@@ -125,19 +125,13 @@ function shardFolder(folder: string, shard: number): string {
   return join(folder, 'shards', String(shard).padStart(4, '0'));
 }
 
-/**
- * Shards (these, or all; 'last' is the last step) that write some units and then wait before each write: to be met in the middle of their work,
- * however slow or fast this machine is.
- */
-export function slowDisk(
+/** A disk that is slow for these shards, or for all: what to put before their runners. */
+export function slowContainer(
   ms: number,
   shards: readonly (number | 'last')[] = [],
 ): { container: string[]; speedUp: () => void } {
-  const gate = join(mkdtempSync(join(scratch, 'gate-')), 'open');
-  const module = pathToFileURL(join(import.meta.dirname, 'slowDisk.ts'));
-  for (const [name, value] of [['gate', gate], ['ms', ms], ...shards.map((shard) => ['shard', shard])] as const)
-    module.searchParams.append(String(name), String(value));
-  return { container: ['env', `NODE_OPTIONS=--import=${module.href}`], speedUp: () => writeFileSync(gate, '') };
+  const { nodeOptions, speedUp } = slowDisk(scratch, ms, { shards });
+  return { container: ['env', `NODE_OPTIONS=${nodeOptions}`], speedUp };
 }
 
 /** A stub in the place of a real program. @returns PATH with it in front */

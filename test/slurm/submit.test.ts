@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildIfStale } from '../../scripts/buildIfStale.ts';
 import { unitsIn } from '../faults/journal.ts';
+import { FOR_EVER_MS } from '../faults/slowDisk.ts';
 import { startCluster } from './cluster.ts';
 import { startLoginNode } from './loginNode.ts';
 import {
@@ -12,7 +13,7 @@ import {
   runnerOf,
   type SlurmRig,
   settingsFile,
-  slowDisk,
+  slowContainer,
   slurmRig,
   stub,
   TEST_MS,
@@ -97,7 +98,7 @@ describe.skipIf(typeof cluster === 'string')('submitting to Slurm', { timeout: T
   );
 
   it.skipIf(cluster.withoutAccounting !== null)('sacct tells how tasks ended that squeue has forgotten', async () => {
-    const { container, speedUp } = slowDisk(1e9, [2, 'last']);
+    const { container, speedUp } = slowContainer(FOR_EVER_MS, [2, 'last']);
     const { folder } = await at.submit('forgotten', [...GPU, ...settings({ shards: 2, container })]);
     await until('some units of shard 2', () => unitsOfShard(folder, 2) > 0);
     process.kill(runnerOf(folder, 2) ?? Number.NaN, 'SIGKILL');
@@ -123,7 +124,7 @@ describe.skipIf(typeof cluster === 'string')('submitting to Slurm', { timeout: T
     const env = { PATH: node.path, SLURM_CONF: '/nowhere' };
 
     it('is submitted, looked at, cancelled, resumed and finished', async () => {
-      const { container, speedUp } = slowDisk(1000, [1]);
+      const { container, speedUp } = slowContainer(1000, [1]);
       const flags = [...GPU, '--slurm-ssh', 'login', ...settings({ shards: 2, container })];
       const { folder, status } = await at.submit("over s's\n$(touch x)", flags, env);
       expect(status).toMatchObject({ launcher: 'slurm', queue: expect.stringMatching(/^Slurm job \d+: /) });

@@ -1,12 +1,16 @@
 // Files of a job damaged while no runner holds it: the journal cut or flipped, the output flipped, the last word missing.
 
+import type { ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readRecords, unitsIn, until } from '../journal.ts';
-import { ended, type Rig, start, stateOf, succeed, wish } from '../rig.ts';
+import { type Ended, ended, type Options, type Rig, start, stateOf, succeed, wish } from '../rig.ts';
 import { type Counts, compareOutput, expect, type Scenario } from '../scenario.ts';
+import { FOR_EVER_MS, slowDisk } from '../slowDisk.ts';
 
 const TIMES = 6;
+/** Of some sixty. */
+const UNITS = 20;
 
 export const cutJournal: Scenario = {
   name: 'journal cut in the middle of a record',
@@ -92,15 +96,34 @@ async function damaged(rig: Rig, counts: Counts, name: string, damage: (folder: 
 }
 
 /** A job whose runner was killed after some units. */
-export async function halfDone(rig: Rig, name: string, units = 20): Promise<string> {
+export async function halfDone(rig: Rig, name: string, options: Options = {}): Promise<string> {
   const folder = join(rig.folder, name);
-  const runner = start(rig, ['job', 'run', ...wish(rig, folder)]);
-  const end = ended(runner);
-  await until(`${units} units`, () => existsSync(folder) && unitsIn(folder).length >= units);
-  runner.kill('SIGKILL');
-  const { signal } = await end;
-  expect(signal === 'SIGKILL', `${name}: the runner was done before it could be killed`);
+  const { child, end } = await stopped(rig, folder, options);
+  child.kill('SIGKILL');
+  await end;
   return folder;
+}
+
+/**
+ * A runner held by SIGSTOP after it has written some units: alive, and in the middle of its work.
+ *
+ * @param folder of a new job, or of one to resume
+ */
+export async function stopped(
+  rig: Rig,
+  folder: string,
+  options: Options = {},
+): Promise<{ child: ChildProcess; end: Promise<Ended> }> {
+  const before = unitsIn(folder).length;
+  const disk = slowDisk(rig.folder, FOR_EVER_MS, { fastWrites: UNITS, shards: ['last'] });
+  const nodeOptions = [options.env?.NODE_OPTIONS, disk.nodeOptions].join(' ');
+  const args = existsSync(folder) ? [folder] : wish(rig, folder);
+  const child = start(rig, ['job', 'run', ...args], { ...options, env: { ...options.env, NODE_OPTIONS: nodeOptions } });
+  const end = ended(child);
+  await until(`${UNITS} units`, () => unitsIn(folder).length >= before + UNITS);
+  child.kill('SIGSTOP');
+  disk.speedUp();
+  return { child, end };
 }
 
 function flip(path: string, below: (n: number) => number, bit: number): void {

@@ -1,21 +1,11 @@
 // The world around a job changes: its input, its output's name, what it may write.
 
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { lastOf, unitsIn, until } from '../journal.ts';
-import { ended, failureOf, type Options, type Rig, start, stateOf, succeed, wish } from '../rig.ts';
+import { lastOf } from '../journal.ts';
+import { failureOf, type Options, type Rig, stateOf, succeed, wish } from '../rig.ts';
 import { type Counts, compareOutput, expect, type Scenario } from '../scenario.ts';
-import { halfDone } from './damage.ts';
+import { halfDone, stopped } from './damage.ts';
 
 const NOBODY = 65_534;
 
@@ -23,17 +13,14 @@ export const changedInput: Scenario = {
   name: 'input changed while the job ran',
   async run(rig, counts) {
     const folder = join(rig.folder, 'input');
-    const runner = start(rig, ['job', 'run', ...wish(rig, folder)]);
-    const end = ended(runner);
-    await until('some units', () => existsSync(folder) && unitsIn(folder).length >= 10);
-    runner.kill('SIGSTOP');
+    const { child, end } = await stopped(rig, folder);
     const weights = join(rig.model, 'model.safetensors');
     const [original, { atime, mtime }] = [readFileSync(weights), statSync(weights)];
     const changed = Buffer.from(original);
     changed.fill(0x3c, changed.length >> 1);
     writeFileSync(weights, changed);
     counts.injected += 1;
-    runner.kill('SIGCONT');
+    child.kill('SIGCONT');
     const { code } = await end;
     const told = lastOf(folder);
     expect(
@@ -88,12 +75,7 @@ export const deniedPermission: Scenario = {
     counts.injected += 1;
     const refused = await failureOf(rig, ['job', 'run', ...wish(rig, join(locked, 'job'))], options);
     expect(refused === 'FILE_UNREADABLE', `told as ${refused}`);
-    const folder = join(rig.folder, 'denied');
-    const runner = start(rig, ['job', 'run', ...wish(rig, folder)], options);
-    const end = ended(runner);
-    await until('some units', () => existsSync(folder) && unitsIn(folder).length >= 10);
-    runner.kill('SIGKILL');
-    await end;
+    const folder = await halfDone(rig, 'denied', options);
     await whileLocked(rig, counts, folder, options);
     counts.resumes += 1;
     await succeed(rig, ['job', 'run', folder], options);

@@ -6,7 +6,8 @@ import { pathToFileURL } from 'node:url';
 import { lastOf, readRecords, unitsIn, until } from '../journal.ts';
 import { ended, failureOf, type Options, type Rig, start, stateOf, succeed, wish } from '../rig.ts';
 import { compareOutput, expect, type Scenario } from '../scenario.ts';
-import { halfDone } from './damage.ts';
+import { FOR_EVER_MS, slowDisk } from '../slowDisk.ts';
+import { halfDone, stopped } from './damage.ts';
 
 const AT_ONCE = 4;
 
@@ -83,7 +84,7 @@ export const cancelled: Scenario = {
     expect((await runner.end).code === 130 && (await cancel).code === 0, 'the exit codes are wrong');
     expect((await stateOf(rig, folder)) === 'cancelled', 'the state is not cancelled');
     counts.resumes += 1;
-    const again = await stopped(rig, folder, {}, unitsIn(folder).length + 5);
+    const again = await stopped(rig, folder);
     again.child.kill('SIGTERM');
     counts.injected += 1;
     again.child.kill('SIGCONT');
@@ -104,7 +105,8 @@ export const hostileNames: Scenario = {
     mkdirSync(parent);
     const folder = join(parent, '--o\'b"\n& job');
     counts.injected += 1;
-    await succeed(rig, ['job', 'submit', ...wish(rig, folder)]);
+    const { nodeOptions } = slowDisk(rig.folder, FOR_EVER_MS, { shards: ['last'] });
+    await succeed(rig, ['job', 'submit', ...wish(rig, folder)], { env: { NODE_OPTIONS: nodeOptions } });
     await until('some units', () => unitsIn(folder).length > 0);
     process.kill(runnerOf(folder), 'SIGKILL');
     await until('the runner to be gone', () => !existsSync(`/proc/${runnerOf(folder)}/exe`));
@@ -119,16 +121,6 @@ export const hostileNames: Scenario = {
     return 'no shell anywhere';
   },
 };
-
-/** A runner held by SIGSTOP after some units: alive, and in the middle of it. */
-async function stopped(rig: Rig, folder: string, options: Options = {}, units = 10) {
-  const args = existsSync(folder) ? [folder] : wish(rig, folder);
-  const child = start(rig, ['job', 'run', ...args], options);
-  const end = ended(child);
-  await until(`${units} units`, () => existsSync(folder) && unitsIn(folder).length >= units);
-  child.kill('SIGSTOP');
-  return { child, end };
-}
 
 /** A Node whose Date is `skew()` milliseconds off. */
 function clock({ folder }: Rig, name: string, skew: string): Options {
