@@ -127,8 +127,16 @@ export function percentOfAll(jobs: readonly JobStatus[]): number | null {
 export function logLine(job: string, { seq, at, ms, type, ...fields }: JournalRecord): string {
   const level =
     type === 'failed' ? 'error' : type === 'note' || type === 'cancelled' || type === 'paused' ? 'warning' : 'info';
-  const pairs = Object.entries({ seq, ...fields }).map(([key, value]) => `${key}=${fieldText(value)}`);
-  return `${shown(at)} [${level}] ${shown(job)} ${type} ${pairs.join(' ')}`;
+  return `${shown(at)} [${level}] ${shown(job)} ${type} ${pairsOf({ seq, ...fields }).join(' ')}`;
+}
+
+/** `device.name="…"` for what is inside another field. */
+function pairsOf(fields: object, prefix = ''): string[] {
+  return Object.entries(fields).flatMap(([key, value]: [string, unknown]) =>
+    typeof value === 'object' && value !== null
+      ? pairsOf(value, `${prefix}${key}.`)
+      : [`${prefix}${key}=${fieldText(value)}`],
+  );
 }
 
 /** The few records worth a line in the tree, newest last. */

@@ -132,6 +132,18 @@ describe('the log', () => {
     );
   });
 
+  it('spells what is inside a field by its path', () => {
+    const device = { kind: 'cpu', name: 'AMD EPYC', note: null } as const;
+    const versions = { quantscope: '1.0.0', node: 'v24', platform: 'x' };
+    const { seq, at, ms } = unit;
+    const sizes = { layout: 'ff', fresh: true, kept: 0, units: 4, bytes: 12 };
+    expect(logLine('job', { seq, at, ms, type: 'prepared', versions, device, ...sizes })).toBe(
+      '2026-01-01T00:00:00.000Z [info] job prepared seq=3 versions.quantscope=1.0.0 versions.node=v24 ' +
+        'versions.platform=x device.kind=cpu device.name="AMD EPYC" device.note=null layout=ff fresh=true kept=0 ' +
+        'units=4 bytes=12',
+    );
+  });
+
   it('asks only for what is new, and writes each record once', async () => {
     const lines: string[] = [];
     const asked: number[] = [];
