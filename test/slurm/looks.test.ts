@@ -15,7 +15,7 @@ import { zSlurmSettings } from '../../core/protocol/slurm.ts';
 import { temporaryFolder } from '../fixtures/temporaryFolder.ts';
 import { testPool } from '../unit/export/exportFixtures.ts';
 import { type JobRig, jobRig, VERSIONS } from '../unit/jobs/jobFixtures.ts';
-import { stub, until } from './slurmRig.ts';
+import { stub, TEST_MS, until } from './slurmRig.ts';
 
 const parent = temporaryFolder();
 const pool = testPool();
@@ -23,7 +23,7 @@ const path = process.env.PATH;
 let rig: JobRig;
 beforeAll(async () => {
   rig = await jobRig(parent, pool);
-});
+}, TEST_MS);
 afterEach(() => {
   process.env.PATH = path;
 });
@@ -41,7 +41,7 @@ async function launched(name: string): Promise<JobView> {
   return view;
 }
 
-it('a last step that begins and ends while squeue is asked has not been lost', async () => {
+it('a last step that begins and ends while squeue is asked has not been lost', { timeout: TEST_MS }, async () => {
   const view = await launched('quick');
   const [asked, answer] = [join(parent, 'asked'), join(parent, 'answer')];
   pretend('squeue', `touch '${asked}'; until [ -e '${answer}' ]; do sleep 0.02; done`);
@@ -53,7 +53,9 @@ it('a last step that begins and ends while squeue is asked has not been lost', a
   expect(await status).toMatchObject({ state: 'succeeded', attempts: 1 });
 });
 
-it("a shard's last word is not the job's, and a queue that is slow to see its end does not keep a job from being cancelled", async () => {
+it("a shard's last word is not the job's, and a slow queue does not keep a job from being cancelled", {
+  timeout: TEST_MS,
+}, async () => {
   const view = await launched('slow queue');
   pretend('scancel', 'exit 0');
   pretend('squeue', "printf '7|1|COMPLETING|None\\n8|N/A|COMPLETING|None\\n'");
