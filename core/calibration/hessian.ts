@@ -2,20 +2,37 @@
 // 2210.17323, eq. 3: H = 2XᵀX). Products of a batch in float32 by the runtime, sums over batches in float64.
 
 import { bytesText } from '../base/byteText.ts';
+import { throwIfCancelled } from '../base/cancellation.ts';
 import { QuantscopeError } from '../base/errors.ts';
 import { MAX_HESSIAN_BYTES } from '../base/limits.ts';
-import { type Hidden, type ObservedBatch, type Observer, type Parts, runBlocks } from '../forward/blocks.ts';
+import {
+  type Hidden,
+  loadFeeds,
+  type ObservedBatch,
+  type Observer,
+  type Parts,
+  refuseNonFinite,
+  runBlocks,
+} from '../forward/blocks.ts';
+import { SessionsBySize } from '../forward/sessions.ts';
 import type { BlockGraph, Tap } from '../model/forward/blockGraph.ts';
+import type { GraphBuilder, Value } from '../model/graph/graphBuilder.ts';
 
-export interface Hessian {
+export interface Hessian extends InputProducts {
   readonly layer: number;
   readonly tap: string;
+}
+
+export interface InputProducts {
   /** [columns, columns], symmetric: Σ over rows of x xᵀ. */
   readonly values: Float64Array;
   readonly columns: number;
   /** Tokens, or those that reached the expert. */
   readonly rows: number;
 }
+
+/** Rows of one run through the head's norm: enough for a dense product. */
+const HEAD_ROWS = 1024;
 
 export interface HessianRun {
   readonly layers: readonly [from: number, to: number];
@@ -40,6 +57,41 @@ export async function collectHessians(parts: Parts, hidden: Hidden, run: Hessian
   }
 }
 
+/**
+ * XᵀX of what the output matrix takes in.
+ * @param hidden states after the last layer
+ * @throws MEMORY_LIMIT; NON_FINITE, CANCELLED, and what loading weights throws
+ */
+export async function collectHeadHessian(
+  parts: Parts,
+  { values, sequences, tokens }: Hidden,
+  signal: AbortSignal | undefined,
+): Promise<InputProducts> {
+  const { network, runtime, weights } = parts;
+  const { width, head } = network;
+  const { columns } = head;
+  const where = `${weights.checkpoint.name}: the head`;
+  checkBytes(`${where}: XᵀX`, 8 * columns ** 2);
+  const sums = new Float64Array(columns ** 2);
+  const rows = sequences * tokens;
+  const feeds = await loadFeeds(parts, null, head.inputWeights, {}, signal);
+  await using sessions = new SessionsBySize(async (count: number) => {
+    const { graph, input } = head.inputGraph(count);
+    graph.output('product', transposedProduct(graph, input), [columns, columns]);
+    return { session: await runtime.session(graph.build()) };
+  });
+  for (let first = 0; first < rows; first += HEAD_ROWS) {
+    throwIfCancelled(signal, 'running the model');
+    const count = Math.min(HEAD_ROWS, rows - first);
+    const { session } = await sessions.of(count);
+    const hidden = runtime.tensor(values.subarray(first * width, (first + count) * width), [count, width]);
+    const { product = new Float32Array() } = await session.run({ ...feeds, hidden }, ['product']);
+    refuseNonFinite(product, where);
+    for (let at = 0; at < sums.length; at++) sums[at] = (sums[at] ?? 0) + (product[at] ?? 0);
+  }
+  return { values: sums, columns, rows };
+}
+
 class Products implements Observer {
   readonly #name: string;
   readonly #layer: number;
@@ -55,14 +107,10 @@ class Products implements Observer {
   outputs({ graph, taps }: BlockGraph): string[] {
     const wanted = taps.filter(this.#wanted);
     const bytes = wanted.reduce((sum, { columns }) => sum + 8 * columns ** 2, 0);
-    if (bytes > MAX_HESSIAN_BYTES)
-      throw new QuantscopeError(
-        'MEMORY_LIMIT',
-        `${this.#name}: layer ${this.#layer}: XᵀX of ${wanted.map(({ name }) => name).join(', ')} takes ${bytesText(bytes)}, limit ${bytesText(MAX_HESSIAN_BYTES)}`,
-      );
+    const names = wanted.map(({ name }) => name).join(', ');
+    checkBytes(`${this.#name}: layer ${this.#layer}: XᵀX of ${names}`, bytes);
     return wanted.flatMap(({ name, value, columns, reached }) => {
-      const product = graph.op('MatMul', [graph.op('Transpose', [value], { perm: [1, 0] }), value]);
-      graph.output(productOf(name), product, [columns, columns]);
+      graph.output(productOf(name), transposedProduct(graph, value), [columns, columns]);
       if (reached === undefined) return [productOf(name)];
       graph.output(rowsOf(name), reached, [1]);
       return [productOf(name), rowsOf(name)];
@@ -83,6 +131,18 @@ class Products implements Observer {
   hessians(): Hessian[] {
     return [...this.#sums].map(([tap, sum]) => ({ layer: this.#layer, tap, ...sum }));
   }
+}
+
+/** @throws MEMORY_LIMIT */
+function checkBytes(what: string, bytes: number): void {
+  if (bytes <= MAX_HESSIAN_BYTES) return;
+  const limit = bytesText(MAX_HESSIAN_BYTES);
+  throw new QuantscopeError('MEMORY_LIMIT', `${what} takes ${bytesText(bytes)}, limit ${limit}`);
+}
+
+/** [rows, columns] → [columns, columns] */
+function transposedProduct(graph: GraphBuilder, value: Value): Value {
+  return graph.op('MatMul', [graph.op('Transpose', [value], { perm: [1, 0] }), value]);
 }
 
 function productOf(tap: string): string {

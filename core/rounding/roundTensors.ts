@@ -2,7 +2,7 @@
 
 import { QuantscopeError } from '../base/errors.ts';
 import { MAX_HESSIAN_BYTES } from '../base/limits.ts';
-import { collectHessians, type Hessian } from '../calibration/hessian.ts';
+import { collectHeadHessian, collectHessians, type InputProducts } from '../calibration/hessian.ts';
 import type { TensorInfo } from '../checkpoint/checkpoint.ts';
 import { tensorSource } from '../checkpoint/tensorSource.ts';
 import { type Hidden, type Parts, runBlocks } from '../forward/blocks.ts';
@@ -51,26 +51,53 @@ export async function roundTensors({ layers }: Pick<Roundable, 'layers'>, run: R
   await run.folder.make();
   const hidden = await embedTokens(parts, sequences, signal);
   for (let layer = 0; layer <= last; layer++) {
-    const groups = [...groupsThatFit(missing.get(layer) ?? [], run.maxHessianBytes)];
-    const whole: [number, number] = [layer, layer + 1];
+    const taps = missing.get(layer) ?? [];
     await using open = new OpenTensors(run.folder);
-    for (const [number, taps] of groups.entries()) {
-      const state = number === groups.length - 1 ? hidden : copyOf(hidden);
-      const byName = new Map(taps.map((tap) => [tap.name, tap]));
-      progress.say(`layer ${layer + 1} of ${parts.network.layers}: Hessians`);
-      await collectHessians(parts, state, {
-        layers: whole,
-        taps: ({ name }) => byName.has(name),
-        onHessian: async (hessian) => {
-          const tap = byName.get(hessian.tap);
-          if (tap !== undefined) await roundTap(run, tap, hessian, open, progress);
-        },
-        signal,
-      });
-    }
-    if (groups.length === 0) await runBlocks(parts, [hidden], { layers: whole, signal });
+    if (layer === parts.network.layers) await roundHead(run, taps, hidden, open, progress);
+    else await roundLayer(run, layer, taps, hidden, open, progress);
     open.checkAllDone();
   }
+}
+
+/** Hidden states are those after the layer then. */
+async function roundLayer(
+  run: RoundingRun,
+  layer: number,
+  taps: readonly RoundedTap[],
+  hidden: Hidden,
+  open: OpenTensors,
+  progress: Progress,
+): Promise<void> {
+  const { parts, signal } = run;
+  const layers: [number, number] = [layer, layer + 1];
+  if (taps.length === 0) return runBlocks(parts, [hidden], { layers, signal });
+  const groups = [...groupsThatFit(taps, run.maxHessianBytes)];
+  for (const [number, group] of groups.entries()) {
+    const state = number === groups.length - 1 ? hidden : copyOf(hidden);
+    const byName = new Map(group.map((tap) => [tap.name, tap]));
+    progress.say(`layer ${layer + 1} of ${parts.network.layers}: Hessians`);
+    await collectHessians(parts, state, {
+      layers,
+      taps: ({ name }) => byName.has(name),
+      onHessian: async (hessian) => {
+        const tap = byName.get(hessian.tap);
+        if (tap !== undefined) await roundTap(run, tap, hessian, open, progress);
+      },
+      signal,
+    });
+  }
+}
+
+async function roundHead(
+  run: RoundingRun,
+  taps: readonly RoundedTap[],
+  hidden: Hidden,
+  open: OpenTensors,
+  progress: Progress,
+): Promise<void> {
+  progress.say('head: Hessian');
+  for (const tap of taps)
+    await roundTap(run, tap, await collectHeadHessian(run.parts, hidden, run.signal), open, progress);
 }
 
 /** Bytes that the Hessians of a run take at a time, besides what running the model does. */
@@ -131,7 +158,7 @@ function copyOf(hidden: Hidden): Hidden {
 async function roundTap(
   { parts: { weights }, pool, signal }: RoundingRun,
   { columns, places }: RoundedTap,
-  hessian: Hessian,
+  hessian: InputProducts,
   open: OpenTensors,
   progress: Progress,
 ): Promise<void> {
@@ -160,7 +187,7 @@ function* rowTasks(place: Omit<RoundRows, 'firstRow' | 'rows'>, firstRow: number
 }
 
 /** Mean squares of the columns, damped as the Hessian is: no block is without weight. */
-function scaleWeights({ values, columns, rows }: Hessian): Float32Array {
+function scaleWeights({ values, columns, rows }: InputProducts): Float32Array {
   const diagonal = Float64Array.from({ length: columns }, (_, i) => at(values, i * columns + i));
   const trace = diagonal.reduce((sum, value) => sum + value, 0);
   const added = (DAMPING * trace) / columns || 1;

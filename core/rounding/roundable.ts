@@ -7,6 +7,7 @@ import { hasStoredBytes } from '../decode/storedBytes.ts';
 import type { Parts } from '../forward/blocks.ts';
 import type { StoredTypes } from '../forward/plannedWeights.ts';
 import type { WeightPlace } from '../forward/weights.ts';
+import type { Network } from '../model/forward/family.ts';
 import type { GgufTarget } from '../quant/ggufTypes.ts';
 import { codeLayout } from '../quant/rounding/codeLayout.ts';
 
@@ -23,13 +24,16 @@ export interface RoundedTap {
 }
 
 export interface Roundable {
-  /** By layer, in their order; layers without any are left out. */
+  /** By layer, in their order, the head as the one after the last; layers without any are left out. */
   readonly layers: ReadonlyMap<number, readonly RoundedTap[]>;
   /** Every one is rounded whole. */
   readonly tensors: readonly TensorInfo[];
   /** Quantized all the same, as without GPTQ, and why. */
   readonly others: readonly { readonly tensor: TensorInfo; readonly reason: string }[];
 }
+
+/** What the output matrix takes in. */
+const HEAD_TAP = 'output_in';
 
 /** @param types what each planned tensor is to be stored as */
 export function roundable({ network, weights }: Parts, types: StoredTypes): Roundable {
@@ -44,16 +48,15 @@ export function roundable({ network, weights }: Parts, types: StoredTypes): Roun
   const reasons = new Map<number, string>();
   const layers = new Map<number, RoundedTap[]>();
   const tensors: TensorInfo[] = [];
-  for (let layer = 0; layer < network.layers; layer++) {
-    const block = network.block(layer);
+  for (let layer = 0; layer <= network.layers; layer++) {
     const taps: RoundedTap[] = [];
-    for (const { name, modules, columns } of block.graph({ sequences: 1, tokens: 1 }).taps) {
+    for (const { name, modules, columns } of tapsOf(network, layer)) {
       const places: RoundedPlace[] = [];
-      for (const module of modules) {
-        const place = weights.place(layer, module);
+      for (const { name: module, transposed } of modules) {
+        const place = weights.place(layer === network.layers ? null : layer, module);
         const type = place === null ? undefined : types.get(place.tensor.index);
         if (place === null || type === undefined || !left.has(place.tensor.index)) continue;
-        const reason = refusal(block.weights.get(module)?.transposed === true, columns);
+        const reason = refusal(module, transposed, columns);
         if (reason === null) places.push({ ...place, type });
         else reasons.set(place.tensor.index, reason);
       }
@@ -73,7 +76,28 @@ export function roundable({ network, weights }: Parts, types: StoredTypes): Roun
   return { layers, tensors, others };
 }
 
-function refusal(transposed: boolean, columns: number): string | null {
+interface NetworkTap {
+  readonly name: string;
+  readonly columns: number;
+  readonly modules: readonly { readonly name: string; readonly transposed: boolean }[];
+}
+
+function tapsOf(network: Network, layer: number): NetworkTap[] {
+  const { head } = network;
+  if (layer === network.layers)
+    return [{ name: HEAD_TAP, columns: head.columns, modules: [{ name: head.output, transposed: false }] }];
+  const block = network.block(layer);
+  return block.graph({ sequences: 1, tokens: 1 }).taps.map(({ name, columns, modules }) => {
+    const stored = modules.map((module) => ({
+      name: module,
+      transposed: block.weights.get(module)?.transposed === true,
+    }));
+    return { name, columns, modules: stored };
+  });
+}
+
+function refusal(module: string, transposed: boolean, columns: number): string | null {
+  if (module === 'embed') return 'it is the embedding as well';
   if (transposed) return 'its rows are inputs';
   return 8 * columns ** 2 > MAX_HESSIAN_BYTES ? `its Hessian has ${columns} columns` : null;
 }

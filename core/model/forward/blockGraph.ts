@@ -55,3 +55,10 @@ export interface HeadGraph {
   /** By grid column. */
   readonly weights: ReadonlyMap<string, Value>;
 }
+
+/** Hidden states → what the output matrix multiplies. */
+export interface HeadInputGraph {
+  readonly graph: GraphBuilder;
+  /** [rows, columns of the output matrix] */
+  readonly input: Value;
+}

@@ -1,7 +1,7 @@
 // What running a model needs to know of its architecture: a family reads headers into a network of graphs.
 
 import type { JsonObject } from '../../base/jsonObject.ts';
-import type { BatchSize, BlockGraph, EmbeddingGraph, HeadGraph } from './blockGraph.ts';
+import type { BatchSize, BlockGraph, EmbeddingGraph, HeadGraph, HeadInputGraph } from './blockGraph.ts';
 import type { Settings } from './settings.ts';
 
 /** Architectures that share block graphs. One file and one line in families/index.ts each. */
@@ -86,6 +86,11 @@ export interface Head {
   readonly weights: WeightLayouts;
   /** Module of the output matrix, [vocabulary, columns]: "output", or "embed" where the two are tied. */
   readonly output: string;
+  /** Columns of the output matrix. */
+  readonly columns: number;
   /** Inputs: `hidden` and the weights. Has no outputs yet. */
   graph(rows: number): HeadGraph;
+  /** What comes before the output matrix. Inputs: `hidden` and `inputWeights`. */
+  readonly inputWeights: WeightLayouts;
+  inputGraph(rows: number): HeadInputGraph;
 }

@@ -23,11 +23,19 @@ export function outputHead(headers: ModelHeaders, rule: HeadRule): Head {
   const { width, vocabulary, columns = width, modules, normed, softcap = null } = rule;
   const output = headers.has(null, 'output') ? 'output' : 'embed';
   const weights = new Map(withBiases(headers, null, { ...modules, [output]: stored(vocabulary, columns) }));
+  const inputWeights = withBiases(headers, null, modules);
   // Heads tied to the embedding keep their bias by their own name.
   if (headers.has(null, 'output.bias')) weights.set('output.bias', stored(vocabulary));
   return {
     weights,
     output,
+    columns,
+    inputWeights,
+    inputGraph(rows) {
+      const builder = new WeightedGraph('head input', inputWeights);
+      const hidden = builder.graph.input('hidden', 'float32', [rows, width]);
+      return { graph: builder.graph, input: normed(builder, hidden) };
+    },
     graph(rows) {
       const builder = new WeightedGraph('head', weights);
       const { graph } = builder;

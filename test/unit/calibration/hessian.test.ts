@@ -1,7 +1,8 @@
 // XᵀX of linear layers' inputs against float64 loops over the captured activations of the sample model.
 
 import { afterAll, expect, test } from 'vitest';
-import { collectHessians, type Hessian } from '../../../core/calibration/hessian.ts';
+import { collectHeadHessian, collectHessians, type Hessian } from '../../../core/calibration/hessian.ts';
+import { runBlocks } from '../../../core/forward/blocks.ts';
 import { embedTokens } from '../../../core/forward/embed.ts';
 import { createPool } from '../../../core/kernels/pool.ts';
 import { capture, openSample, SEQUENCES } from './captured.ts';
@@ -60,6 +61,35 @@ test('hidden states are those after the last layer: layers can be run in parts',
     });
   expect(found).toHaveLength(1);
   expect(found[0]?.values).toEqual(whole?.values);
+});
+
+test('the head takes in the last states, normed', async () => {
+  const { parts } = decoder;
+  const { layers, width } = decoder.network;
+  const hidden = await embedTokens(parts, SEQUENCES, undefined);
+  await runBlocks(parts, [hidden], { layers: [0, layers], signal: undefined });
+  const { values, columns, rows } = await collectHeadHessian(parts, hidden, undefined);
+  expect([columns, rows]).toEqual([width, 1200]);
+  const norm = await parts.weights.load(null, 'norm', [width], undefined);
+  const x = Float64Array.from(hidden.values);
+  for (let row = 0; row < rows; row++) {
+    const own = x.subarray(row * width, (row + 1) * width);
+    const scale = 1 / Math.sqrt(own.reduce((sum, value) => sum + value * value, 0) / width + 1e-5);
+    own.forEach((value, i) => {
+      own[i] = value * scale * (norm[i] ?? 0);
+    });
+  }
+  const product = (i: number, j: number): number => {
+    let sum = 0;
+    for (let row = 0; row < rows; row++) sum += (x[row * width + i] ?? 0) * (x[row * width + j] ?? 0);
+    return sum;
+  };
+  for (let i = 0; i < columns; i += 17)
+    for (let j = 0; j < columns; j += 5) {
+      const scale = Math.sqrt(product(i, i) * product(j, j));
+      // As above; the norm itself is float32 too.
+      expect(Math.abs((values[i * columns + j] ?? Number.NaN) - product(i, j))).toBeLessThanOrEqual(4e-6 * scale);
+    }
 });
 
 test('matrices beyond the limit are refused before anything runs', async () => {

@@ -4,8 +4,9 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { collectHessians, type Hessian } from '../../../core/calibration/hessian.ts';
+import { collectHeadHessian, collectHessians, type InputProducts } from '../../../core/calibration/hessian.ts';
 import type { TensorInfo } from '../../../core/checkpoint/checkpoint.ts';
+import { runBlocks } from '../../../core/forward/blocks.ts';
 import { embedTokens } from '../../../core/forward/embed.ts';
 import { createPool } from '../../../core/kernels/pool.ts';
 import { loadKernels } from '../../../core/kernels/wasm.ts';
@@ -32,6 +33,7 @@ const TYPES: Readonly<Record<string, GgufTarget>> = {
   [`model.layers.${LAYER}.self_attn.o_proj.weight`]: 'Q3_K',
   [`model.layers.${LAYER}.self_attn.q_proj.weight`]: 'F16',
   'lm_head.weight': 'Q4_K',
+  'model.embed_tokens.weight': 'Q4_K',
 };
 const types = new Map(
   checkpoint.tensors.flatMap(({ name, index }) => (TYPES[name] === undefined ? [] : [[index, TYPES[name]] as const])),
@@ -59,10 +61,10 @@ function hashes(path: string): Record<string, string> {
 
 test('tensors that multiply a measured input are rounded, others named', () => {
   const names = (tensors: readonly TensorInfo[]): string[] => tensors.map(({ name }) => name.split('.').at(-2) ?? '');
-  expect(names(wanted.tensors)).toEqual(['k_proj', 'v_proj', 'o_proj']);
-  expect([...wanted.layers.keys()]).toEqual([LAYER]);
+  expect(names(wanted.tensors)).toEqual(['k_proj', 'v_proj', 'o_proj', 'lm_head']);
+  expect([...wanted.layers.keys()]).toEqual([LAYER, parts.network.layers]);
   expect(wanted.others.map(({ tensor, reason }) => [tensor.name, reason])).toEqual([
-    ['lm_head.weight', 'no input of it is measured'],
+    ['model.embed_tokens.weight', 'no input of it is measured'],
   ]);
 });
 
@@ -72,18 +74,21 @@ describe('bytes', async () => {
   test('are those of GPTQ’s definition', async () => {
     const kernels = await loadKernels();
     const hidden = await embedTokens(parts, SEQUENCES, undefined);
-    const found = new Map<string, Hessian>();
+    const found = new Map<string, InputProducts>();
     await collectHessians(parts, hidden, {
       layers: [0, LAYER + 1],
       taps: (_, layer) => layer === LAYER,
       onHessian: (hessian) => void found.set(hessian.tap, hessian),
     });
+    await runBlocks(parts, [hidden], { layers: [LAYER + 1, parts.network.layers], signal: undefined });
+    found.set('output_in', await collectHeadHessian(parts, hidden, undefined));
     for (const [layer, taps] of wanted.layers)
       for (const { name, columns, places } of taps)
         for (const { tensor, shape, type } of places) {
           const { values: hessian, rows: tokens } = found.get(name) ?? { values: new Float64Array(), rows: 0 };
-          const module = { k_proj: 'k', v_proj: 'v', o_proj: 'o' }[tensor.name.split('.').at(-2) ?? ''] ?? '';
-          const values = await parts.weights.load(layer, module, shape, undefined);
+          const module =
+            { k_proj: 'k', v_proj: 'v', o_proj: 'o', lm_head: 'output' }[tensor.name.split('.').at(-2) ?? ''] ?? '';
+          const values = await parts.weights.load(module === 'output' ? null : layer, module, shape, undefined);
           const diagonal = Array.from({ length: columns }, (_, i) => hessian[i * columns + i] ?? 0);
           const added = (DAMPING * diagonal.reduce((a, b) => a + b)) / columns;
           const rows = shape[0] ?? 0;
