@@ -40,7 +40,11 @@ export async function startCluster(wanted: { accounting?: boolean } = {}): Promi
   const environment = { ...process.env, SLURM_CONF: at('slurm.conf') };
   const munge = startMunge(folder);
   // Daemons that find no munge give up.
-  if (!(await patiently(() => existsSync(munge.socket)))) return 'Slurm: munged does not start';
+  if (!(await patiently(() => existsSync(munge.socket)))) {
+    await endProcess(munge.pid);
+    removeFolder(folder);
+    return 'Slurm: munged does not start';
+  }
   const accounting = wanted.accounting ? await startAccounting(NAME, folder, munge.socket) : 'not asked for';
   writeFileSync(at('slurm.conf'), await configuration(folder, munge.socket, accounting));
   writeFileSync(at('gres.conf'), gpus());
@@ -72,7 +76,6 @@ export async function startCluster(wanted: { accounting?: boolean } = {}): Promi
     },
   };
   try {
-    // Daemons that find no munge give up.
     controller();
     execFileSync('slurmd', ['-f', at('slurm.conf')], { env: environment });
     await ready(slurm, at('slurmctld.log'));
