@@ -13,7 +13,7 @@ import { writeTextFile } from '../io/textFile.ts';
 import { stateRoot } from './knownJobs.ts';
 
 const TURN_FILE = /^(\d{9})\.json$/;
-const LOOK_MS = 200;
+const LOOK_MS = 500;
 /** A job keeps every processor busy, and its memory is checked for it alone. */
 const DEFAULT_MAX_RUNNING = 1;
 
