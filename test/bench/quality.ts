@@ -1,6 +1,6 @@
 // `npm run bench:quality`: plans measured against uniform types and llama.cpp's mixes; writes docs/results.md.
 // Every number comes from the product's own commands; mixes from llama.cpp's own quantizer where it is installed.
-// Each row is kept in docs/results/ID.json once it is measured, and the page written from all of them.
+// Each row is kept in docs/results/ID.ndjson once it is measured, and the page written from all of them.
 //   npm run bench:quality -- ID…         only these models: sample, tinystories, stories260k, smollm2
 //   npm run bench:quality -- --fresh     measures again what was measured before
 //   npm run bench:quality -- --quick     every path with a few sequences, for a look; in the temporary folder
@@ -42,14 +42,14 @@ try {
 /** Budgets, then known plans, each met at its own size: whenever it is stopped, what is there makes a page. */
 async function measure(subject: Subject, quantize: LlamaQuantize | null): Promise<void> {
   const runs = await QualityRuns.open(subject, folder, quantize);
-  const record = QualityRecord.open(join(results, `${subject.id}.json`), runs.head, values.fresh === true);
+  const record = QualityRecord.open(join(results, `${subject.id}.ndjson`), runs.head, values.fresh === true);
   const say = (text: string): void => {
     process.stderr.write(`${new Date().toTimeString().slice(0, 8)} ${subject.id}: ${text}\n`);
   };
   const own = (budget: number): void => {
     if (record.tables.own.some((row) => row.budget === budget)) return;
     say(`our plan of ${budget} bytes`);
-    record.addOwn(runs.own(budget));
+    record.add({ own: runs.own(budget) });
     writePage();
   };
   for (const bits of subject.targets) own(Math.floor((bits * runs.head.parameters) / 8));
@@ -57,13 +57,13 @@ async function measure(subject: Subject, quantize: LlamaQuantize | null): Promis
     const measured = record.tables.known.find(({ name, kind }) => name === plan.label && kind === plan.kind);
     if (measured === undefined) say(`${plan.kind} ${plan.label}`);
     const file = measured ?? (await runs.known(plan));
-    if (measured === undefined) record.addKnown(file);
+    if (measured === undefined) record.add({ known: file });
     own(file.bytes);
   }
 }
 
 function writePage(): string {
-  const files = SUBJECT_IDS.map((id) => join(results, `${id}.json`)).filter((path) => existsSync(path));
+  const files = SUBJECT_IDS.map((id) => join(results, `${id}.ndjson`)).filter((path) => existsSync(path));
   const page = resultsPage(files.map(readTables));
   writeFileSync(`${results}.md`, page);
   return page;

@@ -97,7 +97,7 @@ function equalSizeTable({ known: all, own, parameters }: QualityTables): string[
         kl(weighted),
         `**${kl(ours)}**`,
         change(ours, plain),
-        change(ours, weighted),
+        ours.weighted ? change(ours, weighted) : `${change(ours, weighted)}, of a larger file`,
         `${plain.divergence.p999.toPrecision(2)}, ${ours.divergence.p999.toPrecision(2)}`,
         `${plain.perplexity.toFixed(2)}, ${ours.perplexity.toFixed(2)}`,
         `${share(plain)}, ${share(ours)}`,

@@ -1,6 +1,6 @@
-// What was measured of a model, kept row by row as docs/results/ID.json: a bench that was stopped goes on where it was.
+// What was measured of a model, kept row by row in docs/results/ID.ndjson: a bench that was stopped goes on where it was.
 
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Subject } from './qualitySubjects.ts';
@@ -53,6 +53,9 @@ export interface QualityTables extends RecordHead {
   readonly own: readonly (OwnFile | Infeasible)[];
 }
 
+/** A line of the file: the head first, then a row each. */
+type Line = { readonly head: RecordHead } | { readonly known: KnownFile } | { readonly own: OwnFile | Infeasible };
+
 export class QualityRecord {
   readonly #path: string;
   #tables: QualityTables;
@@ -65,37 +68,41 @@ export class QualityRecord {
   /** Rows measured under the same head are kept. @param fresh measures them again */
   static open(path: string, head: RecordHead, fresh: boolean): QualityRecord {
     const kept = !fresh && existsSync(path) ? readTables(path) : null;
-    if (kept !== null) {
-      const { known, own, ...before } = kept;
-      if (isDeepStrictEqual(before, head)) return new QualityRecord(path, kept);
-      process.stderr.write(`${path}: measured under other settings, begun anew\n`);
-    }
-    return new QualityRecord(path, { ...head, known: [], own: [] });
+    const { known, own, ...before } = kept ?? { known: [], own: [] };
+    const isSame = isDeepStrictEqual(before, head);
+    if (kept !== null && !isSame) process.stderr.write(`${path}: measured under other settings, begun anew\n`);
+    const rows: Line[] = isSame
+      ? [...known.map((file) => ({ known: file })), ...own.map((file) => ({ own: file }))]
+      : [];
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, [{ head }, ...rows].map(textOf).join(''));
+    return new QualityRecord(path, readTables(path));
   }
 
   get tables(): QualityTables {
     return this.#tables;
   }
 
-  addKnown(file: KnownFile): void {
-    const known = [...this.#tables.known, file].toSorted((a, b) => a.bytes - b.bytes);
-    this.#save({ ...this.#tables, known });
-  }
-
-  addOwn(file: OwnFile | Infeasible): void {
-    const own = [...this.#tables.own, file].toSorted((a, b) => a.budget - b.budget);
-    this.#save({ ...this.#tables, own });
-  }
-
-  /** A stop while it is written leaves the former one. */
-  #save(tables: QualityTables): void {
-    this.#tables = tables;
-    mkdirSync(dirname(this.#path), { recursive: true });
-    writeFileSync(`${this.#path}.part`, `${JSON.stringify(tables, null, 1)}\n`);
-    renameSync(`${this.#path}.part`, this.#path);
+  add(row: Exclude<Line, { head: RecordHead }>): void {
+    appendFileSync(this.#path, textOf(row));
+    this.#tables = readTables(this.#path);
   }
 }
 
+function textOf(line: Line): string {
+  return `${JSON.stringify(line)}\n`;
+}
+
+/** Rows by size. A last line that a stop cut short counts as none. @throws Error for files without a head */
 export function readTables(path: string): QualityTables {
-  return JSON.parse(readFileSync(path, 'utf8')) as QualityTables;
+  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1);
+  const [first, ...rows] = lines.map((line) => JSON.parse(line) as Line);
+  if (first === undefined || !('head' in first)) throw new Error(`${path}: no head`);
+  const known = rows.flatMap((row) => ('known' in row ? [row.known] : []));
+  const own = rows.flatMap((row) => ('own' in row ? [row.own] : []));
+  return {
+    ...first.head,
+    known: known.toSorted((a, b) => a.bytes - b.bytes),
+    own: own.toSorted((a, b) => a.budget - b.budget),
+  };
 }

@@ -117,7 +117,10 @@ export class QualityRuns {
   #evaluate(path: string): Evaluation {
     const { model, heldOut, context, sequences } = this.#subject;
     const length = ['--context', `${context}`, '--sequences', `${sequences}`];
-    return quantscope('eval', path, '--against', model, '--text', heldOut, ...length);
+    const answer = quantscope<Evaluation>('eval', path, '--against', model, '--text', heldOut, ...length);
+    const { perplexity, error, tokens, topAgreement, divergence } = answer;
+    const { mean, p999 } = divergence;
+    return { perplexity, error, tokens, topAgreement, divergence: { mean, error: divergence.error, p999 } };
   }
 
   /** @param types of each quantizable tensor, in file order */
