@@ -1,7 +1,7 @@
 // What a path is, and what a folder holds.
 
 import { readdir, stat } from 'node:fs/promises';
-import { fileError } from './fileErrors.ts';
+import { errnoOf, fileError } from './fileErrors.ts';
 
 /** Follows symbolic links. @throws FILE_NOT_FOUND, FILE_UNREADABLE */
 export async function isFolder(path: string): Promise<boolean> {
@@ -25,6 +25,17 @@ export async function listFolder(path: string): Promise<string[]> {
   try {
     return (await readdir(path)).sort();
   } catch (error) {
+    throw fileError(path, error, 'listing the folder');
+  }
+}
+
+/** Base names of the symbolic links in a folder, sorted; none where there is no folder. */
+export async function listLinks(path: string): Promise<string[]> {
+  try {
+    const entries = await readdir(path, { withFileTypes: true });
+    return entries.flatMap((entry) => (entry.isSymbolicLink() ? [entry.name] : [])).sort();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
     throw fileError(path, error, 'listing the folder');
   }
 }

@@ -5,7 +5,7 @@ import { isQuantscopeError, QuantscopeError } from '../base/errors.ts';
 import { writeTextFile } from '../io/textFile.ts';
 import type { JobStatus } from '../protocol/jobs.ts';
 import { BeatWatch } from './heartbeat.ts';
-import type { JobPaths } from './jobFolder.ts';
+import { type JobPaths, refuseLinks } from './jobFolder.ts';
 import { type JobView, readLaunch } from './jobStatus.ts';
 import { openJournal } from './journal.ts';
 import type { RunnerCommand } from './launchers/launcher.ts';
@@ -17,10 +17,11 @@ import { requestStop, withdrawStop } from './stopRequests.ts';
 const ANSWER_MS = 15_000;
 const LOOK_MS = 100;
 
-/** @throws LAUNCH_FAILED, JOB_INVALID, and what writing throws */
+/** @throws LAUNCH_FAILED, JOB_INVALID when a link lies in it, and what writing throws */
 export async function launchJob(view: JobView, command: RunnerCommand): Promise<void> {
   const { paths } = view;
   const { launcher } = await view.job();
+  await refuseLinks(paths);
   const { attempts } = await findRunners(paths, new BeatWatch({ wait: false }));
   await withdrawStop(paths);
   const at = new Date().toISOString();
@@ -46,12 +47,13 @@ export async function resumeJob(view: JobView, command: RunnerCommand): Promise<
  * Asks the runner to stop and waits for its answer; what no runner has is cancelled here.
  *
  * @returns the state then: still running when the runner did not answer in time, and will once it can
- * @throws JOB_STATE when the job has ended already
+ * @throws JOB_STATE when the job has ended already, JOB_INVALID when a link lies in it
  */
 export async function cancelJob(view: JobView): Promise<JobStatus> {
   const status = await view.status();
   if (['succeeded', 'failed', 'cancelled'].includes(status.state))
     throw new QuantscopeError('JOB_STATE', `${basename(view.paths.folder)}: the job is ${status.state} already`);
+  await refuseLinks(view.paths);
   await requestStop(view.paths, 'cancel');
   const launch = await readLaunch(view.paths);
   const nothingBegins = launch === null || (await LAUNCHER[launch.launcher].withdraw(launch));

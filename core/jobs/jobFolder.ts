@@ -12,10 +12,10 @@
 //   report.json      the verification, tensor by tensor
 
 import { createHash } from 'node:crypto';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import * as z from 'zod';
 import { QuantscopeError } from '../base/errors.ts';
-import { pathExists } from '../io/folder.ts';
+import { listLinks, pathExists } from '../io/folder.ts';
 import { makeFolder, makeNewFolder, moveFolder, removeTree } from '../io/moveFolder.ts';
 import { readTextFile, writeTextFile } from '../io/textFile.ts';
 import { spellFigures } from '../protocol/figures.ts';
@@ -111,6 +111,22 @@ export async function readJob({ folder, job: path }: JobPaths): Promise<ReadJob>
   const parsed = zJob.safeParse(document);
   if (!parsed.success) throw invalid(z.prettifyError(parsed.error).split('\n').slice(0, 2).join(' '), parsed.error);
   return { job: parsed.data, sha256: sha256(text) };
+}
+
+/**
+ * Before anything is written in it: through a link, a folder from elsewhere would have its runner write into, cut or
+ * empty what lies outside.
+ *
+ * @throws JOB_INVALID naming the link
+ */
+export async function refuseLinks({ folder, runners, partial, rounded, shards }: JobPaths): Promise<void> {
+  // The job's folder first: a link in it may be one of those that follow.
+  for (const place of [folder, shards, dirname(runners), runners, partial, rounded]) {
+    const [link] = await listLinks(place);
+    if (link === undefined) continue;
+    const path = join(basename(folder), relative(folder, place), link);
+    throw new QuantscopeError('JOB_INVALID', `${path}: is a symbolic link, a job keeps its files in its own folder`);
+  }
 }
 
 function sha256(text: string): string {

@@ -10,7 +10,7 @@ import type { Job, Versions } from '../protocol/jobs.ts';
 import type { ExportResult } from '../protocol/objects.ts';
 import { carryOut } from './carryOut.ts';
 import { BeatWatch, type Progress, startBeating } from './heartbeat.ts';
-import { type JobPaths, jobPaths, type ReadJob, readJob } from './jobFolder.ts';
+import { type JobPaths, jobPaths, type ReadJob, readJob, refuseLinks } from './jobFolder.ts';
 import { type JobInputs, openInputs } from './jobInputs.ts';
 import { JobProgress } from './jobProgress.ts';
 import { type Journal, openJournal } from './journal.ts';
@@ -38,8 +38,10 @@ export interface JobRun {
  * @throws JOB_RUNNING, JOB_STATE when it has succeeded already, JOB_INVALID, FILE_CHANGED, CANCELLED (cancelled and
  * paused), and what preflight, encoding, writing and verifying throw
  */
-export function runJob(folder: string, run: JobRun): Promise<ExportResult> {
-  return runWork(jobPaths(folder), run, carryOut);
+export async function runJob(folder: string, run: JobRun): Promise<ExportResult> {
+  const paths = jobPaths(folder);
+  await refuseLinks(paths);
+  return runWork(paths, run, carryOut);
 }
 
 /**
@@ -53,6 +55,7 @@ export async function runShard(folder: string, shard: Shard, run: JobRun): Promi
   await readJob(paths);
   await refuseFinished(paths);
   const own = shardPaths(paths, shard);
+  await refuseLinks(own);
   await makeFolder(own.runners);
   return runWork(own, run, async (...attempt) => {
     await refuseLive(paths);

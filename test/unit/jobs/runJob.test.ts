@@ -1,12 +1,24 @@
 // Jobs made, run, stopped and resumed in this process.
 
-import { existsSync, readdirSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { cancelJob } from '../../../core/jobs/controlJob.ts';
 import { createJob, preflightJob } from '../../../core/jobs/createJob.ts';
 import { jobPaths, readJob } from '../../../core/jobs/jobFolder.ts';
 import { JobView } from '../../../core/jobs/jobStatus.ts';
-import { runJob } from '../../../core/jobs/runJob.ts';
+import { runJob, runShard } from '../../../core/jobs/runJob.ts';
 import { requestStop } from '../../../core/jobs/stopRequests.ts';
 import { zJobStatus } from '../../../core/protocol/jobs.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
@@ -60,6 +72,30 @@ describe('a job', () => {
     await expect(run(folder)).rejects.toMatchObject({ code: 'JOB_STATE' });
     expect(statSync(join(folder, 'journal.ndjson')).size).toBe(journal);
   });
+
+  const LINKS = ['out.partial', 'rounded', 'runners/000002.beat', 'out.partial/model.gguf', 'journal.ndjson'];
+  it.skipIf(process.platform === 'win32').each(LINKS)(
+    'with the link %s in it touches nothing outside',
+    async (link) => {
+      const folder = await rig.make(`linked-${LINKS.indexOf(link)}`);
+      const elsewhere = join(parent, `elsewhere-${LINKS.indexOf(link)}`);
+      mkdirSync(elsewhere);
+      writeFileSync(join(elsewhere, 'kept'), 'kept');
+      mkdirSync(dirname(join(folder, link)), { recursive: true });
+      rmSync(join(folder, link), { force: true });
+      const target = /\.(beat|gguf|ndjson)$/.test(link) ? join(elsewhere, 'kept') : elsewhere;
+      symlinkSync(target, join(folder, link));
+      const refusal = { code: 'JOB_INVALID', message: expect.stringContaining(link) };
+      await expect(run(folder)).rejects.toMatchObject(refusal);
+      await expect(cancelJob(new JobView(folder))).rejects.toMatchObject(refusal);
+      const shard = runShard(folder, { index: 1, of: 2 }, { pool, versions: VERSIONS });
+      // What runs the job itself is no concern of a shard.
+      if (!link.startsWith('runners')) await expect(shard).rejects.toMatchObject(refusal);
+      else await shard;
+      expect(readdirSync(elsewhere)).toEqual(['kept']);
+      expect(readFileSync(join(elsewhere, 'kept'), 'utf8')).toBe('kept');
+    },
+  );
 
   it('stopped and run again writes only what is missing', async () => {
     const folder = await rig.make('stopped');
