@@ -170,19 +170,27 @@ function distinctKnown(source: Checkpoint, { choices, known: only }: Subject): K
   return [...found.values()].toSorted((a, b) => place(a) - place(b));
 }
 
-const K_BLOCK = 256;
-
 async function smallestFile(source: Checkpoint, choices: readonly GgufTarget[]): Promise<RecordHead['smallest']> {
   const size = await ggufSize(source);
   const request = { targetBytes: 0, choices: [...choices], locks: [], pins: [], minimums: [] };
   const { minBytes } = feasibleInterval(source.tensors, size, request);
-  const planned = source.tensors.filter(isQuantizable);
-  const narrow = planned.filter((tensor) => matrixShape(tensor).columns % K_BLOCK !== 0);
-  const share = countParameters(narrow) / countParameters(source.tensors);
-  const widths = [...new Set(narrow.map((tensor) => matrixShape(tensor).columns))];
-  const rows = `rows of ${widths.join(' and ')}, which no K type divides, so they take 4.5 bits or more`;
-  const why = narrow.length === 0 ? '' : `${(100 * share).toFixed(0)} % of its weights lie in ${rows}`;
-  return { bytes: minBytes, fixedBytes: size.fixedBytes, why };
+  return { bytes: minBytes, fixedBytes: size.fixedBytes, why: narrowRows(source) };
+}
+
+/** Which rows keep a file from being smaller; '' where every type divides them all. */
+function narrowRows({ tensors }: Checkpoint): string {
+  const told = (fits: (columns: number) => boolean, consequence: string): string[] => {
+    const narrow = tensors.filter(isQuantizable).filter((tensor) => fits(matrixShape(tensor).columns));
+    if (narrow.length === 0) return [];
+    const share = (100 * countParameters(narrow)) / countParameters(tensors);
+    const widths = [...new Set(narrow.map((tensor) => matrixShape(tensor).columns))];
+    return [`${share.toFixed(0)} % of its weights lie in rows of ${widths.join(' and ')}, ${consequence}`];
+  };
+  const [block, kBlock] = [dtypeInfo('Q4_0').blockElements, dtypeInfo('Q4_K').blockElements];
+  return [
+    ...told((columns) => columns % block === 0 && columns % kBlock !== 0, 'where no K type fits: 4.5 bits at least'),
+    ...told((columns) => columns % block !== 0, 'where no block fits: 16 bits'),
+  ].join('; ');
 }
 
 /** @throws QuantscopeError as the command told it */
