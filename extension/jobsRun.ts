@@ -49,7 +49,7 @@ export async function prepareJob(
   if (folder === undefined) return undefined;
   return (again) => {
     // Read at every try: settings may be what is to be put right.
-    const { device, threads } = jobDefaults();
+    const { device, threads, gpuBufferMiB } = jobDefaults();
     const wish: JobWish = {
       ...{ model: model.fsPath, plan, format, folder, launcher },
       output: `${fileName(name)}.${format}`,
@@ -58,6 +58,7 @@ export async function prepareJob(
       ...(rounding && { rounding: { method: rounding, settings: null } }),
       device: options.device ?? device,
       threads: options.threads ?? threads,
+      gpuBufferMiB,
       ...(launcher === 'slurm' ? { slurm: slurmSettings() } : {}),
     };
     return submit(services, jobs, wish, again);
@@ -67,9 +68,10 @@ export async function prepareJob(
 /** The same once more, from the description of a job, in a folder beside it. */
 export async function prepareAgain(services: Services, jobs: Jobs, folder: string): Promise<Submission> {
   requireTrust();
-  const { model, plan, format, output, importance, rounding, device, threads, launcher, slurm } = await readJob(folder);
+  const { model, plan, format, output, importance, rounding, device, threads, gpuBufferMiB, launcher, slurm } =
+    await readJob(folder);
   const name = basename(folder).replace(ENDING, '').replace(/-\d+$/, '');
-  const wish = { plan, format, output, device, threads, launcher, model: model.path };
+  const wish = { plan, format, output, device, threads, gpuBufferMiB, launcher, model: model.path };
   const next = await freeFolder(dirname(folder), name);
   const more = { ...(slurm && { slurm }), ...(rounding && { rounding }) };
   // What weighed columns then does so again, whatever the model was calibrated with since.

@@ -1,7 +1,7 @@
 // The settings of `quantscope.*`, read when needed, checked because settings files are written by hand.
 
 import * as vscode from 'vscode';
-import { type JobWish, zDeviceWish } from '../core/protocol/jobs.ts';
+import { type JobWish, zDeviceWish, zGpuBufferMiB } from '../core/protocol/jobs.ts';
 import { zTarget } from '../core/protocol/objects.ts';
 import { DEFAULT_CHOICES, type PlanRequest } from '../core/protocol/plan.ts';
 import { type SlurmSettings, zSlurmSettings } from '../core/protocol/slurm.ts';
@@ -42,7 +42,7 @@ export function planDefaults(): PlanDefaults {
   };
 }
 
-export interface JobDefaults extends Pick<JobWish, 'device' | 'threads'> {
+export interface JobDefaults extends Pick<JobWish, 'device' | 'threads' | 'gpuBufferMiB'> {
   /** Jobs on this machine at once; the others wait their turn. 0 = no limit. */
   readonly maxRunning: number;
 }
@@ -57,6 +57,7 @@ export function jobDefaults(): JobDefaults {
   return {
     device: zDeviceWish.safeParse(settings.get('device')).data ?? 'auto',
     threads: threads === 0 ? null : threads,
+    gpuBufferMiB: zGpuBufferMiB.safeParse(settings.get('gpuBufferMiB')).data ?? null,
     maxRunning: count('maxRunning', 1),
   };
 }

@@ -79,6 +79,7 @@ export async function createJob(
     output: wish.output ?? outputName(name, exporter.suffix),
     device: wish.device,
     threads: wish.threads,
+    gpuBufferMiB: wish.gpuBufferMiB ?? null,
     launcher: wish.launcher,
     ...(wish.launcher === 'slurm' ? { slurm: wish.slurm ?? zSlurmSettings.parse({}) } : {}),
     command: { program, args: [...args] },

@@ -19,21 +19,23 @@ export interface OpenDevice {
 
 /**
  * @param wish auto, cpu, gpu, gpu:PLACE or gpu:PART-OF-ITS-NAME. `auto` takes a GPU where there is one and says why not.
+ * @param bufferMiB of the largest buffer on it: less leaves more to others
  * @throws DEVICE_UNAVAILABLE when a GPU is asked for and there is none, or only an adapter that computes on the processor
  */
-export async function openDevice(wish: string): Promise<OpenDevice> {
+export async function openDevice(wish: string, bufferMiB: number | null = null): Promise<OpenDevice> {
+  const tileBytes = bufferMiB === null ? undefined : bufferMiB * 2 ** 20;
   if (wish === 'cpu') return onProcessor(null);
   if (wish === 'auto') {
     if (absent !== null) return onProcessor(absent);
     try {
-      return onAdapter(await Gpu.open({ software: false }));
+      return onAdapter(await Gpu.open({ software: false, tileBytes }));
     } catch (error) {
       if (!isQuantscopeError(error)) throw error;
       absent = error.message;
       return onProcessor(absent);
     }
   }
-  return onAdapter(await Gpu.open(adapterWish(wish)));
+  return onAdapter(await Gpu.open({ ...adapterWish(wish), tileBytes }));
 }
 
 /** What `openDevice` would give, closed again. @throws as it does */

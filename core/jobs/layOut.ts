@@ -55,11 +55,11 @@ export async function layOut(
   const input = { ...inputs, plan: job.plan, output: path, overwrite: true };
   throwIfFailed(await preflight(exporter, input, pool.threads, presentBytes));
   const draft = await exporter.draft(input);
-  const { device, gpu } = await openDevice(job.device);
+  const { device, gpu } = await openDevice(job.device, job.gpuBufferMiB);
   const onNote = (message: string): Promise<void> => journal.append({ type: 'note', message });
   const gpus = gpu === null ? [] : [gpu];
   const openAgain = async (): Promise<Gpu | null> => {
-    const again = (await openDevice(job.device)).gpu;
+    const again = (await openDevice(job.device, job.gpuBufferMiB)).gpu;
     if (again !== null) gpus.push(again);
     return again;
   };

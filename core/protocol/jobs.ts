@@ -27,6 +27,9 @@ export const zDevice = z.object({
   maxBufferBytes: z.number().optional(),
 });
 
+/** Every row of a model fits into the least; the most keeps any GPU busy. */
+export const zGpuBufferMiB = z.int().min(16).max(128);
+
 /** A plain file name: no folder, no control character, not `.` or `..`. */
 const zFileName = z
   .string()
@@ -65,6 +68,8 @@ export const zJob = z.object({
   device: zDeviceWish,
   /** Worker threads; null = one per processor. */
   threads: z.int().positive().max(1024).nullable(),
+  /** Largest buffer on a GPU, in MiB; null = the most, or what the device takes. */
+  gpuBufferMiB: zGpuBufferMiB.nullable().default(null),
   launcher: zLauncherName,
   /** When that is Slurm. */
   slurm: zSlurmSettings.optional(),
@@ -227,6 +232,7 @@ export const zJobWish = z.object({
   rounding: zJobRounding.extend({ settings: zRunSettings.nullable() }).optional(),
   device: zDeviceWish,
   threads: z.int().positive().max(1024).nullable(),
+  gpuBufferMiB: zGpuBufferMiB.nullable().optional(),
   launcher: zLauncherName,
   /** When that is Slurm. */
   slurm: zSlurmSettings.optional(),

@@ -35,6 +35,16 @@ describe.runIf(gpu !== null)('jobs on a software adapter', () => {
     });
   });
 
+  it('keeps its buffers as small as it is asked to, and the bytes as they are', async () => {
+    const rig = await jobRig(parent, pool);
+    const folder = await rig.make('small buffers', { device: 'gpu', gpuBufferMiB: 16 });
+    const { gpu: small } = await openDevice('gpu', 16);
+    expect(small?.tileBytes).toBe(16 * 2 ** 20);
+    await small?.[Symbol.asyncDispose]();
+    await runJob(folder, { pool, versions: VERSIONS });
+    expect(outputOf(folder).equals(rig.expected)).toBe(true);
+  });
+
   it('is no GPU unless tests say so', async () => {
     delete process.env[VARIABLE];
     await expect(resolveDevice('gpu')).rejects.toMatchObject({

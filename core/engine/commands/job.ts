@@ -26,11 +26,12 @@ const WISH_OPTIONS = {
   name: { type: 'string' },
   imatrix: { type: 'string' },
   device: { type: 'string' },
+  'gpu-buffer': { type: 'string' },
   launcher: { type: 'string' },
   ...ROUNDING_OPTIONS,
 } as const satisfies OptionTable;
 
-const WISH_USAGE = ` --plan NAME.quantplan.json --format ${Object.keys(EXPORTERS).join('|')} -o JOBFOLDER [--name FILE] [--imatrix FILE|none]${ROUNDING_USAGE} [--device auto|cpu|gpu[:NAME]]`;
+const WISH_USAGE = ` --plan NAME.quantplan.json --format ${Object.keys(EXPORTERS).join('|')} -o JOBFOLDER [--name FILE] [--imatrix FILE|none]${ROUNDING_USAGE} [--device auto|cpu|gpu[:NAME]] [--gpu-buffer MIB]`;
 
 const FOLLOW_MS = 500;
 
@@ -161,12 +162,14 @@ async function readWish({ session, positionals: [model = ''], values, signal }: 
     rounding: settings === undefined ? undefined : { method: 'gptq', settings },
     device: values.device ?? 'auto',
     threads: numberOption(values.threads, '--threads') ?? session.options.threads ?? null,
+    gpuBufferMiB: numberOption(values['gpu-buffer'], '--gpu-buffer') ?? null,
     launcher: values.launcher ?? 'local',
     slurm: values.launcher === 'slurm' ? await readSlurmOptions(values) : undefined,
   });
   if (parsed.success) return { ...parsed.data, plan };
   const [issue] = parsed.error.issues;
-  const flag = { output: 'name', importance: 'imatrix' }[String(issue?.path[0])] ?? issue?.path[0];
+  const flag =
+    { output: 'name', importance: 'imatrix', gpuBufferMiB: 'gpu-buffer' }[String(issue?.path[0])] ?? issue?.path[0];
   throw new QuantscopeError('USAGE', `job: --${String(flag)}: ${issue?.message ?? 'invalid'}`);
 }
 

@@ -55,7 +55,7 @@ describe('job', () => {
     expect(again).toMatchObject({ code: 1, answer: { error: { code: 'OUTPUT_EXISTS' } } });
   });
 
-  it('waits its turn while another has it; cancelled meanwhile, it never begins', { timeout: 60_000 }, async () => {
+  it('waits its turn while another has it; cancelled meanwhile, it never begins', { timeout: 120_000 }, async () => {
     expect((await json('job', 'limit', '--set', '1')).answer).toEqual({ maxRunning: 1 });
     const [first, second] = [join(folder, 'first'), join(folder, 'second')];
     {
@@ -98,6 +98,7 @@ describe('job', () => {
     [['job', 'submit', 'm', ...wish, '-o', 'x', '--launcher', 'moon'], '--launcher'],
     [['job', 'submit', 'm', ...wish, '-o', 'x', '--device', 'tpu'], '--device'],
     [['job', 'submit', 'm', ...wish, '-o', 'x', '--threads', '1.5'], '--threads'],
+    [['job', 'submit', 'm', ...wish, '-o', 'x', '--gpu-buffer', '8'], '--gpu-buffer'],
     [['job', 'submit', 'm', '--plan', plan, '--format', 'gguf', '-o', 'x', '--name', '../a'], '--name'],
   ])('%j is wrong usage', async (args, fact) => {
     const { code, stderr } = await quantscope(args);
