@@ -22,7 +22,6 @@ export function jobQueue(workbench: WorkbenchPage, folder: string): Check[] {
   const pane = page.locator('.pane').filter({ has: page.locator('.pane-header', { hasText: 'Jobs' }) });
   const row = (name: string | RegExp): Locator => pane.locator('.monaco-list-row').filter({ hasText: name }).first();
   const status = page.locator('.statusbar-item').filter({ hasText: /\d jobs?\b/ });
-  const explorer = page.locator('.activitybar [aria-label^="Explorer"]').first();
   const lines = page.locator('.output-view .view-line');
   /** Held still, the first job cannot end before everything about it has been seen. */
   let runner = 0;
@@ -56,7 +55,7 @@ export function jobQueue(workbench: WorkbenchPage, folder: string): Check[] {
         runner = (JSON.parse(claim) as { pid: number }).pid;
         signal('SIGSTOP');
         process.once('exit', letGo);
-        await explorer.click();
+        await workbench.command('View: Show Explorer');
         await start('second');
         await row('second').filter({ hasText: 'waiting · 1 job before it' }).waitFor({ timeout: WORK_MS });
       },
@@ -64,7 +63,7 @@ export function jobQueue(workbench: WorkbenchPage, folder: string): Check[] {
     {
       name: 'after a reload the status bar tells of both, with no view of ours open',
       async run() {
-        await explorer.click();
+        await workbench.command('View: Show Explorer');
         await page.waitForTimeout(DRAWN_MS);
         await page.reload();
         await workbench.ready();
@@ -105,7 +104,7 @@ export function jobQueue(workbench: WorkbenchPage, folder: string): Check[] {
         await row('second').filter({ hasText: 'cancelled' }).waitFor({ timeout: WORK_MS });
         await status.waitFor({ state: 'detached', timeout: WORK_MS });
         await workbench.command('View: Hide Panel');
-        await explorer.click();
+        await workbench.command('View: Show Explorer');
       },
     },
   ];
