@@ -29,7 +29,7 @@ export class Jobs implements vscode.Disposable {
     this.#engine = engine;
     this.#awaited = new AwaitedJobs(memento);
     const channel = vscode.window.createOutputChannel('Quantscope Jobs', 'log');
-    this.log = new JobsLog(channel, (folder, from) => engine.call('jobLog', { folder, from }));
+    this.log = new JobsLog(channel, (folder, from, shard) => engine.call('jobLog', { folder, from, shard }));
     this.watch = new JobsWatch({
       // Where nothing is trusted, no job is looked at: its folder says what is run.
       list: async () => (vscode.workspace.isTrusted ? (await engine.call('jobs', {})).jobs : []),

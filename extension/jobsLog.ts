@@ -5,9 +5,14 @@ import type { JobLog, JobStatus } from '../core/protocol/jobs.ts';
 import { isActive, jobName, logLine, notableText, shown } from './jobsText.ts';
 
 const LAST_WORDS = 4;
+/** Of an array of a thousand, the first few tell how it goes; the last step journals every unit once more. */
+const FOLLOWED_SHARDS = 16;
+
+type Ask = (folder: string, from: number, shard: number | undefined) => Promise<JobLog>;
 
 interface Followed {
-  next: number;
+  /** Of the job's own journal (0) and those of its shards: how many records have been written here. */
+  next: Map<number, number>;
   /** The status the last answer was for: the same again has nothing new. */
   seen: string;
   lastWords: string[];
@@ -16,11 +21,11 @@ interface Followed {
 
 export class JobsLog {
   readonly channel: vscode.OutputChannel;
-  readonly #ask: (folder: string, from: number) => Promise<JobLog>;
+  readonly #ask: Ask;
   readonly #followed = new Map<string, Followed>();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(channel: vscode.OutputChannel, ask: (folder: string, from: number) => Promise<JobLog>) {
+  constructor(channel: vscode.OutputChannel, ask: Ask) {
     this.channel = channel;
     this.#ask = ask;
   }
@@ -55,13 +60,21 @@ export class JobsLog {
   }
 
   async #advance(job: JobStatus): Promise<void> {
-    const followed = this.#followed.get(job.folder) ?? { next: 0, seen: '', lastWords: [], printed: '' };
+    const followed = this.#followed.get(job.folder) ?? { next: new Map(), seen: '', lastWords: [], printed: '' };
     const seen = `${job.state} ${job.changedAt} ${job.units.done}`;
     if (followed.seen === seen) return;
-    const { records, next, printed } = await this.#ask(job.folder, followed.next);
-    for (const record of records) this.channel.appendLine(logLine(jobName(job), record));
-    const words = records.map(notableText).filter((text) => text !== null);
-    const lastWords = [...followed.lastWords, ...words].slice(-LAST_WORDS);
-    this.#followed.set(job.folder, { next, seen, lastWords, printed });
+    const { printed, shards } = await this.#write(job, followed);
+    for (const shard of shards.slice(0, FOLLOWED_SHARDS)) await this.#write(job, followed, shard);
+    this.#followed.set(job.folder, { ...followed, seen, printed });
+  }
+
+  async #write(job: JobStatus, followed: Followed, shard?: number): Promise<JobLog> {
+    const log = await this.#ask(job.folder, followed.next.get(shard ?? 0) ?? 0, shard);
+    const name = shard === undefined ? jobName(job) : `${jobName(job)}[${shard}]`;
+    for (const record of log.records) this.channel.appendLine(logLine(name, record));
+    const words = log.records.map(notableText).filter((text) => text !== null);
+    followed.lastWords = [...followed.lastWords, ...words].slice(-LAST_WORDS);
+    followed.next.set(shard ?? 0, log.next);
+    return log;
   }
 }

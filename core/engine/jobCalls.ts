@@ -21,7 +21,7 @@ export const JOB_HANDLERS: JobHandlers = {
   jobStart: (session, { wish }, signal) => startJob(session, wish, signal),
   jobCancel: (_session, { folder }) => stopJob(folder),
   jobResume: (_session, { folder }) => continueJob(folder),
-  jobLog: (_session, { folder, from }) => jobLog(folder, from),
+  jobLog: (_session, { folder, from, shard }) => jobLog(folder, from, shard),
   async jobLimit(_session, { maxRunning }) {
     await setMaxRunning(maxRunning);
     return {};

@@ -158,19 +158,22 @@ export async function continueJob(folder: string): Promise<JobStatus> {
 
 /**
  * @param from  number of the first record wanted; `next` of the last answer gives what is new since
- * @param shard whose journal; without, the job's own, and besides its output what the shards' processes printed
+ * @param shard number of the one whose journal; without, the job's own, and besides its output what the shards' processes printed
  */
-export async function jobLog(folder: string, from = 0, shard: Shard | null = null): Promise<JobLog> {
+export async function jobLog(folder: string, from = 0, shard?: number): Promise<JobLog> {
   const job = jobPaths(folder);
   await readJob(job);
-  const paths = shard === null ? job : shardPaths(job, shard);
+  const paths = shard === undefined ? job : shardPaths(job, { index: shard });
   const { records } = await new JournalReader(paths.journal).advance();
   let printed = await readEnd(paths.log, PRINTED_BYTES);
-  for (const { log } of shard === null ? await shardsOf(job) : []) {
+  const shards: number[] = [];
+  for (const { log } of shard === undefined ? await shardsOf(job) : []) {
+    const index = Number(basename(dirname(log)));
+    shards.push(index);
     const text = await readEnd(log, PRINTED_BYTES_OF_SHARD);
-    if (text !== '') printed += `shard ${Number(basename(dirname(log)))}:\n${text}`;
+    if (text !== '') printed += `shard ${index}:\n${text}`;
   }
-  return { records: records.slice(from), next: records.length, printed };
+  return { records: records.slice(from), next: records.length, printed, shards };
 }
 
 /** This very engine, as a process of its own. On this machine it waits its turn; a cluster has a queue of its own. */

@@ -17,7 +17,7 @@ export interface Shard {
 const SHARD_FOLDER = /^\d{4}$/;
 
 /** Journal, runners and log are the shard's; description, output and requests the job's. */
-export function shardPaths(paths: JobPaths, { index }: Shard): JobPaths {
+export function shardPaths(paths: JobPaths, { index }: Pick<Shard, 'index'> & Partial<Shard>): JobPaths {
   return atFolder(paths, join(paths.shards, String(index).padStart(4, '0')));
 }
 

@@ -20,8 +20,11 @@ export const JOB_CALLS = {
   /** Resolves when the runner has stopped, or did not answer in time: the state says which. */
   jobCancel: { params: byFolder, result: zJobStatus },
   jobResume: { params: byFolder, result: zJobStatus },
-  /** From record `from` on; `next` of the answer gives what is new the next time. */
-  jobLog: { params: byFolder.extend({ from: z.int().nonnegative() }), result: zJobLog },
+  /** From record `from` on, of the job or of one shard; `next` of the answer gives what is new the next time. */
+  jobLog: {
+    params: byFolder.extend({ from: z.int().nonnegative(), shard: z.int().min(1).optional() }),
+    result: zJobLog,
+  },
   /** How many launched jobs of this user run at once on this machine; 0 = no limit. Those beyond it wait their turn. */
   jobLimit: { params: z.object({ maxRunning: z.int().nonnegative() }), result: z.object({}) },
   /** Leaves it out of the list; the folder stays as it is. */

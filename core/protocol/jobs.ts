@@ -213,7 +213,13 @@ export const zJobStatus = z.object({
 });
 
 /** Records from `from` on, and the end of what the runner's process printed. */
-export const zJobLog = z.object({ records: z.array(zJournalRecord), next: z.int(), printed: z.string() });
+export const zJobLog = z.object({
+  records: z.array(zJournalRecord),
+  next: z.int(),
+  printed: z.string(),
+  /** Numbers of the shards that have a journal of their own, until the job is done. */
+  shards: z.array(z.int()),
+});
 
 /** A job that is wished for. */
 export const zJobWish = z.object({

@@ -86,7 +86,7 @@ const logs: Command = {
   usage: ' [--follow | --shard I/N]',
   options: { follow: { type: 'boolean' }, shard: { type: 'string' } },
   async run({ positionals: [folder = ''], values, signal, note }) {
-    const shard = values.shard === undefined ? null : readShard(values.shard);
+    const shard = values.shard === undefined ? undefined : readShard(values.shard).index;
     if (values.follow === true) await follow(folder, signal, note);
     const { records, printed } = await jobLog(folder, 0, shard);
     const lines = values.follow === true ? [] : records.map(recordLine);

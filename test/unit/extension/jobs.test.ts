@@ -149,7 +149,7 @@ describe('the log', () => {
     const asked: number[] = [];
     const ask = async (_: string, from: number): Promise<JobLog> => {
       asked.push(from);
-      return { records: [{ ...record, seq: from }], next: from + 1, printed: '' };
+      return { records: [{ ...record, seq: from }], next: from + 1, printed: '', shards: [] };
     };
     const channel = { appendLine: (line: string) => lines.push(line), show: () => {} };
     const log = new JobsLog(channel as never, ask);
@@ -159,6 +159,27 @@ describe('the log', () => {
     expect(asked).toEqual([0, 1]);
     expect(lines).toHaveLength(2);
     expect(log.lastWords(running.folder)).toHaveLength(2);
+  });
+
+  it('follows the shards of a job, each by itself', async () => {
+    const lines: string[] = [];
+    const asked: string[] = [];
+    const ask = async (_: string, from: number, shard?: number): Promise<JobLog> => {
+      asked.push(`${shard ?? 'own'} ${from}`);
+      const records = shard === undefined ? [] : [{ ...record, seq: from }];
+      return { records, next: from + records.length, printed: '', shards: shard === undefined ? [1, 3] : [] };
+    };
+    const channel = { appendLine: (line: string) => lines.push(line), show: () => {} };
+    const log = new JobsLog(channel as never, ask);
+    await log.update([running]);
+    await log.update([{ ...running, units: { done: 2, total: 4 } }]);
+    expect(asked).toEqual(['own 0', '1 0', '3 0', 'own 0', '1 1', '3 1']);
+    expect(lines.map((line) => / (\S+) unit seq=\d/.exec(line)?.[1])).toEqual([
+      'llama-4bpw[1]',
+      'llama-4bpw[3]',
+      'llama-4bpw[1]',
+      'llama-4bpw[3]',
+    ]);
   });
 
   it('leaves jobs that were over before alone until somebody looks', async () => {
