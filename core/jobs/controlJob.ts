@@ -2,8 +2,9 @@
 
 import { basename } from 'node:path';
 import { isQuantscopeError, QuantscopeError } from '../base/errors.ts';
+import { removeFile } from '../io/smallFile.ts';
 import { writeTextFile } from '../io/textFile.ts';
-import type { JobStatus } from '../protocol/jobs.ts';
+import type { JobStatus, Launch } from '../protocol/jobs.ts';
 import { BeatWatch } from './heartbeat.ts';
 import { type JobPaths, refuseLinks } from './jobFolder.ts';
 import { type JobView, readLaunch } from './jobStatus.ts';
@@ -24,9 +25,27 @@ export async function launchJob(view: JobView, command: RunnerCommand): Promise<
   await refuseLinks(paths);
   const { attempts } = await findRunners(paths, new BeatWatch({ wait: false }));
   await withdrawStop(paths);
+  await takeBack(paths);
   const at = new Date().toISOString();
-  const handle = await LAUNCHER[launcher].launch(paths, command);
-  await writeTextFile(paths.launch, `${JSON.stringify({ launcher, at, after: attempts, handle })}\n`);
+  const write = (path: string, handle: Launch['handle']): Promise<void> =>
+    writeTextFile(path, `${JSON.stringify({ launcher, at, after: attempts, handle })}\n`);
+  try {
+    const handle = await LAUNCHER[launcher].launch(paths, command, (handle) => write(paths.launching, handle));
+    await write(paths.launch, handle);
+    await removeFile(paths.launching);
+  } catch (error) {
+    // One that was not answered may be in the queue all the same.
+    await takeBack(paths).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** What was being handed over, as far as it was, when the process that did it was killed or failed. @throws LAUNCH_FAILED */
+async function takeBack(paths: JobPaths): Promise<void> {
+  const begun = await readLaunch(paths, paths.launching);
+  if (begun === null) return;
+  await LAUNCHER[begun.launcher].withdraw(begun);
+  await removeFile(paths.launching);
 }
 
 /** @throws JOB_RUNNING, JOB_STATE when there is nothing left to do, and what launching throws */
@@ -55,6 +74,7 @@ export async function cancelJob(view: JobView): Promise<JobStatus> {
     throw new QuantscopeError('JOB_STATE', `${basename(view.paths.folder)}: the job is ${status.state} already`);
   await refuseLinks(view.paths);
   await requestStop(view.paths, 'cancel');
+  await takeBack(view.paths);
   const launch = await readLaunch(view.paths);
   const nothingBegins = launch === null || (await LAUNCHER[launch.launcher].withdraw(launch));
   const began = performance.now();

@@ -3,7 +3,7 @@
 //   job.json         what is to be done; never changes
 //   journal.ndjson   what was done, appended to by one runner at a time
 //   runners/N.json   the process of attempt N; N.beat, its sign of life; N.ended once it let go
-//   launch.json      what the launcher started
+//   launch.json      what the launcher started; launching.json, while it is being handed over
 //   stop             present while somebody asks the runner to stop
 //   runner.log       what the runner's process printed
 //   out.partial/     the file being written, renamed to out/ when it has been verified
@@ -28,6 +28,7 @@ export interface JobPaths {
   readonly journal: string;
   readonly runners: string;
   readonly launch: string;
+  readonly launching: string;
   readonly stop: string;
   readonly log: string;
   readonly partial: string;
@@ -46,6 +47,7 @@ export function jobPaths(path: string): JobPaths {
     journal: inside('journal.ndjson'),
     runners: inside('runners'),
     launch: inside('launch.json'),
+    launching: inside('launching.json'),
     stop: inside('stop'),
     log: inside('runner.log'),
     partial: inside('out.partial'),

@@ -201,14 +201,15 @@ function isOver({ outcome }: JournalSummary, begun: boolean): boolean {
   return begun && (outcome?.type === 'failed' || outcome?.type === 'cancelled');
 }
 
-export async function readLaunch({ launch: path, folder }: JobPaths): Promise<Launch | null> {
+/** @param path of another such record. @throws JOB_INVALID, FILE_UNREADABLE */
+export async function readLaunch({ launch, folder }: JobPaths, path = launch): Promise<Launch | null> {
   const text = await readSmallFile(path);
   if (text === null) return null;
   try {
     return zLaunch.parse(JSON.parse(text));
   } catch (cause) {
     const fact = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause);
-    throw new QuantscopeError('JOB_INVALID', `${basename(folder)}/launch.json: ${fact}`, { cause });
+    throw new QuantscopeError('JOB_INVALID', `${basename(folder)}/${basename(path)}: ${fact}`, { cause });
   }
 }
 

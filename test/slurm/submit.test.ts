@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildIfStale } from '../../scripts/buildIfStale.ts';
 import { unitsIn } from '../faults/journal.ts';
+import { ended, start, wish } from '../faults/rig.ts';
 import { FOR_EVER_MS } from '../faults/slowDisk.ts';
 import { startCluster } from './cluster.ts';
 import { startLoginNode } from './loginNode.ts';
@@ -96,6 +97,27 @@ describe.skipIf(typeof cluster === 'string')('submitting to Slurm', { timeout: T
       await finished(folder);
     },
   );
+
+  it('killed between the array and the last step: a cancel takes back what was handed over, a resume begins anew', async () => {
+    const before = queued();
+    const script = `case "$*" in *--test-only*) exit 0;; *--array*) exec /usr/bin/sbatch "$@";; *) exec sleep 60;; esac`;
+    const { container, speedUp } = slowContainer(1000);
+    const folder = join(at.rig.folder, 'orphans');
+    const flags = [...GPU, ...settings({ shards: 4, atOnce: 1, container })];
+    const engine = start(at.rig, ['job', 'submit', ...wish(at.rig, folder), '--launcher', 'slurm', ...flags], {
+      env: { SLURM_CONF: cluster.environment.SLURM_CONF, PATH: stub('sbatch', script) },
+    });
+    const end = ended(engine);
+    await until('a task', () => unitsOfShard(folder, 1) > 0);
+    engine.kill('SIGKILL');
+    expect((await end).signal).toBe('SIGKILL');
+    expect((await at.status(folder)).state).toBe('running');
+    expect(await at.ask(['job', 'cancel', folder])).toMatchObject({ code: 0, answer: { state: 'cancelled' } });
+    await until('no orphans', () => queued().every((job) => job === '' || before.includes(job)));
+    speedUp();
+    expect((await at.ask(['job', 'resume', folder])).code).toBe(0);
+    await finished(folder);
+  });
 
   it.skipIf(cluster.withoutAccounting !== null)('sacct tells how tasks ended that squeue has forgotten', async () => {
     const { container, speedUp } = slowContainer(FOR_EVER_MS, [2, 'last']);

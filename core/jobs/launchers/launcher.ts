@@ -24,8 +24,17 @@ export interface Launcher {
   readonly name: LauncherName;
   /** Whether it can start anything here: looked at before a job folder is made. */
   check(slurm?: SlurmSettings): Promise<Check>;
-  /** Hands the runner over and returns; the runner outlives this process. @throws LAUNCH_FAILED */
-  launch(paths: JobPaths, command: RunnerCommand): Promise<Launch['handle']>;
+  /**
+   * Hands the runner over and returns; the runner outlives this process.
+   *
+   * @param announce told first of anything that `withdraw` could take back, should this process be killed meanwhile
+   * @throws LAUNCH_FAILED
+   */
+  launch(
+    paths: JobPaths,
+    command: RunnerCommand,
+    announce: (handle: Launch['handle']) => Promise<void>,
+  ): Promise<Launch['handle']>;
   look(launch: Launch): Promise<LaunchLook>;
   /**
    * Takes back what waits in a queue; runners are asked through their folder besides.

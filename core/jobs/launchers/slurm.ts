@@ -52,10 +52,13 @@ export const slurmLauncher: Launcher = {
     }
   },
 
-  async launch(paths, command) {
+  async launch(paths, command, announce) {
     const settings = await settingsOf(paths);
-    const name = `quantscope-${randomUUID()}`;
+    const { ssh, timeoutSeconds } = settings;
     const missing = await missingShards(paths, settings.shards);
+    const name = `quantscope-${randomUUID()}`;
+    const handle = { name, array: '', last: '', shards: missing.length, ssh: ssh ?? '', timeoutSeconds };
+    await announce(handle);
     try {
       const array =
         missing.length === 0
@@ -69,11 +72,8 @@ export const slurmLauncher: Launcher = {
       // Whatever became of a shard, the last step does what is missing and says how the job ended.
       const dependency = array === '' ? [] : [`--dependency=afterany:${array}`];
       const last = await submit(settings, name, dependency, finishScript(paths, settings, command));
-      const { ssh, timeoutSeconds } = settings;
-      return { name, array, last, shards: missing.length, ssh: ssh ?? '', timeoutSeconds };
+      return { ...handle, array, last };
     } catch (error) {
-      // One that was not answered may be in the queue all the same.
-      await cancelAll(settings, name).catch(() => undefined);
       if (!isQuantscopeError(error)) throw error;
       const fact = `${error.message}; "job resume" submits the job again`;
       throw new QuantscopeError(error.code, `${basename(paths.folder)}: ${fact}`, { cause: error });

@@ -9,7 +9,7 @@ import { JobView } from '../../../core/jobs/jobStatus.ts';
 import { forgetJob, knownJobs, rememberJob } from '../../../core/jobs/knownJobs.ts';
 import { localLauncher } from '../../../core/jobs/launchers/local.ts';
 import { LAUNCHER } from '../../../core/jobs/launchers/registry.ts';
-import { LAUNCHERS } from '../../../core/protocol/jobs.ts';
+import { LAUNCHERS, type Launch } from '../../../core/protocol/jobs.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
 import { testPool } from '../export/exportFixtures.ts';
 import { type JobRig, jobRig, recordsOf } from './jobFixtures.ts';
@@ -34,7 +34,7 @@ describe('the local launcher', () => {
     const paths = jobPaths(await rig.make('arguments'));
     const hostile = ['$(touch x)', '`x`', 'a b', '"', "'", '\n', '%PATH%', '€', '', '--eval'];
     const script = 'console.log(JSON.stringify(process.argv.slice(1))); setTimeout(() => {}, 300)';
-    const handle = await localLauncher.launch(paths, node(script, '--', ...hostile));
+    const handle = await localLauncher.launch(paths, node(script, '--', ...hostile), async () => {});
     const launch = { launcher: 'local', at: '', after: 0, handle } as const;
     expect((await localLauncher.look(launch)).state).toBe('running');
     if (process.platform === 'linux') {
@@ -49,7 +49,7 @@ describe('the local launcher', () => {
   it('tells what cannot be started', async () => {
     const paths = jobPaths(await rig.make('missing program'));
     const missing = { program: join(parent, 'no such\nprogram'), args: [] };
-    await expect(localLauncher.launch(paths, missing)).rejects.toMatchObject({
+    await expect(localLauncher.launch(paths, missing, async () => {})).rejects.toMatchObject({
       code: 'LAUNCH_FAILED',
       message: expect.stringContaining('ENOENT'),
     });
@@ -63,13 +63,21 @@ describe('the local launcher', () => {
 describe('a job from outside', () => {
   it('is queued while its process starts, and lost when that dies without a word', async () => {
     const view = new JobView(await rig.make('dies'));
-    await launchJob(view, node('setTimeout(() => {}, 500)'));
+    const endless = node('setInterval(() => {}, 1000)');
+    const kill = (): void => {
+      const { handle } = JSON.parse(readFileSync(view.paths.launch, 'utf8')) as Launch;
+      process.kill(Number(handle.pid), 'SIGKILL');
+    };
+    await launchJob(view, endless);
     expect((await view.status()).state).toBe('queued');
     await expect(resumeJob(view, node(''))).rejects.toMatchObject({ code: 'JOB_STATE' });
+    kill();
     await until(async () => (await view.status()).state === 'lost');
     expect((await view.status()).state).toBe('lost');
-    await resumeJob(view, node('setTimeout(() => {}, 500)'));
+    await resumeJob(view, endless);
     expect((await view.status()).state).toBe('queued');
+    expect(existsSync(view.paths.launching)).toBe(false);
+    kill();
   });
 
   it.each([
