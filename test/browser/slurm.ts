@@ -81,7 +81,8 @@ function steps(workbench: WorkbenchPage, folder: string): Check[] {
         await row('cluster')
           .filter({ hasText: /(quantizing|verifying) \d+ %/ })
           .waitFor({ timeout: JOB_MS });
-        await page.waitForTimeout(DRAWN_MS);
+        // Told by the shards' own journals.
+        await row(/^(blk|token_embd|output).* · /).waitFor({ timeout: JOB_MS });
         await screenshot(page, 'cluster-running');
       },
     },
