@@ -4,7 +4,7 @@ import type { Evaluation, Infeasible, KnownFile, OwnFile, QualityTables } from '
 
 const INTRODUCTION = `Written by \`npm run bench:quality\`. KL is that of the original’s predictions from the quantized model’s, mean nats per token with its standard error, on text that was not used for calibration. Our plan is what \`plan --imatrix --score --check\` writes: measured, checked and chosen on calibration text alone. Every figure is of an exported file.
 
-The first table of a model has a budget in each row, and the largest file of one type everywhere and of llama.cpp’s mixes that fit into it, each quantized plainly and with our importance matrix. In the second every row is one file size: our plan is no larger than the file it meets. Rows that a type’s blocks do not divide are stored as llama.cpp stores them: Q2_K and Q3_K as Q4_0, Q4_K as Q5_0, Q5_K as Q5_1, Q6_K as Q8_0, IQ4_XS as IQ4_NL.`;
+The first table of a model has a budget in each row, and the largest file of one type everywhere and of llama.cpp’s mixes that fit into it, each quantized plainly and with our importance matrix. In the second every row is one file size: our plan is no larger than the file it meets, or, where that leaves no room for the name of the matrix, than the same file with it. Rows that a type’s blocks do not divide are stored as llama.cpp stores them: Q2_K and Q3_K as Q4_0, Q4_K as Q5_0, Q5_K as Q5_1, Q6_K as Q8_0, IQ4_XS as IQ4_NL.`;
 
 export function resultsPage(tables: readonly QualityTables[]): string {
   const byRules = tables.some(({ mixesByRules }) => mixesByRules);
@@ -85,22 +85,23 @@ function equalSizeTable({ known: all, own, parameters }: QualityTables): string[
     'same top token: its, ours',
   ];
   const rows = all.flatMap((file) => {
-    const { bytes, plain, weighted } = file;
-    const ours = own.find((row) => row.budget === bytes);
-    if (ours === undefined || !isFile(ours)) return [];
-    const smaller = `ours −${((1 - ours.bytes / bytes) * 100).toFixed(2)} %`;
+    const { bytes, weightedBytes, plain, weighted } = file;
+    const ours = own.filter(isFile).find(({ budget }) => budget === bytes || budget === weightedBytes);
+    if (ours === undefined) return [];
+    const share = (ours.bytes / bytes - 1) * 100;
+    const difference = `ours ${share > 0 ? '+' : '−'}${Math.abs(share).toFixed(2)} %`;
     return [
       [
-        `${label(file)}, ${size(bytes)} (${ours.weighted ? smaller : `${smaller}, without matrix: its name does not fit`})`,
+        `${label(file)}, ${size(bytes)} (${difference})`,
         ((bytes * 8) / parameters).toFixed(2),
         kl(plain),
         kl(weighted),
         `**${kl(ours)}**`,
         change(ours, plain),
-        ours.weighted ? change(ours, weighted) : `${change(ours, weighted)}, of a larger file`,
+        change(ours, weighted),
         `${plain.divergence.p999.toPrecision(2)}, ${ours.divergence.p999.toPrecision(2)}`,
         `${plain.perplexity.toFixed(2)}, ${ours.perplexity.toFixed(2)}`,
-        `${share(plain)}, ${share(ours)}`,
+        `${agreement(plain)}, ${agreement(ours)}`,
       ],
     ];
   });
@@ -120,7 +121,7 @@ function kl({ divergence: { mean, error } }: Evaluation): string {
   return `${mean.toPrecision(3)} ± ${error.toPrecision(1)}`;
 }
 
-function share({ topAgreement }: Evaluation): string {
+function agreement({ topAgreement }: Evaluation): string {
   return `${(100 * topAgreement).toFixed(1)} %`;
 }
 

@@ -17,8 +17,9 @@ export interface Evaluation {
 export interface KnownFile {
   readonly name: string;
   readonly kind: 'uniform' | 'mix';
-  /** Of the plain file. */
+  /** Of the plain file, and of the one with the matrix, which names it. */
   readonly bytes: number;
+  readonly weightedBytes: number;
   readonly plain: Evaluation;
   readonly weighted: Evaluation;
 }
@@ -26,8 +27,6 @@ export interface KnownFile {
 export interface OwnFile extends Evaluation {
   readonly budget: number;
   readonly bytes: number;
-  /** With the importance matrix. */
-  readonly weighted: boolean;
   /** Which of the plans that were tried is written. */
   readonly written: string;
 }

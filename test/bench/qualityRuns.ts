@@ -68,39 +68,34 @@ export class QualityRuns {
     const plain = this.#evaluate(plainFile);
     rmSync(plainFile);
     const weightedFile = this.#export(this.#planFile(weightedTypes), 'weighted.gguf', true);
+    const { size: weightedBytes } = statSync(weightedFile);
     const weighted = this.#evaluate(weightedFile);
     rmSync(weightedFile);
-    return { name, kind, bytes, plain, weighted };
+    return { name, kind, bytes, weightedBytes, plain, weighted };
   }
 
-  /** Our plan of at most `budget` bytes; without the matrix where its name alone does not fit. */
+  /** Our plan of at most `budget` bytes, checked on calibration text. */
   own(budget: number): OwnFile | Infeasible {
-    try {
-      return this.#own(budget, true);
-    } catch (error) {
-      if (!isQuantscopeError(error) || error.code !== 'BUDGET_INFEASIBLE') throw error;
-      if (budget >= this.head.smallest.bytes) return this.#own(budget, false);
-      return { budget, infeasible: error.message };
-    }
-  }
-
-  /** Checked on calibration text. */
-  #own(budget: number, weighted: boolean): OwnFile {
     const { model, calibration, context, measured, choices, score } = this.#subject;
     const plan = join(this.#folder, 'ours.quantplan.json');
-    const { check } = quantscope<{ check: { written: string } }>(
-      'plan',
-      model,
-      ...['--target-bytes', `${budget}`, '--choices', choices.join(',')],
-      ...['--imatrix', weighted ? this.#importance() : 'none', '--score', score, '--text', calibration, '--check'],
-      ...['--context', `${context}`, '--sequences', `${measured}`, '-o', plan],
-    );
-    const file = this.#export(plan, 'ours.gguf', weighted);
-    const { size: bytes } = statSync(file);
-    if (bytes > budget) throw new Error(`${file}: ${bytes} bytes, budget ${budget}`);
-    const own = { budget, bytes, weighted, written: check.written, ...this.#evaluate(file) };
-    rmSync(file);
-    return own;
+    try {
+      const { check } = quantscope<{ check: { written: string } }>(
+        'plan',
+        model,
+        ...['--target-bytes', `${budget}`, '--choices', choices.join(',')],
+        ...['--imatrix', this.#importance(), '--score', score, '--text', calibration, '--check'],
+        ...['--context', `${context}`, '--sequences', `${measured}`, '-o', plan],
+      );
+      const file = this.#export(plan, 'ours.gguf', true);
+      const { size: bytes } = statSync(file);
+      if (bytes > budget) throw new Error(`${file}: ${bytes} bytes, budget ${budget}`);
+      const own = { budget, bytes, written: check.written, ...this.#evaluate(file) };
+      rmSync(file);
+      return own;
+    } catch (error) {
+      if (isQuantscopeError(error) && error.code === 'BUDGET_INFEASIBLE') return { budget, infeasible: error.message };
+      throw error;
+    }
   }
 
   /** Measured when first needed: the same matrix for every file. */
