@@ -4,10 +4,15 @@ import { parseArgs } from 'node:util';
 import { isCancelled } from '../base/cancellation.ts';
 import { isQuantscopeError, QuantscopeError, toFailure } from '../base/errors.ts';
 import { COMMANDS, COMMON_OPTIONS, type Command, type OptionValues } from './commands/command.ts';
+import { printable } from './commands/text.ts';
 import { jsonText } from './jsonText.ts';
-import { numberOption } from './numberOption.ts';
+import { wholeOption } from './numberOption.ts';
 import { Session } from './session.ts';
 import { stderrProgress } from './stderrProgress.ts';
+import { engineVersion } from './version.ts';
+
+/** As the protocol allows jobs. */
+const MAX_THREADS = 1024;
 
 export const EXIT = { ok: 0, failed: 1, usage: 2, cancelled: 130 } as const;
 
@@ -23,18 +28,27 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     process.stderr.write(`${text}\n`);
   };
   try {
-    const [first] = argv;
-    if (first === undefined || first === 'help' || first === '--help') {
-      process.stdout.write(overview());
+    const [first, ...others] = argv;
+    if (first === '--version') {
+      process.stdout.write(`${engineVersion()}\n`);
       return EXIT.ok;
     }
-    const { command, rest } = findCommand(argv);
-    if (rest.includes('--help')) {
+    if (first === undefined || ((first === 'help' || isHelp(first)) && others.length === 0)) {
+      process.stdout.write(overview(COMMANDS));
+      return EXIT.ok;
+    }
+    const group = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
+    if (group.length > 0 && others.every(isHelp)) {
+      process.stdout.write(overview(group));
+      return EXIT.ok;
+    }
+    const { command, rest } = first === 'help' ? { ...findCommand(others), rest: ['--help'] } : findCommand(argv);
+    if (rest.some(isHelp)) {
       process.stdout.write(usage(command));
       return EXIT.ok;
     }
     const { values, positionals }: { values: OptionValues; positionals: string[] } = parse(command, rest);
-    const threads = numberOption(values.threads, '--threads');
+    const threads = wholeOption(values.threads, '--threads', MAX_THREADS);
     await using session = new Session(progress.emit, {
       threads,
       sensitivityElements: values.exact === true ? Number.POSITIVE_INFINITY : undefined,
@@ -49,7 +63,7 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
     progress.clear();
     const failure = toFailure(error);
     if (json) process.stdout.write(jsonText({ error: failure }));
-    else process.stderr.write(`quantscope: ${failure.message}\n`);
+    else process.stderr.write(`quantscope: ${isCancelled(error) ? 'cancelled' : printableLines(failure.message)}\n`);
     if (process.env.QUANTSCOPE_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
     if (isCancelled(error)) return EXIT.cancelled;
     return isQuantscopeError(error) && error.code === 'USAGE' ? EXIT.usage : EXIT.failed;
@@ -65,7 +79,14 @@ function findCommand(argv: readonly string[]): { command: Command; rest: readonl
     const command = COMMANDS.find((c) => c.name === name);
     if (command !== undefined) return { command, rest: argv.slice(words) };
   }
-  throw new QuantscopeError('USAGE', `no command "${argv[0]}"; commands: ${COMMANDS.map((c) => c.name).join(', ')}`);
+  const [first, second = ''] = argv;
+  const group = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
+  const [asked, known] = group.length > 0 ? [`${first} ${second}`, group] : [first, COMMANDS];
+  throw new QuantscopeError('USAGE', `no command "${asked}"; commands: ${known.map(({ name }) => name).join(', ')}`);
+}
+
+function isHelp(argument: string): boolean {
+  return argument === '--help' || argument === '-h';
 }
 
 function parse(command: Command, args: readonly string[]) {
@@ -77,21 +98,28 @@ function parse(command: Command, args: readonly string[]) {
       strict: true,
     });
     if (parsed.positionals.length !== command.positionals.length)
-      throw new Error(`expected ${command.positionals.join(' ')}, got ${parsed.positionals.length} argument(s)`);
+      throw new Error(
+        `expected ${command.positionals.join(' ') || 'no argument'}, got ${parsed.positionals.length === 0 ? 'nothing' : parsed.positionals.join(' ')}`,
+      );
     return parsed;
   } catch (error) {
-    throw new QuantscopeError('USAGE', `${command.name}: ${(error as Error).message}\n${usage(command)}`, {
-      cause: error,
-    });
+    // Of an unknown option Node goes on to explain positional arguments.
+    const fact = (error as Error).message.replace(/\. To specify a positional argument .*$/s, '');
+    throw new QuantscopeError('USAGE', `${command.name}: ${fact}\n${usage(command)}`.trimEnd(), { cause: error });
   }
 }
 
-function overview(): string {
-  const width = Math.max(...COMMANDS.map((c) => c.name.length));
-  const lines = COMMANDS.map((c) => `  ${c.name.padEnd(width)}  ${c.summary}`);
+function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}
+
+function overview(commands: readonly Command[]): string {
+  const width = Math.max(...commands.map((c) => c.name.length));
+  const lines = commands.map((c) => `  ${c.name.padEnd(width)}  ${c.summary}`);
   return `quantscope COMMAND …\n\n${lines.join('\n')}\n\nEvery command takes --json, --threads N and --help.\n`;
 }
 
 function usage(command: Command): string {
-  return `usage: quantscope ${command.name} ${command.positionals.join(' ')}${command.usage}\n  ${command.summary}\n`;
+  const { name, positionals, summary } = command;
+  return `usage: quantscope ${[name, ...positionals].join(' ')}${command.usage}\n  ${summary}\n`;
 }

@@ -11,6 +11,15 @@ export function numberOption(text: unknown, flag: string): number | undefined {
   return value;
 }
 
+/** @throws USAGE when the text is not a whole number from 1 to `most` */
+export function wholeOption(text: unknown, flag: string, most: number = Number.MAX_SAFE_INTEGER): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0 && value <= most) return value;
+  const range = most === Number.MAX_SAFE_INTEGER ? 'above 0' : `from 1 to ${most}`;
+  throw new QuantscopeError('USAGE', `${flag} takes a whole number ${range}, not "${text}"`);
+}
+
 /** @throws USAGE when the text is not a whole number from 0 on */
 export function seedOption(text: unknown): number {
   const seed = Number(text ?? 0);

@@ -1,15 +1,18 @@
 // One rewritten line on a terminal; nothing but a line per task elsewhere, so that logs stay short.
 
+import { durationText, printable } from './commands/text.ts';
 import type { ProgressEvent } from './progress.ts';
 import type { Emit } from './session.ts';
 
-const LINE_WIDTH = 100;
+/** More than the longest message; on a narrower terminal a line must not wrap, or each would stay. */
+const MAX_WIDTH = 100;
 
 export function stderrProgress(): { emit: Emit; clear(): void } {
   let shown = false;
   let lastTask = '';
+  const width = (): number => Math.min(MAX_WIDTH, (process.stderr.columns ?? MAX_WIDTH + 1) - 1);
   const clear = (): void => {
-    if (shown) process.stderr.write(`\r${' '.repeat(LINE_WIDTH)}\r`);
+    if (shown) process.stderr.write(`\r${' '.repeat(width())}\r`);
     shown = false;
   };
   const show = ({ task, done, total, message, secondsLeft }: ProgressEvent): void => {
@@ -19,8 +22,9 @@ export function stderrProgress(): { emit: Emit; clear(): void } {
       return;
     }
     const percent = total > 0 ? Math.floor((done / total) * 100) : 100;
-    const left = secondsLeft === null ? '' : ` · ${Math.ceil(secondsLeft)} s left`;
-    process.stderr.write(`\r${`${task} ${percent} %${left} · ${message}`.slice(0, LINE_WIDTH).padEnd(LINE_WIDTH)}`);
+    const left = secondsLeft === null ? '' : ` · ${durationText(secondsLeft)} left`;
+    const line = `${task} ${percent} %${left} · ${printable(message)}`;
+    process.stderr.write(`\r${line.slice(0, width()).padEnd(width())}`);
     shown = true;
   };
   return {

@@ -1,8 +1,8 @@
 // Options of commands that run a model on a text.
 
 import { QuantscopeError } from '../../base/errors.ts';
-import { MAX_CONTEXT, MIN_CONTEXT, type TextSource } from '../../protocol/calibration.ts';
-import { numberOption } from '../numberOption.ts';
+import { MAX_CONTEXT, MAX_SEQUENCES, MIN_CONTEXT, type TextSource } from '../../protocol/calibration.ts';
+import { wholeOption } from '../numberOption.ts';
 import type { OptionValues } from './command.ts';
 
 const DEFAULT_CONTEXT = 512;
@@ -22,7 +22,7 @@ export function textOption({ text, sample }: OptionValues, command: string): Tex
 
 /** @param longest what the model was trained for. @throws USAGE */
 export function runLength(values: OptionValues, longest: number): { context: number; sequences: number | undefined } {
-  const context = whole(values.context, '--context') ?? Math.min(DEFAULT_CONTEXT, longest);
+  const context = wholeOption(values.context, '--context') ?? Math.min(DEFAULT_CONTEXT, longest);
   if (context < MIN_CONTEXT || context > MAX_CONTEXT)
     throw new QuantscopeError(
       'USAGE',
@@ -30,12 +30,6 @@ export function runLength(values: OptionValues, longest: number): { context: num
     );
   return {
     context,
-    sequences: whole(values.sequences, '--sequences'),
+    sequences: wholeOption(values.sequences, '--sequences', MAX_SEQUENCES),
   };
-}
-
-function whole(value: unknown, flag: string): number | undefined {
-  const number = numberOption(value, flag);
-  if (number === undefined || Number.isInteger(number)) return number;
-  throw new QuantscopeError('USAGE', `${flag} takes a whole number, not "${String(value)}"`);
 }

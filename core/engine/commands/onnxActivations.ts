@@ -5,12 +5,15 @@ import { type OnnxTap, onnxActivations } from '../../calibration/onnxActivations
 import { onnxFeeds } from '../../calibration/onnxInputs.ts';
 import { readLinearInputs } from '../../checkpoint/onnx/linearInputs.ts';
 import { OnnxModel } from '../../forward/onnxModel.ts';
-import { numberOption, seedOption } from '../numberOption.ts';
+import { seedOption, wholeOption } from '../numberOption.ts';
 import { progressReporter } from '../progress.ts';
 import type { OpenModel, Session } from '../session.ts';
 import { onUnchanged } from '../unchanged.ts';
 import type { OptionValues, Outcome } from './command.ts';
 import { figureText, printable, table } from './text.ts';
+
+/** Inputs of all runs are made before the first. */
+const MAX_RUNS = 10_000;
 
 export const ONNX_OPTIONS = {
   input: { type: 'string', multiple: true },
@@ -30,9 +33,11 @@ export async function activationsOfOnnx(
   const { checkpoint } = model;
   const path = checkpoint.files[0]?.path ?? checkpoint.path;
   const seed = seedOption(values.seed);
-  const runs = numberOption(values.runs, '--runs') ?? 1;
+  const runs = wholeOption(values.runs, '--runs', MAX_RUNS) ?? 1;
   const given = pairs(values.input, '--input');
-  const sizes = new Map([...pairs(values.size, '--size')].map(([name, text]) => [name, count(text, '--size')]));
+  const sizes = new Map(
+    [...pairs(values.size, '--size')].map(([name, text]) => [name, wholeOption(text, '--size') ?? 1]),
+  );
   const began = performance.now();
   const { inputs, unreachable } = await readLinearInputs(path, signal);
   if (inputs.length === 0) {
@@ -114,10 +119,4 @@ function pairs(values: OptionValues[string], flag: string): Map<string, string> 
       return [text.slice(0, at), text.slice(at + 1)] as const;
     }),
   );
-}
-
-function count(text: string, flag: string): number {
-  const number = Number(text);
-  if (Number.isSafeInteger(number) && number > 0) return number;
-  throw new QuantscopeError('USAGE', `${flag} takes a whole number above 0, not "${text}"`);
 }

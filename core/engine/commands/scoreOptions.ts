@@ -8,6 +8,7 @@ import { contextOf } from '../scoring.ts';
 import type { OpenModel, Session } from '../session.ts';
 import type { OptionValues } from './command.ts';
 import { runLength, TEXT_OPTIONS, textOption } from './evaluationOptions.ts';
+import { durationText } from './text.ts';
 
 /** Some thousand tokens tell tensors apart; more cost as many forward passes again. */
 const DEFAULT_SEQUENCES = 8;
@@ -73,9 +74,4 @@ export function estimateNote(
 
 export function scoreName(id: ScoreId): string {
   return scoreOf(id)?.name.toLowerCase() ?? id;
-}
-
-function durationText(seconds: number): string {
-  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }

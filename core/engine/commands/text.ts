@@ -19,6 +19,12 @@ export function figureText(value: number): string {
   return magnitude >= 1e6 || magnitude < 1e-3 ? value.toExponential(2) : value.toPrecision(4);
 }
 
+/** About: 1 s, 3 min, 2.5 h. */
+export function durationText(seconds: number): string {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
 /** Control characters of a hostile name must not steer the terminal. */
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);

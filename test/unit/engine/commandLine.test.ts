@@ -135,6 +135,32 @@ describe('quantscope', () => {
     expect(ended.code).toBe(code);
   });
 
+  it.each([
+    [['--version'], /^\d+\.\d+\.\d+\n$/],
+    [['-h'], /^ {2}inspect .*^ {2}job list /ms],
+    [['job'], /^ {2}job submit /m],
+    [['job', '--help'], /^ {2}job submit /m],
+    [['help', 'stats'], /^usage: quantscope stats FILE/],
+    [['job', 'limit', '-h'], /^usage: quantscope job limit \[--set N\]\n/],
+  ])('%j is answered', async (args, answer) => {
+    const { code, stdout } = await quantscope(args);
+    expect(stdout).toMatch(answer);
+    expect(code).toBe(0);
+  });
+
+  it.each([
+    [['stats', SAMPLE, '--threads', '1.5'], '--threads takes a whole number from 1 to 1024, not "1.5"'],
+    [['stats', SAMPLE, '--threads', '1e9'], '--threads takes a whole number from 1 to 1024, not "1e9"'],
+    [['eval', SAMPLE, '--sample', '--sequences', '1e9'], '--sequences takes a whole number from 1 to 65536'],
+    [['stats', SAMPLE, '--nonsense'], "stats: Unknown option '--nonsense'\nusage: quantscope stats"],
+    [['stats', SAMPLE, '\u001b[31m'], 'expected FILE|DIR|INDEX.json, got'],
+  ])('%j is wrong usage, said in words', async (args, words) => {
+    const { code, stderr } = await quantscope(args);
+    expect(stderr).toContain(words);
+    expect(stderr).not.toContain('\u001b');
+    expect(code).toBe(2);
+  });
+
   it('a broken file gives one sentence with file and fact, and no stack', async () => {
     const broken = inFolder('broken.gguf');
     writeFileSync(broken, 'GGUF\u0003\0\0\0 nonsense');

@@ -87,8 +87,7 @@ describe('job', () => {
   });
 
   it.each([
-    [['job'], 'no command "job"'],
-    [['job', 'fly'], 'no command "job"'],
+    [['job', 'fly'], 'no command "job fly"; commands: job run,'],
     [['job', 'run', 'model'], '--plan is missing'],
     [['job', 'run', 'model', '--plan', 'p'], '-o JOBFOLDER is missing'],
     [['job', 'run', 'x', '--shard', '5/4'], '--shard'],
