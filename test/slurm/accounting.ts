@@ -39,7 +39,8 @@ export async function startAccounting(cluster: string, parent: string, munge: st
   ];
   const client = [`ClusterName=${cluster}`, `SlurmctldHost=${hostname()}`, 'SlurmUser=root', 'AuthType=auth/munge'];
   writeLines(at('slurm.conf'), [...client, `AuthInfo=socket=${munge}`, ...configuration]);
-  writeLines(at('slurmdbd.conf'), database(munge, port, databasePort));
+  // slurmdbd ends the one its pid file names: another test's, were it at the usual place.
+  writeLines(at('slurmdbd.conf'), [`PidFile=${at('slurmdbd.pid')}`, ...database(munge, port, databasePort)]);
   const environment = { ...process.env, SLURM_CONF: at('slurm.conf') };
   const daemons: ChildProcess[] = [];
   const stop = async (): Promise<void> => {
