@@ -27,7 +27,7 @@ import { GptqRounding } from '../rounding/gptqRounding.ts';
 import { exportImatrix } from './calibrating.ts';
 import { importanceInUse } from './calibratingState.ts';
 import { importanceOfFile } from './importanceFile.ts';
-import { progressReporter } from './progress.ts';
+import { progressReporter, type ReportProgress } from './progress.ts';
 import { calibratedSettings } from './rounding.ts';
 import { Session } from './session.ts';
 import { engineVersion } from './version.ts';
@@ -110,9 +110,12 @@ async function withRun<T>(
   work: (run: JobRun) => Promise<T>,
 ): Promise<T> {
   const { job } = await readJob(jobPaths(folder));
-  const report = progressReporter(null, 'export', (event) => session.emit('progress', event));
-  const onProgress = ({ phase, doneBytes, totalBytes, message }: Progress): void =>
+  const reporter = (): ReportProgress => progressReporter(null, 'export', (event) => session.emit('progress', event));
+  let [phaseNow, report] = ['', reporter()];
+  const onProgress = ({ phase, doneBytes, totalBytes, message }: Progress): void => {
+    if (phase !== phaseNow) [phaseNow, report] = [phase, reporter()];
     report(doneBytes, totalBytes, `${phase} ${message}`);
+  };
   // What this very run is asked for, then what the job was made with; an editor's engine runs none itself.
   await using own = new Session(session.emit, { threads: session.options.threads ?? job.threads ?? undefined });
   return await work({ pool: own.pool, versions: versions(), signal, onProgress });

@@ -38,8 +38,6 @@ export async function carryOut(
   await using file = await openKeptFile(path);
   await using laidOut = await layOut(path, job, inputs, context, await file.sizeBytes());
   const { device, rowEncoder, draft, units, layout } = laidOut;
-  const toVerify = inputs.checkpoint.tensors.reduce((sum, { bytes }) => sum + bytes, 0);
-  const total = draft.totalBytes + toVerify;
 
   progress.enter('checking');
   const own = await keptUnits(file, units, layout, summary, context);
@@ -65,18 +63,20 @@ export async function carryOut(
   await roundUnits(inputs, pending, context);
   progress.enter('writing', keptBytes);
   const onProgress = (doneBytes: number, _: number, name: string): void =>
-    progress.report(keptBytes + doneBytes, total, name);
+    progress.report(keptBytes + doneBytes, draft.totalBytes, name);
   await writeUnits({ ...inputs, rowEncoder }, pending, { file, journal, pool, keptEnd }, { signal, onProgress });
   await file.sync();
 
-  progress.enter('verifying', draft.totalBytes);
+  progress.enter('verifying');
   const report = await verifyWritten(
     { checkpoint: inputs.checkpoint, output: join(paths.out, job.output) },
     draft,
     path,
     {
       ...{ pool, signal },
-      onProgress: (doneBytes, _, name) => progress.report(doneBytes, total, name),
+      // Its count goes on from the bytes that were written; every phase of a job has a count of its own.
+      onProgress: (doneBytes, totalBytes, name) =>
+        progress.report(doneBytes - draft.totalBytes, totalBytes - draft.totalBytes, name),
     },
   );
   const verify = { ...report, exported: join(paths.out, job.output) };

@@ -26,7 +26,7 @@ export class JobProgress {
   enter(phase: Progress['phase'], skippedBytes = 0): void {
     this.#began = performance.now();
     this.#skippedBytes = skippedBytes;
-    this.#tell({ ...this.#now, phase, message: '', secondsLeft: null });
+    this.#tell({ phase, doneBytes: skippedBytes, totalBytes: 0, message: '', secondsLeft: null });
   }
 
   report(doneBytes: number, totalBytes: number, message: string): void {

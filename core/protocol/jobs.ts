@@ -157,6 +157,7 @@ export const zLaunch = z.object({
 export const zHeartbeat = z.object({
   /** Counts up: a change is a sign of life. */
   beat: z.int(),
+  /** Bytes and time left are its own. */
   phase: z.enum(['preparing', 'checking', 'rounding', 'writing', 'verifying']),
   doneBytes: z.number(),
   totalBytes: z.number(),
