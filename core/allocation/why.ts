@@ -1,6 +1,6 @@
 // One sentence per tensor: which rule fixed its type, or what the neighbouring types would cost and why not them.
 
-import { dtypeInfo } from '../tensor/dtype.ts';
+import { bitsPerElement, dtypeInfo } from '../tensor/dtype.ts';
 import { type AllocationItem, type AllocationProblem, type Choice, membersOf } from './problem.ts';
 import type { Allocation } from './solve.ts';
 
@@ -61,11 +61,16 @@ function fixedBy(rule: Extract<AllocationItem['rule'], { kind: 'fixed' }>): stri
   return `Fixed by ${rule.by}${over}${minimum}`;
 }
 
-function heldUp({ rule, role, choices, allowed }: AllocationItem, chosen: Choice): string {
-  if (rule.kind !== 'minimum') return '';
+function heldUp(item: AllocationItem, chosen: Choice): string {
+  const { choices, allowed } = item;
+  // Of tensors that agree, the strictest minimum holds, whichever member's role has it.
+  const [strictest] = membersOf(item)
+    .flatMap(({ role, rule }) => (rule.kind === 'minimum' ? [{ role, type: rule.type }] : []))
+    .sort((a, b) => bitsPerElement(b.type) - bitsPerElement(a.type));
+  if (strictest === undefined) return '';
   const isLeast = allowed.every((at) => (choices[at]?.bytes ?? 0) >= chosen.bytes);
   const cutOff = choices.some(({ bytes }) => bytes < chosen.bytes);
-  return isLeast && cutOff ? `; held up by the minimum ${rule.type} of ${role}` : '';
+  return isLeast && cutOff ? `; held up by the minimum ${strictest.type} of ${strictest.role}` : '';
 }
 
 function standIn(asked: Choice['type'], { columns }: AllocationItem, { stored }: Choice): string {

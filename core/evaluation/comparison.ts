@@ -121,7 +121,7 @@ function checkVocabularies(one: number, other: number): void {
   if (one !== other)
     throw new QuantscopeError(
       'SHAPE_INVALID',
-      `the models have ${one} and ${other} tokens; only models of one vocabulary compare`,
+      `the models have vocabularies of ${one} and ${other} tokens; only models of one vocabulary compare`,
     );
 }
 

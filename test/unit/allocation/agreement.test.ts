@@ -163,6 +163,17 @@ describe('plans that agree', () => {
       ).toBeGreaterThanOrEqual(bitsPerElement('Q6_K'));
   });
 
+  it('name the strictest minimum, and whose it is', () => {
+    const minimums: PlanRequest['minimums'] = [
+      { role: 'attention.q', type: 'Q4_0' },
+      { role: 'attention.v', type: 'Q6_K' },
+    ];
+    const { feasible } = solve({ agree: kinds, minimums });
+    const least = solve({ agree: kinds, minimums, targetBytes: feasible.minBytes });
+    const why = least.tensors['model.layers.0.self_attn.q_proj.weight']?.why;
+    expect(why).toContain('Held up by the minimum Q6_K of attention.v.');
+  });
+
   it('carry NaN of one of them over in floats of all', () => {
     const broken = rows.map((row) =>
       tensors[row.tensor]?.name !== 'model.layers.0.self_attn.k_proj.weight'
