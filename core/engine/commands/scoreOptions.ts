@@ -29,6 +29,12 @@ export function scoreOption(value: unknown, command: string): ScoreId | undefine
   throw new QuantscopeError('USAGE', `${command}: no score "${String(value)}"; scores: ${ids}`);
 }
 
+/** Text options do nothing without what runs the model: rather refused than ignored. @throws USAGE */
+export function refuseTextOptions(values: OptionValues, command: string, needed: string): void {
+  const flag = (['text', 'sample', 'context', 'sequences', 'seed'] as const).find((name) => values[name] !== undefined);
+  if (flag !== undefined) throw new QuantscopeError('USAGE', `${command}: --${flag} belongs to ${needed}`);
+}
+
 /** Null for scores that need no text. @throws USAGE */
 export async function runSettings(
   session: Session,

@@ -8,8 +8,8 @@ import { measureModelScore } from '../scoring.ts';
 import { scanModelSensitivity } from '../sensitivityCall.ts';
 import type { OpenModel } from '../session.ts';
 import type { Command, CommandInput, Outcome } from './command.ts';
-import { estimateNote, runSettings, SCORE_OPTIONS, scoreOption } from './scoreOptions.ts';
-import { figureText, printable, table } from './text.ts';
+import { estimateNote, refuseTextOptions, runSettings, SCORE_OPTIONS, scoreOption } from './scoreOptions.ts';
+import { figureText, printable, sqnrText, table } from './text.ts';
 
 export const sensitivity: Command = {
   name: 'sensitivity',
@@ -21,6 +21,7 @@ export const sensitivity: Command = {
   async run(input) {
     const { session, positionals, values, signal } = input;
     const score = scoreOption(values.score, 'sensitivity');
+    if (score === undefined) refuseTextOptions(values, 'sensitivity', '--score');
     const model = await session.open(positionals[0] ?? '', signal);
     const importance = await importanceFor(session, model, values.imatrix, signal);
     return score === undefined ? scan(input, model, importance) : measure(input, model, score, importance);
@@ -42,7 +43,7 @@ async function scan(
     json: { path: model.checkpoint.path, fingerprint: model.checkpoint.fingerprint, provenance, tensors },
     text: () => {
       const types = tensors[0]?.damages.map((d) => d.type) ?? [];
-      const rows = tensors.map((t) => [printable(t.name), ...t.damages.map((d) => figureText(d.sqnr).slice(0, 5))]);
+      const rows = tensors.map((t) => [printable(t.name), ...t.damages.map((d) => sqnrText(d.sqnr))]);
       return `SQNR in dB per type (higher is better); ${provenance.method}\n\n${table(['tensor', ...types], rows)}`;
     },
   };
@@ -76,7 +77,12 @@ async function measure(
     json: { path, fingerprint, score: id, unit: scoreOf(id)?.unit, settings, provenance, seconds, cached, tensors },
     text: () => {
       const sorted = tensors.toSorted((a, b) => b.value - a.value);
-      const rows = sorted.map((t) => [printable(t.name), figureText(t.value), figureText(t.error), t.probe]);
+      const rows = sorted.map((t) => [
+        printable(t.name),
+        figureText(t.value),
+        Number.isNaN(t.error) ? 'unknown' : figureText(t.error),
+        t.probe,
+      ]);
       const head = `${scoreOf(id)?.name} (${scoreOf(id)?.unit}), most fragile first; ${provenance.method}`;
       return `${head}\n\n${table(['tensor', 'value', '± standard error', 'probe'], rows)}`;
     },

@@ -19,6 +19,11 @@ export function figureText(value: number): string {
   return magnitude >= 1e6 || magnitude < 1e-3 ? value.toExponential(2) : value.toPrecision(4);
 }
 
+/** Decibels to a tenth; what loses nothing has no noise. */
+export function sqnrText(value: number): string {
+  return value === Number.POSITIVE_INFINITY ? 'exact' : value.toFixed(1);
+}
+
 /** About: 1 s, 3 min, 2.5 h. */
 export function durationText(seconds: number): string {
   if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
