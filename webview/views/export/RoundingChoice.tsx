@@ -26,7 +26,7 @@ export function RoundingChoice(props: { disabled: boolean }): ReactNode {
       <p className="hint">
         {source === null
           ? 'GPTQ runs the model on a text: calibrate it on one first.'
-          : `The same types and size, closer to the original; runs the model on ${visibleText(source)} and takes minutes.`}
+          : `The same types and size, usually closer to the original; runs the model on ${visibleText(source)} and takes minutes.`}
       </p>
     </>
   );
