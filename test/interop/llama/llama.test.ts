@@ -6,8 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { Checkpoint } from '../../../core/checkpoint/checkpoint.ts';
 import { openCheckpoint } from '../../../core/checkpoint/open.ts';
+import { plannedTypesByIndex } from '../../../core/export/plannedTypes.ts';
 import { runExport } from '../../../core/export/runExport.ts';
 import { GGUF_TARGETS, type GgufTarget } from '../../../core/quant/ggufTypes.ts';
+import { GptqRounding } from '../../../core/rounding/gptqRounding.ts';
 import golden from '../../fixtures/golden/llamaTokens.json' with { type: 'json' };
 import { sharedData } from '../../fixtures/sharedData.ts';
 import { temporaryFolder } from '../../fixtures/temporaryFolder.ts';
@@ -80,6 +82,20 @@ describe.skipIf(!installed)('llama.cpp', () => {
     expect(text.length).toBeGreaterThan(20);
     expect(Math.abs(meanNll - SAMPLE_NLL), `${meanNll} nats a token`).toBeLessThan(NEARBY);
   });
+
+  it('reads with codes chosen by GPTQ', async () => {
+    const checkpoint = await openCheckpoint(SAMPLE);
+    const plan = planFor(checkpoint, (_, at) => (at % 2 === 0 ? 'Q3_K' : 'Q4_0'));
+    const settings = { text: { kind: 'sample' as const }, context: 64, sequences: 8, seed: 0 };
+    const types = plannedTypesByIndex(checkpoint, plan);
+    const rounding = await GptqRounding.prepare(checkpoint, pool, { types, settings, folder: join(folder, 'rounded') });
+    await rounding.carryOut(pool, {});
+    const output = join(folder, 'rounded.gguf');
+    await runExport('gguf', { checkpoint, plan, rounding, output, overwrite: true }, { pool });
+    const { text, meanNll } = await generate(output, 'ROMEO:', [], { passage: UNSEEN });
+    expect(text.length).toBeGreaterThan(20);
+    expect(Math.abs(meanNll - SAMPLE_NLL), `${meanNll} nats a token`).toBeLessThan(NEARBY);
+  }, 300_000);
 
   it.each(Object.entries(golden.splitters))(
     'tokenizes byte-level BPE split by %s as tokenizer.json does',
