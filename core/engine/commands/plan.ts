@@ -4,6 +4,7 @@ import { makePlan, PLAN_EXTENSION, serializePlan } from '../../allocation/planDo
 import { bytesForBitsPerWeight } from '../../allocation/problem.ts';
 import { bytesText } from '../../base/byteText.ts';
 import { QuantscopeError } from '../../base/errors.ts';
+import { readCalibrationText } from '../../calibration/calibrationText.ts';
 import { type Checkpoint, countParameters } from '../../checkpoint/checkpoint.ts';
 import { inputsOf } from '../../export/inputsOf.ts';
 import { checkOutputIsNew, checkOutputIsNotInput } from '../../io/outputPath.ts';
@@ -13,16 +14,20 @@ import type { ScoreId } from '../../protocol/calibration.ts';
 import type { AgreementKind, PlanRequest } from '../../protocol/plan.ts';
 import { DEFAULT_CHOICES, GGUF_TARGETS, type GgufTarget, isGgufTarget } from '../../quant/ggufTypes.ts';
 import type { Importance } from '../../quant/importance.ts';
+import { SCORES, scoreOf } from '../../sensitivity/registry.ts';
 import { checkedPlan } from '../checkedPlan.ts';
 import { importanceFor } from '../importanceFile.ts';
-import { numberOption } from '../numberOption.ts';
+import { numberOption, wholeOption } from '../numberOption.ts';
 import { feasibleFor, solveFor } from '../planning.ts';
 import { measureModelScore } from '../scoring.ts';
 import { scanModelSensitivity } from '../sensitivityCall.ts';
 import type { Command, OptionValues } from './command.ts';
 import { checkJson, checkSettings, checkTable } from './planCheck.ts';
-import { estimateNote, runSettings, SCORE_OPTIONS, scoreName, scoreOption } from './scoreOptions.ts';
+import { estimateNote, refuseTextOptions, runSettings, SCORE_OPTIONS, scoreName, scoreOption } from './scoreOptions.ts';
 import { figureText, printable, tableWithSentences } from './text.ts';
+
+/** Models of a few weights are mostly head; a larger budget is a slip, and its bytes no whole number. */
+const MAX_BITS_PER_WEIGHT = 10_000;
 
 export const plan: Command = {
   name: 'plan',
@@ -50,36 +55,35 @@ export const plan: Command = {
     if (typeof output !== 'string') throw new QuantscopeError('USAGE', 'plan: -o NAME.quantplan.json is missing');
     const rules = readRules(values);
     const target = readTarget(values);
+    const score = readScore(values);
     const checking = values.check === true || values['held-out'] !== undefined ? textValues(values) : null;
+    if (score === undefined && checking === null) refuseTextOptions(values, 'plan', '--score or --check');
     const model = await session.open(path, signal);
     const { checkpoint } = model;
     await checkPlanOutput(output, checkpoint);
     const targetBytes =
       target.bytes ?? bytesForBitsPerWeight(target.bitsPerWeight, countParameters(checkpoint.tensors));
-    const score = readScore(values);
+    const measured = score === undefined ? null : await runSettings(session, model, score, textValues(values), 'plan');
+    const checked = checking === null ? null : await checkSettings(session, model, checking);
+    // A text that cannot be read is told before the work, which may take minutes.
+    for (const settings of [measured, checked]) if (settings !== null) await readCalibrationText(settings.text);
     const request: PlanRequest = { targetBytes, ...rules, pins: [], ...(score && { score }) };
     const feasible = await feasibleFor(model, request);
     note(`feasible: ${bytesText(feasible.minBytes)} to ${bytesText(feasible.maxBytes)}`);
     const importance = await importanceFor(session, model, values.imatrix, signal);
     await scanModelSensitivity(session, model, signal, undefined, importance);
     if (score !== undefined) {
-      const settings = await runSettings(session, model, score, textValues(values), 'plan');
-      await measureModelScore(session, model, score, { settings, importance, signal }, estimateNote(note, score));
+      const wish = { settings: measured, importance, signal };
+      await measureModelScore(session, model, score, wish, estimateNote(note, score));
     }
-    const checked =
-      checking === null
-        ? null
-        : await checkedPlan(session, model, request, {
-            settings: await checkSettings(session, model, checking),
-            importance,
-            signal,
-          });
-    const { solveMs, ...solution } = checked?.solution ?? (await solveFor(model, request));
+    const check =
+      checked === null ? null : await checkedPlan(session, model, request, { settings: checked, importance, signal });
+    const { solveMs, ...solution } = check?.solution ?? (await solveFor(model, request));
     await writeTextFile(output, serializePlan(makePlan(checkpoint, request, solution)));
     const tensors = Object.entries(solution.tensors).map(([name, assignment]) => ({ name, ...assignment }));
     return {
       ok: true,
-      json: { output, request, solveMs, ...solution, tensors, ...(checked && { check: checkJson(checked) }) },
+      json: { output, request, solveMs, ...solution, tensors, ...(check && { check: checkJson(check) }) },
       text: (columns) => {
         const { minBytes, maxBytes } = solution.feasible;
         const head = [
@@ -95,8 +99,8 @@ export const plan: Command = {
           figureText(t.relativeError),
           printable(t.why),
         ]);
-        const check = checked === null ? '' : `\n${printable(checked.statement)}\n\n${checkTable(checked)}\n`;
-        return `${head.join('\n')}\n${check}\n${tableWithSentences(['tensor', 'type', 'bytes', 'error', 'why'], rows, columns)}`;
+        const measures = check === null ? '' : `\n${printable(check.statement)}\n\n${checkTable(check)}\n`;
+        return `${head.join('\n')}\n${measures}\n${tableWithSentences(['tensor', 'type', 'bytes', 'error', 'why'], rows, columns)}`;
       },
     };
   },
@@ -104,7 +108,15 @@ export const plan: Command = {
 
 /** `--measure TEXT` is the short form of `--score measuredDivergence --text TEXT`. @throws USAGE */
 function readScore(values: OptionValues): ScoreId | undefined {
-  if (values.measure === undefined) return scoreOption(values.score, 'plan');
+  if (values.measure === undefined) {
+    const id = scoreOption(values.score, 'plan');
+    if (id === undefined || scoreOf(id)?.plans !== null) return id;
+    const ids = SCORES.filter(({ plans }) => plans !== null).map((score) => score.id);
+    throw new QuantscopeError(
+      'USAGE',
+      `plan: ${scoreName(id)} says too little of predictions to plan by; scores that do: ${ids.join(', ')}`,
+    );
+  }
   if (values.score === undefined) return 'measuredDivergence';
   throw new QuantscopeError('USAGE', 'plan: --measure and --score exclude each other');
 }
@@ -130,7 +142,9 @@ function readTarget(
   values: OptionValues,
 ): { bytes: number; bitsPerWeight: 0 } | { bytes: null; bitsPerWeight: number } {
   const bitsPerWeight = numberOption(values['target-bpw'], '--target-bpw');
-  const bytes = numberOption(values['target-bytes'], '--target-bytes');
+  const bytes = wholeOption(values['target-bytes'], '--target-bytes');
+  if (bitsPerWeight !== undefined && bitsPerWeight > MAX_BITS_PER_WEIGHT)
+    throw new QuantscopeError('USAGE', `--target-bpw takes up to ${MAX_BITS_PER_WEIGHT} bits per weight`);
   if (bytes !== undefined && bitsPerWeight === undefined) return { bytes, bitsPerWeight: 0 };
   if (bitsPerWeight !== undefined && bytes === undefined) return { bytes: null, bitsPerWeight };
   throw new QuantscopeError('USAGE', 'plan: give either --target-bpw or --target-bytes');

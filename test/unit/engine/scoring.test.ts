@@ -143,6 +143,11 @@ describe('on the command line', () => {
     [['sensitivity', SAMPLE, '--score', 'fisher', '--sample', '--context', '3'], /--context: /],
     [['eval', SAMPLE, '--sample', '--context', '1'], /--context: 1 tokens, from 8 to/],
     [['plan', SAMPLE, '--target-bpw', '4', '--measure', 'a', '--score', 'fisher', '-o', 'b'], /exclude each other/],
+    [['plan', SAMPLE, '--target-bpw', '4', '--score', 'weightError', '-o', 'b'], /too little .* fisher, propagated/],
+    [['plan', SAMPLE, '--target-bpw', '4', '--sample', '-o', 'b'], /--sample belongs to --score or --check/],
+    [['plan', SAMPLE, '--target-bpw', '1e300', '-o', 'b'], /--target-bpw takes up to 10000/],
+    [['plan', SAMPLE, '--target-bytes', '1.5', '-o', 'b'], /--target-bytes takes a whole number/],
+    [['sensitivity', SAMPLE, '--context', '64'], /--context belongs to --score/],
   ])('refuses %j', async (args, message) => {
     const { code, stderr } = await quantscope(args);
     expect(code).toBe(2);
