@@ -1,19 +1,17 @@
 // GPTQ over a model: layer by layer the Hessians of what its linear layers take in, and their weights rounded by them.
 
-import { QuantscopeError } from '../base/errors.ts';
 import { MAX_HESSIAN_BYTES } from '../base/limits.ts';
 import { collectHeadHessian, collectHessians, type InputProducts } from '../calibration/hessian.ts';
-import type { TensorInfo } from '../checkpoint/checkpoint.ts';
 import { tensorSource } from '../checkpoint/tensorSource.ts';
 import { type Hidden, type Parts, runBlocks } from '../forward/blocks.ts';
 import type { RunProgress } from '../forward/decoder.ts';
 import { embedTokens } from '../forward/embed.ts';
-import type { AtomicFile } from '../io/atomicFile.ts';
 import { orderedRuns } from '../kernels/orderedRuns.ts';
 import type { Pool } from '../kernels/pool.ts';
 import { at } from '../kernels/reference/at.ts';
 import { storedBytes } from '../tensor/dtype.ts';
 import type { FactorInput } from './factorTask.ts';
+import { OpenTensors } from './openTensors.ts';
 import type { Roundable, RoundedPlace, RoundedTap } from './roundable.ts';
 import type { RoundedFolder } from './roundedFolder.ts';
 import type { RoundRows } from './roundRowsTask.ts';
@@ -192,41 +190,6 @@ function scaleWeights({ values, columns, rows }: InputProducts): Float32Array {
   const trace = diagonal.reduce((sum, value) => sum + value, 0);
   const added = (DAMPING * trace) / columns || 1;
   return Float32Array.from(diagonal, (value) => (value + added) / Math.max(1, rows));
-}
-
-/** Files of a layer's tensors; those of all experts get the rows of one after the other. */
-class OpenTensors implements AsyncDisposable {
-  readonly #folder: RoundedFolder;
-  readonly #files = new Map<number, { readonly file: AtomicFile; readonly bytes: number }>();
-
-  constructor(folder: RoundedFolder) {
-    this.#folder = folder;
-  }
-
-  async file(tensor: TensorInfo, type: RoundedPlace['type']): Promise<AtomicFile> {
-    const known = this.#files.get(tensor.index);
-    if (known !== undefined) return known.file;
-    const file = await this.#folder.create(tensor, type);
-    this.#files.set(tensor.index, { file, bytes: storedBytes(type, tensor.elements) });
-    return file;
-  }
-
-  async commitIfWhole({ index }: TensorInfo): Promise<void> {
-    const { file, bytes } = this.#files.get(index) ?? {};
-    if (file === undefined || file.writtenBytes !== bytes) return;
-    await file.commit();
-    this.#files.delete(index);
-  }
-
-  /** @throws INTERNAL */
-  checkAllDone(): void {
-    for (const { file, bytes } of this.#files.values())
-      throw new QuantscopeError('INTERNAL', `${file.path}: ${file.writtenBytes} bytes rounded, ${bytes} expected`);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const { file } of this.#files.values()) await file.discard();
-  }
 }
 
 class Progress {
