@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { isCancelled } from '../base/cancellation.ts';
 import { isQuantscopeError, QuantscopeError, toFailure } from '../base/errors.ts';
 import { COMMANDS, COMMON_OPTIONS, type Command, type OptionValues } from './commands/command.ts';
-import { printable } from './commands/text.ts';
+import { printableLines } from './commands/text.ts';
 import { jsonText } from './jsonText.ts';
 import { wholeOption } from './numberOption.ts';
 import { Session } from './session.ts';
@@ -107,10 +107,6 @@ function parse(command: Command, args: readonly string[]) {
     const fact = (error as Error).message.replace(/\. To specify a positional argument .*$/s, '');
     throw new QuantscopeError('USAGE', `${command.name}: ${fact}\n${usage(command)}`.trimEnd(), { cause: error });
   }
-}
-
-function printableLines(text: string): string {
-  return text.split('\n').map(printable).join('\n');
 }
 
 function overview(commands: readonly Command[]): string {

@@ -17,7 +17,8 @@ import { numberOption } from '../numberOption.ts';
 import type { Command, CommandInput, OptionTable, Outcome } from './command.ts';
 import { jobLines, recordLine, resultText, statusText } from './jobText.ts';
 import { ROUNDING_OPTIONS, ROUNDING_USAGE, roundingOption } from './roundingOptions.ts';
-import { readSlurmOptions, SLURM_OPTIONS, SLURM_USAGE } from './slurmOptions.ts';
+import { readSlurmOptions, refuseSlurmOptions, SLURM_OPTIONS, SLURM_USAGE } from './slurmOptions.ts';
+import { printableLines } from './text.ts';
 
 const WISH_OPTIONS = {
   plan: { type: 'string' },
@@ -49,7 +50,10 @@ const run: Command = {
       const text = `shard ${values.shard} written: ${result.units} units, ${bytesText(result.bytes)}\n`;
       return { ok: true, json: { folder: resolve(path), ...result }, text: () => text };
     }
-    const folder = (await isJobFolder(path)) ? resolve(path) : await makeJob(session, await readWish(input), signal);
+    const isJob = await isJobFolder(path);
+    if (!isJob && values.plan === undefined)
+      throw new QuantscopeError('USAGE', `job run: ${path}: no job, and to make one of a model --plan is missing`);
+    const folder = isJob ? resolve(path) : await makeJob(session, await readWish(input), signal);
     const result = await runJobHere(session, folder, signal, { inTurn: values['in-turn'] === true });
     return { ok: true, json: { folder, ...result }, text: () => resultText(folder, result) };
   },
@@ -90,7 +94,7 @@ const logs: Command = {
     if (values.follow === true) await follow(folder, signal, note);
     const { records, printed } = await jobLog(folder, 0, shard);
     const lines = values.follow === true ? [] : records.map(recordLine);
-    return { ok: true, json: { records, printed }, text: () => [...lines, printed].join('\n') };
+    return { ok: true, json: { records, printed }, text: () => [...lines, printableLines(printed)].join('\n') };
   },
 };
 
@@ -164,7 +168,7 @@ async function readWish({ session, positionals: [model = ''], values, signal }: 
     threads: numberOption(values.threads, '--threads') ?? session.options.threads ?? null,
     gpuBufferMiB: numberOption(values['gpu-buffer'], '--gpu-buffer') ?? null,
     launcher: values.launcher ?? 'local',
-    slurm: values.launcher === 'slurm' ? await readSlurmOptions(values) : undefined,
+    slurm: values.launcher === 'slurm' ? await readSlurmOptions(values) : refuseSlurmOptions(values),
   });
   if (parsed.success) return { ...parsed.data, plan };
   const [issue] = parsed.error.issues;

@@ -4,8 +4,10 @@ import { bytesText } from '../../base/byteText.ts';
 import type { JobStatus, JournalRecord } from '../../protocol/jobs.ts';
 import type { ExportResult } from '../../protocol/objects.ts';
 import { roundingText } from './roundingOptions.ts';
-import { figureText, printable, table } from './text.ts';
+import { durationText, figureText, printable, table } from './text.ts';
 import { verifyText } from './verify.ts';
+
+type JobResult = NonNullable<JobStatus['result']>;
 
 export function resultText(folder: string, result: ExportResult): string {
   const { output, bytes, bitsPerWeight, seconds, verify, rounding } = result;
@@ -15,7 +17,7 @@ export function resultText(folder: string, result: ExportResult): string {
 }
 
 export function statusText(status: JobStatus): string {
-  const { state, units, bytes, progress, runner, failure, device, queue } = status;
+  const { state, units, bytes, progress, runner, failure, device, queue, result } = status;
   const lines = [
     `job:      ${printable(status.folder)}`,
     `model:    ${printable(status.name)}`,
@@ -33,6 +35,7 @@ export function statusText(status: JobStatus): string {
   }
   if (failure !== null) lines.push(`failed:   ${failure.code}: ${printable(failure.message)}`);
   if (state === 'succeeded') lines.push(`output:   ${printable(status.output)}`);
+  if (result !== null) lines.push(`result:   ${resultFigures(result)}, ${result.seconds.toFixed(1)} s`);
   return `${lines.join('\n')}\n`;
 }
 
@@ -42,13 +45,13 @@ export function jobLines(jobs: readonly JobStatus[]): string {
     printable(folder),
     state,
     `${bytes.total === 0 ? 0 : Math.floor((bytes.done / bytes.total) * 100)} %`,
-    createdAt.slice(0, 19).replace('T', ' '),
+    printable(createdAt.slice(0, 19).replace('T', ' ')),
   ]);
   return table(['job', 'state', 'written', 'made (UTC)'], rows);
 }
 
 export function recordLine(record: JournalRecord): string {
-  return `${record.at}  ${recordText(record)}`;
+  return `${printable(record.at)}  ${recordText(record)}`;
 }
 
 function recordText(record: JournalRecord): string {
@@ -64,7 +67,7 @@ function recordText(record: JournalRecord): string {
     case 'note':
       return printable(record.message);
     case 'succeeded':
-      return `succeeded: ${bytesText(record.bytes)}, ${record.bitsPerWeight.toFixed(3)} bits per weight, SQNR mean ${figureText(record.meanSqnr)} dB, worst ${figureText(record.worstSqnr)} dB`;
+      return `succeeded: ${resultFigures(record)}`;
     case 'written':
       return `shard written: ${record.units} units, ${bytesText(record.bytes)}`;
     case 'failed':
@@ -76,6 +79,11 @@ function recordText(record: JournalRecord): string {
   }
 }
 
+function resultFigures({ bytes, bitsPerWeight, meanSqnr, worstSqnr }: Omit<JobResult, 'seconds'>): string {
+  const sqnr = `SQNR mean ${figureText(meanSqnr)} dB, worst ${figureText(worstSqnr)} dB`;
+  return `${bytesText(bytes)}, ${bitsPerWeight.toFixed(3)} bits per weight, ${sqnr}`;
+}
+
 function progressText({
   phase,
   doneBytes,
@@ -84,6 +92,6 @@ function progressText({
   secondsLeft,
 }: NonNullable<JobStatus['progress']>): string {
   const percent = totalBytes > 0 ? `, ${Math.floor((doneBytes / totalBytes) * 100)} %` : '';
-  const left = secondsLeft === null ? '' : `, ${Math.ceil(secondsLeft)} s left`;
+  const left = secondsLeft === null ? '' : `, ${durationText(secondsLeft)} left`;
   return `${phase}${percent}${left}${message === '' ? '' : ` · ${printable(message)}`}`;
 }

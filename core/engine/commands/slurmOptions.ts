@@ -30,6 +30,12 @@ export const SLURM_USAGE = ` [--shards N] [--slurm-settings FILE.json] ${Object.
   .map((name) => `[--${name} ${name === 'slurm-ssh' ? '[USER@]HOST' : name.slice(6).toUpperCase()}]`)
   .join(' ')} [--slurm-cpus N]`;
 
+/** What nothing would read is rather refused than ignored. @throws USAGE */
+export function refuseSlurmOptions(values: OptionValues): undefined {
+  const flag = Object.keys(SLURM_OPTIONS).find((name) => values[name] !== undefined);
+  if (flag !== undefined) throw new QuantscopeError('USAGE', `job: --${flag} belongs to --launcher slurm`);
+}
+
 /** @throws USAGE naming the flag, or the field of the file */
 export async function readSlurmOptions(values: OptionValues): Promise<SlurmSettings> {
   const path = values['slurm-settings'];

@@ -88,7 +88,7 @@ describe('job', () => {
 
   it.each([
     [['job', 'fly'], 'no command "job fly"; commands: job run,'],
-    [['job', 'run', 'model'], '--plan is missing'],
+    [['job', 'run', 'model'], 'model: no job, and to make one of a model --plan is missing'],
     [['job', 'run', 'model', '--plan', 'p'], '-o JOBFOLDER is missing'],
     [['job', 'run', 'x', '--shard', '5/4'], '--shard'],
     [['job', 'status'], 'expected JOBFOLDER'],
@@ -96,6 +96,7 @@ describe('job', () => {
     [['job', 'submit', 'm', '--plan', plan, '-o', 'x'], '--format'],
     [['job', 'submit', 'm', ...wish, '-o', 'x', '--launcher', 'moon'], '--launcher'],
     [['job', 'submit', 'm', ...wish, '-o', 'x', '--device', 'tpu'], '--device'],
+    [['job', 'submit', 'm', ...wish, '-o', 'x', '--shards', '2'], '--shards belongs to --launcher slurm'],
     [['job', 'submit', 'm', ...wish, '-o', 'x', '--threads', '1.5'], '--threads'],
     [['job', 'submit', 'm', ...wish, '-o', 'x', '--gpu-buffer', '8'], '--gpu-buffer'],
     [['job', 'submit', 'm', '--plan', plan, '--format', 'gguf', '-o', 'x', '--name', '../a'], '--name'],
