@@ -1,6 +1,7 @@
 // Whether a path may be written: its folder exists, and it is none of the files being read.
 
-import { realpath, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { QuantscopeError } from '../base/errors.ts';
 import { errnoOf, fileError } from './fileErrors.ts';
@@ -22,13 +23,20 @@ export async function checkOutputIsNotInput(output: string, inputs: readonly str
   }
 }
 
-/** @throws OUTPUT_INVALID when the folder is missing, or something else than a file is there: a rename replaces it */
+/**
+ * @throws OUTPUT_INVALID when the folder is missing, or something else than a file is there: a rename replaces it;
+ * FILE_UNREADABLE when nothing can be made in the folder
+ */
 export async function checkOutputFolder(output: string): Promise<void> {
   const folder = dirname(resolve(output));
   const facts = await statusOf(folder);
   if (facts === null || !facts.isDirectory()) {
     throw new QuantscopeError('OUTPUT_INVALID', `${basename(output)}: the folder ${folder} does not exist`);
   }
+  // Told now, not after hours of work.
+  await access(folder, constants.W_OK).catch((error: unknown) => {
+    throw fileError(output, error, 'writing');
+  });
   const present = await statusOf(output);
   if (present === null || present.isFile()) return;
   const kind = present.isDirectory() ? 'a folder' : 'a device, pipe or socket';

@@ -32,6 +32,7 @@ export const verify: Command = {
 };
 
 export function verifyText(report: VerifyReport): string {
+  const isExact = report.compared === report.identical;
   const parts = [
     `verified: ${report.ok ? 'ok' : 'FAILED'}`,
     `${report.compared} compared`,
@@ -39,7 +40,8 @@ export function verifyText(report: VerifyReport): string {
     `${report.renamed} renamed`,
     `${report.missing.length} missing`,
     `${report.extra.length} extra`,
-    `SQNR mean ${figureText(report.meanSqnr)} dB, worst ${figureText(report.worstSqnr)} dB`,
+    // Where nothing was lost, or compared, there is no noise to put in decibels.
+    ...(isExact ? [] : [`SQNR mean ${figureText(report.meanSqnr)} dB, worst ${figureText(report.worstSqnr)} dB`]),
   ];
   return `${parts.join(', ')}\n`;
 }

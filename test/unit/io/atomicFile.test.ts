@@ -1,7 +1,16 @@
 // Outputs appear whole under their name or not at all, and never replace an input.
 
 import { once } from 'node:events';
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -54,6 +63,16 @@ describe('createAtomicFile', () => {
     await expect(createAtomicFile(join(folder, 'none', 'out'))).rejects.toThrowError(code('OUTPUT_INVALID'));
     await expect(createAtomicFile(own('folder'))).rejects.toThrowError(code('OUTPUT_INVALID'));
   });
+
+  // Root may write anywhere.
+  test.skipIf(process.platform === 'win32' || process.getuid?.() === 0)(
+    'a folder that cannot be written is told before any work',
+    async () => {
+      const closed = own('closed');
+      chmodSync(closed, 0o555);
+      await expect(checkOutputIsNotInput(join(closed, 'out'), [])).rejects.toThrowError(code('FILE_UNREADABLE'));
+    },
+  );
 
   test.skipIf(process.platform === 'win32')('a socket is no output: the rename would replace it', async () => {
     const path = join(own('socket'), 's');
