@@ -111,7 +111,8 @@ export function subjects(folder: string): Subject[] {
       model: smol,
       calibration: calibration ?? '',
       heldOut: wiki ?? '',
-      texts: "calibrated on exllamav2's wiki sample, evaluated on the test part of WikiText-2",
+      texts:
+        "calibrated on exllamav2's wiki sample, evaluated on the test part of WikiText-2, without Q4_1 and Q5_1 among our choices, which hold the reference exactly (llama.cpp's mixes may use them)",
       context: 256,
       sequences: 12,
       measured: 4,
