@@ -15,6 +15,8 @@ const { score: _, ...RUN_OPTIONS } = SCORE_OPTIONS;
 /** Figures settle after some thousand tokens. */
 const DEFAULT_SEQUENCES = '32';
 const SHOWN_PER_LAYER = 3;
+/** An ONNX model takes arrays, numbers or noise. */
+const TEXT_ONLY = ['text', 'sample', 'context', 'sequences', 'hessian'];
 
 export const activations: Command = {
   name: 'activations',
@@ -31,7 +33,15 @@ export const activations: Command = {
   async run(input) {
     const { session, positionals, values, signal } = input;
     const model = await session.open(positionals[0] ?? '', signal);
-    if (model.checkpoint.format === 'onnx') return activationsOfOnnx(session, model, values, signal);
+    const isOnnx = model.checkpoint.format === 'onnx';
+    const foreign = isOnnx ? TEXT_ONLY : Object.keys(ONNX_OPTIONS);
+    const flag = foreign.find((name) => values[name] !== undefined);
+    if (flag !== undefined)
+      throw new QuantscopeError(
+        'USAGE',
+        `activations: --${flag} is for ${isOnnx ? 'models run on text' : 'ONNX models'}`,
+      );
+    if (isOnnx) return activationsOfOnnx(session, model, values, signal);
     const wished = { sequences: DEFAULT_SEQUENCES, ...values };
     const settings = await textSettings(session, model, wished, 'activations');
     if (typeof values.hessian === 'string') return hessian(input, model, values.hessian, settings);

@@ -18,7 +18,7 @@ import type { Command, CommandInput, OptionTable, Outcome } from './command.ts';
 import { jobLines, recordLine, resultText, statusText } from './jobText.ts';
 import { ROUNDING_OPTIONS, ROUNDING_USAGE, roundingOption } from './roundingOptions.ts';
 import { readSlurmOptions, refuseSlurmOptions, SLURM_OPTIONS, SLURM_USAGE } from './slurmOptions.ts';
-import { printableLines } from './text.ts';
+import { printable, printableLines } from './text.ts';
 
 const WISH_OPTIONS = {
   plan: { type: 'string' },
@@ -43,7 +43,7 @@ const run: Command = {
   usage: `${WISH_USAGE.replace(' --plan', ' [--plan')}] | [--shard I/N | --in-turn]`,
   options: { ...WISH_OPTIONS, shard: { type: 'string' }, 'in-turn': { type: 'boolean' } },
   async run(input) {
-    const { session, positionals, values, signal } = input;
+    const { session, positionals, values, signal, note } = input;
     const [path = ''] = positionals;
     if (values.shard !== undefined) {
       const result = await runShardHere(session, path, readShard(values.shard), signal);
@@ -54,7 +54,11 @@ const run: Command = {
     if (!isJob && values.plan === undefined)
       throw new QuantscopeError('USAGE', `job run: ${path}: no job, and to make one of a model --plan is missing`);
     const folder = isJob ? resolve(path) : await makeJob(session, await readWish(input), signal);
-    const result = await runJobHere(session, folder, signal, { inTurn: values['in-turn'] === true });
+    const running = runJobHere(session, folder, signal, { inTurn: values['in-turn'] === true });
+    const result = await running.catch((error: unknown) => {
+      if (signal.aborted) note(`paused: "job run" or "job resume" of ${printable(folder)} goes on`);
+      throw error;
+    });
     return { ok: true, json: { folder, ...result }, text: () => resultText(folder, result) };
   },
 };
