@@ -14,6 +14,8 @@ import { type Counts, checkJournal, compareOutput, expect, type Scenario } from 
 const KILLS = 50;
 /** Of one job, before an engine may see its end. */
 const MAX_KILLS_OF_A_JOB = 6;
+/** Of a job's time, at most, before a kill: several engines see parts of one job. */
+const TIME_OF_AN_ENGINE = 0.6;
 const LOOK_MS = 50;
 
 export const killedEngine: Scenario = {
@@ -25,7 +27,7 @@ export const killedEngine: Scenario = {
       const wish = wishFor(rig, join(rig.folder, `orphan ${jobs}`));
       const { folder } = wish;
       for (let kill = dice.below(MAX_KILLS_OF_A_JOB) + 1; kill > 0 && !isDone(folder); kill--) {
-        await followAndKill(rig, wish, counts, (dice.below(1000) / 1000) * rig.jobMs);
+        await followAndKill(rig, wish, counts, (dice.below(1000) / 1000) * rig.jobMs * TIME_OF_AN_ENGINE);
         if (!existsSync(folder)) early += 1;
       }
       const { engine, end } = startEngine(rig);
