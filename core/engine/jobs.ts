@@ -234,8 +234,11 @@ async function keepCalibration(
   const opened = await session.open(model, signal);
   try {
     if ((await importanceInUse(opened)) === undefined) return null;
-    const path = `${resolve(folder)}.imatrix.gguf`;
-    return (await exportImatrix(opened, { output: path, overwrite: true })).output;
+    const stem = `${resolve(folder)}.imatrix`;
+    let path = `${stem}.gguf`;
+    // One that is there may be another job's, whose folder was moved, or the user's own.
+    for (let n = 2; await pathExists(path); n++) path = `${stem}-${n}.gguf`;
+    return (await exportImatrix(opened, { output: path, overwrite: false })).output;
   } finally {
     session.close(opened.id);
   }

@@ -102,6 +102,13 @@ describe('a job', () => {
     expect(weightsOf(named.out)).toEqual(weightsOf(direct));
   });
 
+  it('never replaces a file that has the name of its matrix', async () => {
+    writeFileSync(at('taken.imatrix.gguf'), 'mine');
+    const { job } = await run('taken');
+    expect(job.importance).toMatchObject({ path: at('taken.imatrix-2.gguf') });
+    expect(readFileSync(at('taken.imatrix.gguf'), 'utf8')).toBe('mine');
+  });
+
   it('that is refused leaves no matrix behind, and a preflight writes none', async () => {
     await expect(run('refused', { device: 'gpu:no such adapter' })).rejects.toMatchObject({
       code: 'DEVICE_UNAVAILABLE',
