@@ -15,7 +15,7 @@ const KILLS = 50;
 /** Of one shard, before it may finish. */
 const MAX_KILLS_OF_A_JOB = 8;
 /** Of a job's time: beside the other shards, and after them. */
-const [TIME_BESIDE, TIME_ALONE] = [0.8, 0.5];
+const [TIME_BESIDE, TIME_ALONE] = [0.7, 0.4];
 
 export const killedShard: Scenario = {
   name: `one of ${SHARDS} shards killed at ${KILLS} random moments`,
