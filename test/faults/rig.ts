@@ -72,9 +72,14 @@ export async function prepareRig(): Promise<Rig> {
   await succeed(rig, ['plan', model, '--target-bpw', '5', '-o', rig.plan]);
   const direct = join(folder, 'direct.gguf');
   await succeed(rig, ['export', model, '--plan', rig.plan, '--format', 'gguf', '-o', direct]);
-  const began = performance.now();
-  await succeed(rig, ['job', 'run', ...wish(rig, join(folder, 'undisturbed'))]);
-  return { ...rig, expected: readFileSync(direct), jobMs: performance.now() - began };
+  let jobMs = Number.POSITIVE_INFINITY;
+  // The first of them warms the machine up.
+  for (const name of ['undisturbed', 'undisturbed again']) {
+    const began = performance.now();
+    await succeed(rig, ['job', 'run', ...wish(rig, join(folder, name))]);
+    jobMs = Math.min(jobMs, performance.now() - began);
+  }
+  return { ...rig, expected: readFileSync(direct), jobMs };
 }
 
 /** A process that is just ending may still write there. */
