@@ -1,7 +1,6 @@
 // A WebGPU adapter for machines without a GPU: SwiftShader, which Debian's Chromium package brings along.
 
 import { existsSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { installSystemPackages } from './systemPackages.ts';
 
 const DRIVERS = ['/usr/lib/chromium/vk_swiftshader_icd.json', '/usr/lib/chromium-browser/vk_swiftshader_icd.json'];
@@ -27,7 +26,6 @@ export function selectSoftwareAdapter(): string | null {
   if (driver === undefined || missing() !== null) return missing();
   process.env.VK_ICD_FILENAMES = driver;
   process.env.VK_DRIVER_FILES = driver;
-  process.env.XDG_RUNTIME_DIR ??= tmpdir(); // Vulkan's loader complains without one.
   return null;
 }
 

@@ -77,7 +77,7 @@ export const zJob = z.object({
   command: z.object({ program: z.string(), args: z.array(z.string()) }),
   versions: zVersions,
   /** Size of the file, and how many units it is written in. */
-  expected: z.object({ bytes: z.number(), units: z.int() }),
+  expected: z.object({ bytes: z.number().nonnegative(), units: z.int().nonnegative() }),
 });
 
 const record = z.object({

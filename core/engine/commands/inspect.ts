@@ -33,7 +33,7 @@ export const inspect: Command = {
       json: { ...summary, metadata: checkpoint.metadata, tensors },
       text: () => {
         const { architecture, layers, files, fileBytes, tensorCount, bitsPerWeight } = summary;
-        const held = `${bytesText(fileBytes)} in ${files} file(s)`;
+        const held = `${bytesText(fileBytes)} in ${files === 1 ? 'one file' : `${files} files`}`;
         const counts =
           summary.imatrix === null
             ? `${countText(summary.parameters)} parameters, ${held}, ${bitsPerWeight.toFixed(2)} bits per weight`

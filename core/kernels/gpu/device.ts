@@ -1,5 +1,6 @@
 // A GPU through WebGPU (Dawn), opened in the job process only: adapter, limits, loss, and kernels over arrays.
 
+import { tmpdir } from 'node:os';
 import { QuantscopeError } from '../../base/errors.ts';
 import { adapterNames, chooseAdapter } from './adapters.ts';
 import type { GpuKernel } from './kernel.ts';
@@ -67,6 +68,7 @@ export class Gpu implements AsyncDisposable {
 
   /** @throws DEVICE_UNAVAILABLE saying what is missing */
   static async open({ adapter: wish, software, tileBytes }: GpuWish): Promise<Gpu> {
+    process.env.XDG_RUNTIME_DIR ??= tmpdir(); // Vulkan's window layers complain aloud without one.
     const webgpu = await import('webgpu').catch((error: unknown) => {
       const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
       throw new QuantscopeError('DEVICE_UNAVAILABLE', `WebGPU cannot be loaded on this machine: ${reason}`);
