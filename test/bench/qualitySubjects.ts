@@ -112,12 +112,12 @@ export function subjects(folder: string): Subject[] {
       calibration: calibration ?? '',
       heldOut: wiki ?? '',
       texts:
-        "calibrated on exllamav2's wiki sample, evaluated on the test part of WikiText-2, without Q4_1 and Q5_1 among our choices, which hold the reference exactly (llama.cpp's mixes may use them)",
+        "calibrated on exllamav2's wiki sample, evaluated on the test part of WikiText-2. Q4_1, whose grid the reference lies on, is left out of our choices; Q5_1 holds that grid exactly, too, and stands in for Q5_K in rows of 576, in our plans as in llama.cpp's mixes, which flatters both from about 5 bits on",
       context: 256,
       sequences: 12,
       measured: 4,
       score: 'fisher', // each of the measured score's 211 tensors is a run of the layers after it
-      // The reference lies on Q4_1's grid, which Q5_1 contains at half the step: both would be exact by construction.
+      // The reference lies on Q4_1's grid, which Q5_1 contains at half the step; as what stands in for Q5_K it stays.
       choices: CHOICES.filter((type) => type !== 'Q4_1' && type !== 'Q5_1'),
       targets: TARGETS,
       known: SMOLLM2_KNOWN,
