@@ -29,7 +29,7 @@ export async function measure<Result>(gpu: Gpu, contest: Contest<Result>): Promi
     unit: contest.unit,
     aim: contest.aim,
     pass: contest.agree(onGpu.result, onWasm.result),
-    note: software ? `software adapter ${name}: its speed means nothing` : `${name}, ${ratio}`,
+    note: `${name}, ${ratio}${software ? ': a software adapter, which says nothing of GPUs' : ''}`,
   };
 }
 

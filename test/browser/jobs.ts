@@ -75,8 +75,8 @@ export function jobs(workbench: WorkbenchPage, folder: string): Check[] {
         writeSettings(folder, { 'workbench.colorTheme': LOOKS[0][1], 'quantscope.jobs.threads': 1 });
         await workbench.expand('large');
         await workbench.chooseInContextMenu('large.quantplan.json', 'Run as a Job…');
-        await choose(workbench, 'GGUF');
-        await choose(workbench, 'on this machine');
+        await workbench.choose('GGUF');
+        await workbench.choose('on this machine');
         await workbench.saveAs(job);
         await attempt(1);
         await holding(status.filter({ hasText: /[1-9]\d* %/ }), () =>
@@ -157,10 +157,4 @@ export function jobs(workbench: WorkbenchPage, folder: string): Check[] {
       },
     },
   ];
-}
-
-async function choose({ page }: WorkbenchPage, label: string): Promise<void> {
-  const entry = page.locator('.quick-input-list .monaco-list-row').filter({ hasText: label }).first();
-  await entry.waitFor({ timeout: WORK_MS });
-  await entry.click();
 }
