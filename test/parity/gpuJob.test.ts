@@ -98,6 +98,25 @@ describe.runIf(gpu !== null)('jobs on a software adapter', () => {
     }
   });
 
+  it('goes on with the processor when the device has not the memory for a row', async () => {
+    const values = quantizerInput('gaussian', 2 * 1024);
+    const weights = columnWeights('plain', 1024);
+    const [first, second] = [await openSoftwareGpu(1024), await openSoftwareGpu(1024)];
+    if (first === null || second === null || weights === null) return;
+    const notes: string[] = [];
+    await using rows = new GpuRows(
+      first,
+      async () => second,
+      async (note) => void notes.push(note),
+    );
+    const bytes = Buffer.from(await rows.encode('Q4_0', values, 1024, weights));
+    expect(bytes.equals(REFERENCE_QUANTIZERS.Q4_0(values, 2, 1024, weights))).toBe(true);
+    expect(notes).toEqual([
+      expect.stringMatching(/a row of 1024 values.*: opened again/),
+      expect.stringMatching(/a row of 1024 values.*: the processor goes on/),
+    ]);
+  });
+
   it('goes on with the processor when the device cannot be opened again', async () => {
     const values = quantizerInput('ramp', 2 * 512);
     const only = await openSoftwareGpu();
