@@ -41,9 +41,9 @@ export function statusText(status: JobStatus): string {
 
 export function jobLines(jobs: readonly JobStatus[]): string {
   if (jobs.length === 0) return 'no jobs\n';
-  const rows = jobs.map(({ folder, state, bytes, createdAt }) => [
+  const rows = jobs.map(({ folder, state, bytes, progress, createdAt }) => [
     printable(folder),
-    state,
+    progress === null ? state : `${state}: ${phaseText(progress)}`,
     `${bytes.total === 0 ? 0 : Math.floor((bytes.done / bytes.total) * 100)} %`,
     printable(createdAt.slice(0, 19).replace('T', ' ')),
   ]);
@@ -84,14 +84,12 @@ function resultFigures({ bytes, bitsPerWeight, meanSqnr, worstSqnr }: Omit<JobRe
   return `${bytesText(bytes)}, ${bitsPerWeight.toFixed(3)} bits per weight, ${sqnr}`;
 }
 
-function progressText({
-  phase,
-  doneBytes,
-  totalBytes,
-  message,
-  secondsLeft,
-}: NonNullable<JobStatus['progress']>): string {
-  const percent = totalBytes > 0 ? `, ${Math.floor((doneBytes / totalBytes) * 100)} %` : '';
+function progressText(progress: NonNullable<JobStatus['progress']>): string {
+  const { message, secondsLeft } = progress;
   const left = secondsLeft === null ? '' : `, ${durationText(secondsLeft)} left`;
-  return `${phase}${percent}${left}${message === '' ? '' : ` · ${printable(message)}`}`;
+  return `${phaseText(progress)}${left}${message === '' ? '' : ` · ${printable(message)}`}`;
+}
+
+function phaseText({ phase, doneBytes, totalBytes }: NonNullable<JobStatus['progress']>): string {
+  return totalBytes > 0 ? `${phase}, ${Math.floor((doneBytes / totalBytes) * 100)} %` : phase;
 }
